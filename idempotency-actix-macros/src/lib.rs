@@ -1,1 +1,107 @@
-//! stub
+//! The `#[idempotent]` attribute of [`idempotency-actix`](https://docs.rs/idempotency-actix), which
+//! re-exports it: depend on that crate, not on this one.
+
+mod args;
+mod expand;
+mod handler;
+mod mistakes;
+mod placement;
+mod value;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+use crate::args::Args;
+use crate::handler::Handler;
+use crate::mistakes::Mistakes;
+
+/// Runs a handler at most once per `Idempotency-Key` and answers every retry with the first answer.
+///
+/// ```text
+/// #[post("/charges")]
+/// #[idempotent(ttl = "24h", required)]
+/// async fn charge(order: web::Json<Order>) -> Result<impl Responder, ChargeError> { .. }
+/// ```
+///
+/// The application must be wrapped in the `Idempotency` middleware: a marked handler without it answers
+/// 500 and never runs.
+///
+/// # Options
+///
+/// All are optional and are checked while the application is compiled. What is left out keeps the
+/// middleware's value, which is the default below unless the application set another.
+///
+/// | option | value | limits | default |
+/// |---|---|---|---|
+/// | `ttl = "24h"` | how long a finished answer is replayed | 1 ms to 10 years (of 365.25 days) | 24 h |
+/// | `lease = "30s"` | how long a run is believed alive without a sign of life | 10 ms to 24 h | 30 s |
+/// | `required` | whether a request without the header is refused with 400; also `required = false` | | `false` |
+/// | `release_on = [429, 500..=599]` | answers by which the handler says that it did nothing, so that a retry runs it again; `[]` for none | status codes 400 to 599 | `[401, 403, 425, 429]` |
+/// | `max_body = "2MiB"` | largest request body; over it 413 | from 1 byte | 2 MiB |
+/// | `max_response = "1MiB"` | largest answer that is kept for replay | from 1 byte | 1 MiB |
+/// | `associated` | flag: the handler is an associated function, in an `impl` block | | |
+/// | `inner = name` | keeps the original function callable as `name` | | |
+///
+/// - **Durations** are text such as `"90s"`, `"1h 30m"` or `"2days"`, in whole milliseconds.
+/// - **Sizes** are text such as `"512KiB"` (1024) or `"1MB"` (1000), or a plain number of bytes.
+/// - **`ttl`** is 24 hours, as Stripe's is: with a shorter one a client that was offline overnight pays twice.
+/// - **`lease`** is renewed while the handler runs, so it need not cover the longest run. With a long one a
+///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
+/// - **`release_on`** replaces the default list. Name a status only if the handler never acts before it
+///   answers with it: a handler that charged and then met a failing mail server answers 503, too.
+///
+/// # What it expands to
+///
+/// ```text
+/// async fn charge(__marked: Marked) -> HttpResponse {
+///     async fn charge(order: web::Json<Order>) -> Result<impl Responder, ChargeError> { .. }
+///     Marked::run(__marked, charge, const { &RouteOptions::new().ttl_ms(86400000u64).required(true) }).await
+/// }
+/// ```
+///
+/// So the handler keeps its name, visibility and documentation and is routed as before, but has another
+/// signature: call the original through `inner`. Of up to 16 extractors none is lost, and each can be a
+/// pattern. A function that returns a future works as an `async` one does. Type parameters of a generic
+/// handler are bound to `'static`, as routing demands.
+///
+/// With `associated` the original becomes the hidden `Self::__idempotent_charge`, because a nested
+/// function sees neither `Self` nor the parameters of the `impl` block. With `inner = name` it stands beside
+/// the handler as `name` (or `Self::name`), with the same visibility. It runs without idempotency.
+///
+/// # Other attributes
+///
+/// Route macros (`#[post]`, `#[route]`, `#[routes]`, ..) may stand above or below. Of what stands below:
+///
+/// | attribute | goes to |
+/// |---|---|
+/// | documentation, `deprecated`, `cfg`, route macros | the handler |
+/// | `allow`, `warn`, `deny`, `forbid`, `expect` | both; with `associated` or `inner` what is expected is expected of the original and allowed in the handler |
+/// | `cfg_attr` | where its members go, one by one |
+/// | everything else (`tracing::instrument`, `must_use`, `inline`, ..) | the original |
+/// | `utoipa::path` | refused: it must stand above, where it sees the extractors |
+///
+/// # Caveats
+///
+/// - With `inner`, `#[idempotent]` must stand above the route macro. Below it the original becomes an item
+///   inside the function that the route macro generates, where nothing else can name it.
+/// - A route macro that is imported under another name is not recognised below: place it above.
+/// - `associated` needs an inherent `impl` block: a trait's `impl` cannot hold the hidden function.
+/// - The generated code names the crate `::idempotency_actix`, so the dependency cannot be renamed.
+#[proc_macro_attribute]
+pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    let mut mistakes = Mistakes::default();
+    let args = Args::parse(args.into(), &mut mistakes);
+    let handler = mistakes.note(syn::parse2::<Handler>(item.clone()));
+    if let Some(handler) = &handler {
+        handler.check(&args, &mut mistakes);
+    }
+    match (handler, mistakes.report()) {
+        (Some(handler), None) => expand::expand(&handler, &args),
+        (handler, errors) => {
+            let stand_in = handler.and_then(|handler| expand::stand_in(&handler, &args));
+            quote!(#item #stand_in #errors)
+        }
+    }
+    .into()
+}

@@ -1,0 +1,119 @@
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::{Error, HttpMessage, HttpResponse};
+use futures_util::FutureExt;
+
+use crate::body;
+use crate::claim::HeldClaim;
+use crate::detach;
+use crate::engine;
+use crate::key::{IdempotencyKey, InvalidKey};
+use crate::layer::LayerHandle;
+use crate::operation::{Operation, OuterClaim, Progress};
+use crate::options::Options;
+use crate::problem::Problem;
+
+/// Runs everything inside the layer once for the request's key.
+///
+/// The same steps as for a marked handler, around the inner service. Replays never reach what is
+/// inside, inner authentication included.
+pub(crate) async fn once<S, B>(
+    service: Rc<S>,
+    layer: LayerHandle,
+    mut request: ServiceRequest,
+    key: Option<Result<IdempotencyKey, InvalidKey>>,
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let problem = match key {
+        Some(Ok(key)) => match identify(&layer, &mut request, &key).await {
+            Ok(operation) => {
+                let once = run(service, layer, request, operation);
+                return detach::to_completion(once).await;
+            }
+            Err(refusal) => return Ok(request.into_response(refusal)),
+        },
+        Some(Err(reason)) => Problem::InvalidKey(reason),
+        None => Problem::MissingKey,
+    };
+    let refusal = engine::reject(&layer, problem);
+    Ok(request.into_response(refusal))
+}
+
+async fn identify(
+    layer: &LayerHandle,
+    request: &mut ServiceRequest,
+    key: &IdempotencyKey,
+) -> Result<Operation, HttpResponse> {
+    let options = layer.options;
+    let payload = request.take_payload();
+    let read = body::read(request.request(), payload, options.max_body).await;
+    let (bytes, fingerprint) = read.map_err(|unread| unread.response(layer))?;
+    request.set_payload(bytes.into());
+    let attempt = Operation::announce(request.request(), key);
+    let request = request.request();
+    Operation::identify(layer, request, key, fingerprint, options, attempt)
+}
+
+async fn run<S, B>(
+    service: Rc<S>,
+    layer: LayerHandle,
+    request: ServiceRequest,
+    operation: Operation,
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let held = match engine::begin(&layer, &operation).await {
+        Ok(held) => held,
+        Err(answer) => return Ok(request.into_response(answer)),
+    };
+    let claim = OuterClaim::default();
+    request.extensions_mut().insert(claim.clone());
+    let call = async { service.call(request).await };
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(Ok(response)) => {
+            let (request, response) = response.into_parts();
+            let response = response.map_into_boxed_body();
+            let response = finish(held, response, &claim, &operation.options).await;
+            Ok(ServiceResponse::new(request, response))
+        }
+        // An error or a panic took the request with it, so the answer travels as an error too.
+        Ok(Err(error)) => {
+            let response = error.error_response();
+            let response = finish(held, response, &claim, &operation.options).await;
+            Err(InternalError::from_response(error, response).into())
+        }
+        Err(panic) => {
+            let response = engine::panicked(&*panic);
+            let response = engine::bind(held, response, &claim.options(&operation.options)).await;
+            Err(InternalError::from_response("handler panicked", response).into())
+        }
+    }
+}
+
+async fn finish(
+    held: HeldClaim,
+    response: HttpResponse,
+    claim: &OuterClaim,
+    outer: &Options,
+) -> HttpResponse {
+    let options = claim.options(outer);
+    let untouched = match claim.progress() {
+        Progress::Unmarked => engine::is_method_refused(&response),
+        Progress::Reached => true,
+        Progress::Started => false,
+    };
+    if untouched || engine::releases(&response, &options) {
+        return engine::release(held, response).await;
+    }
+    engine::bind(held, response, &options).await
+}

@@ -1,0 +1,73 @@
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+
+use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::problem::Problem;
+
+/// Why a request's body could not be read.
+pub(crate) enum Unread {
+    Refused(Problem),
+    Broken(PayloadError),
+}
+
+/// Reads the body within its limit and hashes it on the way.
+///
+/// A body of one chunk stays the buffer that it came in. What is over the limit by its own
+/// declaration is refused before a byte of it is read.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: u64,
+) -> Result<(Bytes, Fingerprint), Unread> {
+    let declared = declared_length(request);
+    let too_large = || Unread::Refused(Problem::BodyTooLarge { limit });
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut fingerprinter = Fingerprinter::new();
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(Unread::Broken)?;
+        length += chunk.len() as u64;
+        if length > limit {
+            return Err(too_large());
+        }
+        fingerprinter.body(&chunk);
+        if first.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(declared.unwrap_or(2 * length) as usize);
+            rest.extend_from_slice(&first);
+        }
+        rest.extend_from_slice(&chunk);
+    }
+    let body = if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    };
+    Ok((body, fingerprinter.finish(request)))
+}
+
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.trim().parse().ok()
+}
+
+impl Unread {
+    /// What the client gets, in the way in which actix-web answers a broken payload.
+    pub(crate) fn response(self, layer: &crate::layer::Layer) -> HttpResponse {
+        match self {
+            Self::Refused(problem) => problem.response(layer),
+            Self::Broken(error) => HttpResponse::from_error(error),
+        }
+    }
+}

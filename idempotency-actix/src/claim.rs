@@ -1,0 +1,120 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::deadline::deadline;
+use crate::keeper::Heartbeat;
+use crate::layer::LayerHandle;
+use crate::options::Options;
+use crate::outbox::{Recorded, record};
+use crate::record_id::RecordId;
+use crate::store::{Claim, Finished, Record, Released, Renewed};
+use crate::telemetry::{Incident, incident};
+use crate::tenure::{Moment, Tenure};
+
+/// How long a finished answer may be held back for a second try to record it.
+const SECOND_TRY: Duration = Duration::from_millis(500);
+
+/// The right to run a handler, kept alive until it is completed, released or dropped.
+///
+/// Dropping it stops the heartbeat and nothing else: the record becomes unknown when its lease is
+/// over, which is the truth about a handler that was cut off.
+pub(crate) struct HeldClaim {
+    layer: LayerHandle,
+    tenure: Arc<Tenure>,
+    heartbeat: Heartbeat,
+    timeout: Duration,
+}
+
+impl HeldClaim {
+    /// Takes up a claim that the store granted. `None` if so much of its lease had passed by then
+    /// that it had to be renewed, and could not be.
+    pub(crate) async fn take_up(
+        layer: LayerHandle,
+        id: RecordId,
+        claim: Claim,
+        asked: Moment,
+        options: &Options,
+    ) -> Option<Self> {
+        let timeout = options.store_timeout();
+        let tenure = Arc::new(Tenure::new(id, claim, asked, options.max_run()));
+        if asked.elapsed() > tenure.claim.lease() / 3 {
+            let renewal = Moment::now();
+            let call = layer.store().renew(&id, &tenure.claim);
+            match deadline(timeout, call).await {
+                Ok(Renewed::Alive) => tenure.renewed(renewal),
+                Ok(Renewed::Lost) => return None,
+                Err(error) => {
+                    incident(Incident::ClaimFailed, &tenure, &error);
+                    layer.outbox().release(id, tenure.claim.clone(), timeout);
+                    return None;
+                }
+            }
+        }
+        let heartbeat = layer.keeper().renew(Arc::clone(&tenure), timeout);
+        Some(Self {
+            layer,
+            tenure,
+            heartbeat,
+            timeout,
+        })
+    }
+
+    pub(crate) fn layer(&self) -> &LayerHandle {
+        &self.layer
+    }
+
+    pub(crate) fn tenure(&self) -> &Arc<Tenure> {
+        &self.tenure
+    }
+
+    /// Gives the claim up: the handler provably did not act. Goes on in the background if it must.
+    pub(crate) async fn release(self) {
+        let Self { layer, tenure, .. } = self;
+        let call = layer.store().release(&tenure.id, &tenure.claim);
+        match deadline(self.timeout, call).await {
+            Ok(Released::Released) => {}
+            Ok(Released::NotOwner) => {
+                let cause = "the record is another attempt's or a verdict's";
+                incident(Incident::ReleaseFailed, &tenure, &cause);
+            }
+            Err(error) => {
+                incident(Incident::ReleaseFailed, &tenure, &error);
+                let claim = tenure.claim.clone();
+                layer.outbox().release(tenure.id, claim, self.timeout);
+            }
+        }
+    }
+
+    /// Records how the operation ended. What the store does not take in two tries is retried in the
+    /// background, with the claim kept alive.
+    pub(crate) async fn complete(self, finished: Finished, ttl: Duration) -> Completed {
+        let second = SECOND_TRY.min(self.timeout);
+        for timeout in [self.timeout, second] {
+            let store = self.layer.store();
+            match record(store, &self.tenure, &finished, ttl, timeout).await {
+                Recorded::Done => return Completed::Stored,
+                Recorded::TooOld => return Completed::Unstored,
+                Recorded::Refused => return Completed::Refused(self.found().await),
+                Recorded::Failed => {}
+            }
+        }
+        let outbox = self.layer.outbox();
+        outbox.complete(self.tenure, self.heartbeat, finished, ttl, self.timeout);
+        Completed::Unstored
+    }
+
+    /// The record that stands in the way of the own answer.
+    async fn found(&self) -> Option<Record> {
+        let call = self.layer.store().inspect(&self.tenure.id);
+        deadline(self.timeout, call).await.ok().flatten()
+    }
+}
+
+/// What became of a finished answer.
+pub(crate) enum Completed {
+    Stored,
+    /// Not yet in the store, or never.
+    Unstored,
+    /// The store has another record, or none that this attempt may write.
+    Refused(Option<Record>),
+}

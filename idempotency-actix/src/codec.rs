@@ -1,0 +1,151 @@
+//! Stored bytes of an answer, version 1. All integers are big-endian.
+//!
+//! | octets | content |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1 | 0: no body, 1: a body, possibly empty |
+//! | 2 | status |
+//! | 2 | number of header lines |
+//! | 8 | length of the body |
+//! | 2 + 4 each | length of a line's name and of its value |
+//! | .. | names and values, then the body |
+
+use std::error::Error;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::web::Bytes;
+
+use crate::response::StoredResponse;
+
+const VERSION: u8 = 1;
+const HEAD: usize = 14;
+const ROW: usize = 6;
+
+/// The most header lines that a stored answer may have: 4,096.
+const MAX_HEADERS: usize = 4_096;
+
+impl StoredResponse {
+    /// Writes the answer in the versioned binary form that [`decode`](Self::decode) reads.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what could not be read back: more than 4,096 header lines, a name over 64 KiB or a
+    /// value over 4 GiB.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let lines = self.headers();
+        if lines.len() > MAX_HEADERS {
+            return Err(EncodeError);
+        }
+        let body = self.body().map_or(&[][..], |body| body);
+        let mut out = Vec::with_capacity(HEAD + ROW * lines.len() + self.size());
+        out.extend([VERSION, u8::from(self.body().is_some())]);
+        out.extend(self.status().as_u16().to_be_bytes());
+        out.extend((lines.len() as u16).to_be_bytes());
+        out.extend((body.len() as u64).to_be_bytes());
+        for (name, value) in lines {
+            let name = u16::try_from(name.as_str().len()).map_err(|_| EncodeError)?;
+            let value = u32::try_from(value.len()).map_err(|_| EncodeError)?;
+            out.extend(name.to_be_bytes());
+            out.extend(value.to_be_bytes());
+        }
+        for (name, value) in lines {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(value.as_bytes());
+        }
+        out.extend_from_slice(body);
+        Ok(out)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote; the body is a slice of `bytes`, not a copy.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is not exactly one answer of a known version is refused, and nothing is
+    /// allocated for a length that the input does not have.
+    pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
+        use DecodeError::{Malformed, Version};
+        match bytes.first() {
+            Some(&VERSION) => {}
+            Some(&version) => return Err(Version(version)),
+            None => return Err(Malformed),
+        }
+        let (head, rest) = bytes.split_at_checked(HEAD).ok_or(Malformed)?;
+        let status = StatusCode::from_u16(u16_at(head, 2)).map_err(|_| Malformed)?;
+        let lines = usize::from(u16_at(head, 4));
+        let body_len = u32_pair(head, 6)?;
+        if lines > MAX_HEADERS {
+            return Err(Malformed);
+        }
+        let (table, mut text) = rest.split_at_checked(ROW * lines).ok_or(Malformed)?;
+        let mut headers = Vec::with_capacity(lines);
+        for row in table.chunks_exact(ROW) {
+            let (name, value);
+            (name, text) = split(text, usize::from(u16_at(row, 0)))?;
+            (value, text) = split(text, u32_at(row, 2) as usize)?;
+            let name = HeaderName::from_bytes(name).map_err(|_| Malformed)?;
+            let value = HeaderValue::from_bytes(value).map_err(|_| Malformed)?;
+            headers.push((name, value));
+        }
+        if text.len() != body_len {
+            return Err(Malformed);
+        }
+        let body = match (head[1], body_len) {
+            (0, 0) => None,
+            (1, _) => Some(bytes.slice(bytes.len() - body_len..)),
+            _ => return Err(Malformed),
+        };
+        Ok(Self::new(status, headers, body))
+    }
+}
+
+fn split(text: &[u8], at: usize) -> Result<(&[u8], &[u8]), DecodeError> {
+    text.split_at_checked(at).ok_or(DecodeError::Malformed)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) << 16 | u32::from(u16_at(bytes, at + 2))
+}
+
+fn u32_pair(bytes: &[u8], at: usize) -> Result<usize, DecodeError> {
+    let wide = u64::from(u32_at(bytes, at)) << 32 | u64::from(u32_at(bytes, at + 4));
+    usize::try_from(wide).map_err(|_| DecodeError::Malformed)
+}
+
+/// The answer does not fit the stored form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncodeError;
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer has more or longer header lines than the stored form holds")
+    }
+}
+
+impl Error for EncodeError {}
+
+/// Why stored bytes are not an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Written by a version that this one does not know.
+    Version(u8),
+    /// Cut off, padded, or never an answer at all.
+    Malformed,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "stored answer of unknown version {version}"),
+            Self::Malformed => f.write_str("stored answer is malformed"),
+        }
+    }
+}
+
+impl Error for DecodeError {}

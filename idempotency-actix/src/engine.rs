@@ -1,0 +1,178 @@
+//! The way of an operation once it has a name: claim, then (by the caller) the handler, then finish.
+
+use std::any::Any;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
+
+use crate::claim::{Completed, HeldClaim};
+use crate::deadline::deadline;
+use crate::layer::{Layer, LayerHandle};
+use crate::not_executed::NotExecuted;
+use crate::operation::Operation;
+use crate::options::Options;
+use crate::problem::Problem;
+use crate::response::{Head, STATUS, is_transient};
+use crate::store::{Begun, Claim, Finished, Record, State, StoreErrorKind, Token};
+use crate::stream;
+use crate::telemetry::{Incident, Outcome, incident, outcome};
+use crate::tenure::Moment;
+
+/// Asks the store for the claim; whatever else there is becomes the answer.
+pub(crate) async fn begin(
+    layer: &LayerHandle,
+    operation: &Operation,
+) -> Result<HeldClaim, HttpResponse> {
+    let Operation {
+        id,
+        fingerprint,
+        options,
+        attempt,
+    } = operation;
+    let retention = options.claim_retention();
+    let claim = Claim::new(Token::random(), *fingerprint, options.lease, retention);
+    let timeout = options.store_timeout();
+    let asked = Moment::now();
+    match deadline(timeout, layer.store().begin(id, &claim)).await {
+        Ok(Begun::Claimed { generation }) => {
+            let claim = claim.with_generation(generation);
+            let held = HeldClaim::take_up(layer.clone(), *id, claim, asked, options).await;
+            let held = held.ok_or_else(|| reject(layer, Problem::StoreUnavailable))?;
+            attempt.begin(held.tenure());
+            Ok(held)
+        }
+        Ok(Begun::Found(record)) => Err(found(layer, operation, record)),
+        Err(error) => {
+            incident(Incident::ClaimFailed, id, &error);
+            if error.kind() == StoreErrorKind::Unavailable {
+                layer.outbox().release(*id, claim, timeout);
+            }
+            Err(reject(layer, Problem::StoreUnavailable))
+        }
+    }
+}
+
+/// Answers a retry from the record that it found.
+fn found(layer: &Layer, operation: &Operation, record: Record) -> HttpResponse {
+    let (ours, theirs) = (&operation.fingerprint, &record.fingerprint);
+    if ours.scheme() != theirs.scheme() {
+        let cause = "its fingerprint is of a scheme that this version does not know";
+        incident(Incident::ClaimFailed, &operation.id, &cause);
+        return reject(layer, Problem::StoreUnavailable);
+    }
+    if ours != theirs {
+        outcome(Outcome::Mismatch);
+        return Problem::KeyReused.response(layer);
+    }
+    answer(layer, record.state)
+}
+
+fn answer(layer: &Layer, state: State) -> HttpResponse {
+    let (label, response) = match state {
+        State::InFlight => (Outcome::InFlight, Problem::InFlight.response(layer)),
+        State::Unknown => (Outcome::Unknown, Problem::OutcomeUnknown.response(layer)),
+        State::Finished(Finished::Completed(stored)) => (Outcome::Replayed, stored.replay()),
+        State::Finished(Finished::NotKept(kept)) => (
+            Outcome::NotKept,
+            Problem::ResponseNotKept(kept).response(layer),
+        ),
+    };
+    outcome(label);
+    response
+}
+
+pub(crate) fn reject(layer: &Layer, problem: Problem) -> HttpResponse {
+    outcome(Outcome::Rejected);
+    problem.response(layer)
+}
+
+/// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it.
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(
+        panic = text.unwrap_or("not text"),
+        "an idempotent handler panicked"
+    );
+    HttpResponse::InternalServerError()
+        .content_type("text/plain; charset=utf-8")
+        .body("Internal Server Error")
+}
+
+/// Whether the handler's answer releases the claim: it provably did not act.
+pub(crate) fn releases(response: &HttpResponse, options: &Options) -> bool {
+    NotExecuted::is_marked(response) || options.release_on.contains(response.status())
+}
+
+/// Gives the claim up, and the answer to the client.
+pub(crate) async fn release(held: HeldClaim, response: HttpResponse) -> HttpResponse {
+    held.release().await;
+    outcome(Outcome::Released);
+    response
+}
+
+/// Binds the key to the handler's answer, and gives it to the client.
+///
+/// An answer in one buffer is recorded before it is sent. A stream is sent as it is produced, and
+/// its end is held until it is recorded.
+pub(crate) async fn bind(
+    held: HeldClaim,
+    response: HttpResponse,
+    options: &Options,
+) -> HttpResponse {
+    let head = Head::capture(&response);
+    if is_transient(&response) || exceeds(response.body().size(), options.max_response) {
+        return record(held, Finished::NotKept(head.not_kept()), response, options).await;
+    }
+    if response.body().size() == BodySize::None {
+        let finished = Finished::Completed(head.with_body(None));
+        return record(held, finished, response, options).await;
+    }
+    let (response, body) = response.into_parts();
+    match body.try_into_bytes() {
+        Ok(bytes) => {
+            let finished = Finished::Completed(head.with_body(Some(bytes.clone())));
+            let response = response.set_body(bytes).map_into_boxed_body();
+            record(held, finished, response, options).await
+        }
+        Err(body) => {
+            outcome(Outcome::First);
+            response.set_body(stream::tee(held, head, body, options))
+        }
+    }
+}
+
+fn exceeds(size: BodySize, limit: u64) -> bool {
+    matches!(size, BodySize::Sized(size) if size > limit)
+}
+
+async fn record(
+    held: HeldClaim,
+    finished: Finished,
+    mut response: HttpResponse,
+    options: &Options,
+) -> HttpResponse {
+    let layer = held.layer().clone();
+    let fingerprint = *held.tenure().claim.fingerprint();
+    match held.complete(finished, options.ttl).await {
+        Completed::Stored => {}
+        Completed::Unstored => {
+            let unstored = HeaderValue::from_static("unstored");
+            response.headers_mut().insert(STATUS, unstored);
+        }
+        // Its own answer is not the answer of this operation, so the client must not get it.
+        Completed::Refused(Some(record)) if record.fingerprint == fingerprint => {
+            return answer(&layer, record.state);
+        }
+        Completed::Refused(_) => return answer(&layer, State::Unknown),
+    }
+    outcome(Outcome::First);
+    response
+}
+
+/// Whether a router refused the method, so that no handler ran.
+pub(crate) fn is_method_refused(response: &HttpResponse) -> bool {
+    response.status() == StatusCode::METHOD_NOT_ALLOWED
+}

@@ -1,0 +1,80 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+
+/// Why a layer cannot be built; the message says what to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `ttl` is outside of 1 ms to 10 years.
+    Ttl(Duration),
+    /// `lease` is outside of 10 ms to 24 hours.
+    Lease(Duration),
+    /// `max_run` is shorter than the lease.
+    MaxRun {
+        /// What was asked for.
+        max_run: Duration,
+        /// The lease it has to cover.
+        lease: Duration,
+    },
+    /// `store_timeout` is zero or over a third of the lease.
+    StoreTimeout {
+        /// What was asked for.
+        timeout: Duration,
+        /// The lease that has to survive three lost calls.
+        lease: Duration,
+    },
+    /// `methods` names one that the layer never covers.
+    Method(Method),
+    /// `methods` is empty.
+    NoMethods,
+    /// `methods` without `all_routes`, where it has no effect.
+    MethodsWithoutAllRoutes,
+    /// `release_on` names a status that does not tell of a refusal.
+    ReleaseOn(StatusCode),
+    /// `max_body` or `max_response` is zero.
+    ZeroLimit(&'static str),
+    /// A name that is no header name.
+    HeaderName(String),
+    /// `problem_base` is no absolute URI that ends in `/`, `#` or `:`.
+    ProblemBase(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ttl(ttl) => write!(f, "`ttl` is {ttl:?}; give 1 ms to 10 years"),
+            Self::Lease(lease) => write!(f, "`lease` is {lease:?}; give 10 ms to 24 hours"),
+            Self::MaxRun { max_run, lease } => write!(
+                f,
+                "`max_run` is {max_run:?} and shorter than the lease of {lease:?}; give the lease or more"
+            ),
+            Self::StoreTimeout { timeout, lease } => write!(
+                f,
+                "`store_timeout` is {timeout:?}; give more than zero and at most a third of the lease of {lease:?}"
+            ),
+            Self::Method(method) => write!(
+                f,
+                "`methods` has {method}, which is never covered; give POST, PUT, PATCH or DELETE"
+            ),
+            Self::NoMethods => f.write_str("`methods` is empty; name at least one, or leave it out"),
+            Self::MethodsWithoutAllRoutes => f.write_str(
+                "`methods` narrows all-routes mode only; add `all_routes()`, or mark the handlers and drop `methods`",
+            ),
+            Self::ReleaseOn(status) => write!(
+                f,
+                "`release_on` has {status}, which is no refusal; give codes from 400 to 599"
+            ),
+            Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least one byte"),
+            Self::HeaderName(name) => write!(f, "{name:?} is no header name"),
+            Self::ProblemBase(base) => write!(
+                f,
+                "`problem_base` is {base:?}; give an absolute URI that ends in `/`, `#` or `:`"
+            ),
+        }
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,226 @@
+//! The thread that keeps claims alive and finishes what a worker could not finish.
+//!
+//! One thread a layer, started by the first claim. It is not a worker's: a handler that blocks its
+//! worker would stop the worker's heartbeats too, and a living owner would be called dead.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::deadline::deadline;
+use crate::store::{ErasedStore, Renewed};
+use crate::telemetry::{Incident, incident};
+use crate::tenure::{Moment, Tenure};
+
+/// How long the thread sleeps when nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[derive(Clone)]
+pub(crate) struct Keeper(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn ErasedStore>,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+struct State {
+    beats: Slab<Beat>,
+    jobs: Vec<Job>,
+    /// When the thread looks next; an earlier due date has to wake it.
+    next_look: Instant,
+    started: bool,
+    closed: bool,
+}
+
+struct Beat {
+    tenure: Arc<Tenure>,
+    due: Instant,
+    /// The deadline of a renewal.
+    timeout: Duration,
+}
+
+impl Keeper {
+    pub(crate) fn new(store: Arc<dyn ErasedStore>) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            state: Mutex::new(State {
+                beats: Slab::new(),
+                jobs: Vec::new(),
+                next_look: Instant::now() + IDLE,
+                started: false,
+                closed: false,
+            }),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// Renews the claim until the heartbeat is dropped, the claim is lost, or it ran too long.
+    pub(crate) fn renew(&self, tenure: Arc<Tenure>, timeout: Duration) -> Heartbeat {
+        let due = tenure.renewal_due();
+        let mut state = self.0.lock();
+        let slot = state.beats.insert(Beat {
+            tenure,
+            due,
+            timeout,
+        });
+        self.attend(state, due);
+        Heartbeat {
+            shared: Arc::clone(&self.0),
+            slot,
+        }
+    }
+
+    /// Runs a job on the keeper's thread.
+    pub(crate) fn run(&self, job: impl Future<Output = ()> + Send + 'static) {
+        let mut state = self.0.lock();
+        state.jobs.push(Box::pin(job));
+        self.attend(state, Instant::now());
+    }
+
+    /// Whether the layer is gone, and jobs should give up rather than wait.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
+    /// Lets the thread end when its jobs have.
+    pub(crate) fn close(&self) {
+        self.0.lock().closed = true;
+        self.0.wake.notify_one();
+    }
+
+    /// Makes sure that the thread is there and looks no later than `due`.
+    fn attend(&self, mut state: MutexGuard<'_, State>, due: Instant) {
+        let wake = due < state.next_look;
+        let start = !std::mem::replace(&mut state.started, true);
+        drop(state);
+        if start {
+            let shared = Arc::clone(&self.0);
+            let thread = std::thread::Builder::new().name("idempotency-keeper".into());
+            if let Err(error) = thread.spawn(move || run(&shared)) {
+                self.0.lock().started = false;
+                tracing::error!(%error, "claims are not renewed: no thread to do it");
+            }
+        } else if wake {
+            self.0.wake.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is due, and says when to look again.
+    fn take_due(self: &Arc<Self>, now: Instant) -> (Vec<Job>, Instant) {
+        let mut state = self.lock();
+        let mut jobs = std::mem::take(&mut state.jobs);
+        let mut next_look = now + IDLE;
+        for (slot, beat) in &mut state.beats {
+            if beat.due <= now {
+                // Not due again until the answer to this one is there.
+                beat.due = now + IDLE;
+                let tenure = Arc::clone(&beat.tenure);
+                jobs.push(Box::pin(renew(
+                    Arc::clone(self),
+                    slot,
+                    tenure,
+                    beat.timeout,
+                )));
+            }
+            next_look = next_look.min(beat.due);
+        }
+        state.next_look = next_look;
+        (jobs, next_look)
+    }
+
+    /// Plans the next renewal, unless the slot has another tenant by now.
+    fn plan(&self, slot: usize, tenure: &Arc<Tenure>, due: Instant) {
+        let mut state = self.lock();
+        if let Some(beat) = state.beats.get_mut(slot) {
+            if Arc::ptr_eq(&beat.tenure, tenure) {
+                beat.due = due;
+            }
+        }
+    }
+}
+
+fn run(shared: &Arc<Shared>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(attend(shared)),
+        Err(error) => tracing::error!(%error, "claims are not renewed: no runtime to do it on"),
+    }
+}
+
+async fn attend(shared: &Arc<Shared>) {
+    let mut running = FuturesUnordered::new();
+    loop {
+        let (due, next_look) = shared.take_due(Instant::now());
+        running.extend(due);
+        if running.is_empty() && shared.lock().closed {
+            return;
+        }
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep_until(next_look.into()) => {}
+            Some(()) = running.next() => {}
+        }
+    }
+}
+
+async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: Duration) {
+    let lease = tenure.claim.lease();
+    if Instant::now() >= tenure.renew_until {
+        let cause = "the handler or its stream takes longer than `max_run`";
+        return incident(Incident::RanTooLong, &tenure, &cause);
+    }
+    let asked = Moment::now();
+    let answer = deadline(timeout, shared.store.renew(&tenure.id, &tenure.claim)).await;
+    let still_running = shared.lock().beats.get(slot).is_some_and(|beat| {
+        // A claim that ended in the meantime is lost by rights.
+        Arc::ptr_eq(&beat.tenure, &tenure)
+    });
+    match answer {
+        Ok(Renewed::Alive) => {
+            tenure.renewed(asked);
+            shared.plan(slot, &tenure, tenure.renewal_due());
+        }
+        Ok(Renewed::Lost) if still_running => {
+            tenure.lose();
+            incident(
+                Incident::ClaimLost,
+                &tenure,
+                &"the store has another record",
+            );
+        }
+        Ok(Renewed::Lost) => {}
+        Err(error) => {
+            tracing::warn!(?tenure, %error, "a claim could not be renewed, trying again");
+            shared.plan(slot, &tenure, Instant::now() + lease / 12);
+        }
+    }
+}
+
+/// Keeps a claim alive while it exists.
+pub(crate) struct Heartbeat {
+    shared: Arc<Shared>,
+    slot: usize,
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.shared.lock().beats.remove(self.slot);
+    }
+}

@@ -1,0 +1,257 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::{Arc, OnceLock};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use sfv::visitor::{Ignored, parameter_visitor_with};
+use sfv::{BareItemFromInput, Parser};
+
+use crate::fingerprint::{field, short};
+use crate::layer::Layer;
+use crate::problem;
+use crate::record_id::RecordId;
+
+/// The most characters that a key may have: 255, as Stripe allows.
+pub(crate) const MAX_KEY: usize = 255;
+
+/// The client's name for one operation, decoded from the key header.
+///
+/// It has 1 to 255 characters from %x20-7E. On the wire it is a String of RFC 9651 (`"k"`; escapes are
+/// decoded, parameters ignored), as draft-ietf-httpapi-idempotency-key-header asks for, or a bare
+/// value without quote, comma, semicolon or space, as nearly all deployed clients send it. Both forms
+/// of one value are one key.
+///
+/// A handler takes it as an argument, or `Option<IdempotencyKey>` where the header is optional.
+/// `Debug` shows a short hash of the key, never the key.
+///
+/// # Errors
+///
+/// Extraction answers 400 `missing-key` if the request has no key, and 500 outside of a handler that
+/// the layer covers.
+///
+/// # Examples
+///
+/// Handing the retry's safety on, to a processor that has idempotency keys of its own:
+///
+/// ```
+/// use actix_web::{HttpResponse, Responder};
+/// use idempotency_actix::{IdempotencyKey, idempotent};
+///
+/// #[idempotent]
+/// async fn charge(key: IdempotencyKey) -> impl Responder {
+///     let downstream = key.derive("processor"); // the same at every retry
+///     HttpResponse::Created().body(downstream)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct IdempotencyKey {
+    value: Arc<str>,
+    record: Arc<OnceLock<RecordId>>,
+}
+
+impl IdempotencyKey {
+    /// Reads the key from a request's headers; `None` if the header is not there.
+    pub(crate) fn from_headers(
+        headers: &HeaderMap,
+        name: &HeaderName,
+        strict: bool,
+    ) -> Option<Result<Self, InvalidKey>> {
+        let mut lines = headers.get_all(name);
+        let line = lines.next()?;
+        if lines.next().is_some() {
+            return Some(Err(InvalidKey::Repeated));
+        }
+        Some(Self::parse(line.as_bytes(), strict))
+    }
+
+    /// Parses one header value: a String of RFC 9651, or a bare value unless `strict`.
+    pub(crate) fn parse(line: &[u8], strict: bool) -> Result<Self, InvalidKey> {
+        let line = line.trim_ascii();
+        let value = match line.first() {
+            None => return Err(InvalidKey::Empty),
+            Some(b'"') => quoted(line)?,
+            Some(_) if strict => return Err(InvalidKey::NotAString),
+            Some(_) => bare(line)?.to_owned(),
+        };
+        match value.len() {
+            0 => Err(InvalidKey::Empty),
+            1..=MAX_KEY => Ok(Self {
+                value: value.into(),
+                record: Arc::default(),
+            }),
+            _ => Err(InvalidKey::TooLong),
+        }
+    }
+
+    /// The decoded key.
+    pub fn as_str(&self) -> &str {
+        &self.value
+    }
+
+    /// Derives a key for a downstream service, the same one at every run of this operation.
+    ///
+    /// The result hashes caller, method, path, key and `label` into the form of a UUID (version 8 of
+    /// RFC 9562, 36 characters), which the services that take idempotency keys accept. One label per
+    /// downstream effect. The derivation never changes between versions of this crate, so that a
+    /// retry after an upgrade still meets the processor's record of the first try.
+    ///
+    /// # Panics
+    ///
+    /// Inside an extractor, since the caller is known only once the arguments have been extracted.
+    /// The layer answers such a request with 500, and claims nothing.
+    pub fn derive(&self, label: &str) -> String {
+        let record = self.record.get();
+        let record = record.expect("`derive` is called in the handler, when the caller is known");
+        let mut hasher = blake3::Hasher::new();
+        field(&mut hasher, b"idempotency-actix derived key 1");
+        field(&mut hasher, record.as_bytes());
+        field(&mut hasher, label.as_bytes());
+        as_uuid(hasher.finalize().as_bytes())
+    }
+
+    /// Binds the key to its operation.
+    pub(crate) fn bind(&self, record: RecordId) {
+        self.record.get_or_init(|| record);
+    }
+}
+
+/// A custom UUID of RFC 9562, section 5.8.
+fn as_uuid(digest: &[u8; 32]) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut uuid = String::with_capacity(36);
+    for (i, byte) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            uuid.push('-');
+        }
+        uuid.push_str(&format!("{byte:02x}"));
+    }
+    uuid
+}
+
+fn quoted(line: &[u8]) -> Result<String, InvalidKey> {
+    let string = |item: BareItemFromInput<'_>| {
+        let value = match item {
+            BareItemFromInput::String(value) => value.as_str().to_owned(),
+            _ => String::new(),
+        };
+        Ok::<_, Infallible>(parameter_visitor_with(Ignored, move |_| Ok(value)))
+    };
+    let parsed = Parser::new(line).parse_item_with_visitor(string);
+    parsed.map_err(|_| InvalidKey::Malformed)
+}
+
+fn bare(line: &[u8]) -> Result<&str, InvalidKey> {
+    if line.contains(&b',') {
+        return Err(InvalidKey::List);
+    }
+    let plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b';');
+    if !line.iter().all(plain) {
+        return Err(InvalidKey::Malformed);
+    }
+    std::str::from_utf8(line).map_err(|_| InvalidKey::Malformed)
+}
+
+/// Why a header value is no key; the text is the answer's `detail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InvalidKey {
+    Empty,
+    TooLong,
+    Repeated,
+    List,
+    NotAString,
+    Malformed,
+}
+
+impl InvalidKey {
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::Empty => "The key is empty.",
+            Self::TooLong => "The key is longer than 255 characters.",
+            Self::Repeated => "The header is there more than once.",
+            Self::List => "The header holds a list; it takes one key.",
+            Self::NotAString => {
+                "The key must be a quoted String of RFC 9651, such as \"8e03978e-40d5-43dd\"."
+            }
+            Self::Malformed => {
+                "The key must be a quoted String of RFC 9651, or visible ASCII characters \
+                 without quote, comma, semicolon and space."
+            }
+        }
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digest = blake3::hash(self.value.as_bytes());
+        write!(f, "IdempotencyKey({})", short(digest.as_bytes()))
+    }
+}
+
+/// Two keys are equal if their decoded values are.
+impl PartialEq for IdempotencyKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for IdempotencyKey {}
+
+impl FromRequest for IdempotencyKey {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let extensions = request.extensions();
+        ready(match (extensions.get::<Self>(), Layer::of(&extensions)) {
+            (Some(key), _) => Ok(key.clone()),
+            (None, Some(layer)) => Err(problem::missing_key(layer).into()),
+            (None, None) => Err(problem::not_covered("IdempotencyKey", request)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<String, InvalidKey> {
+        IdempotencyKey::parse(line.as_bytes(), false).map(|key| key.as_str().to_owned())
+    }
+
+    #[test]
+    fn both_forms_of_one_value_are_one_key() {
+        assert_eq!(parse("\"k\""), Ok("k".into()));
+        assert_eq!(parse("k"), Ok("k".into()));
+        assert_eq!(parse(r#" "a \"b\" \\";p=1 "#), Ok(r#"a "b" \"#.into()));
+        assert_eq!(parse("1234"), Ok("1234".into()));
+    }
+
+    #[test]
+    fn malformed_forms_are_told_apart() {
+        assert_eq!(parse(""), Err(InvalidKey::Empty));
+        assert_eq!(parse("\"\""), Err(InvalidKey::Empty));
+        assert_eq!(parse(&"k".repeat(256)), Err(InvalidKey::TooLong));
+        assert_eq!(parse("a, b"), Err(InvalidKey::List));
+        for line in [
+            "a b",
+            "\"a",
+            "a;b",
+            "a\"b",
+            "\"a\", \"b\"",
+            "\"a\" b",
+            "k\u{e9}",
+        ] {
+            assert_eq!(parse(line), Err(InvalidKey::Malformed), "{line}");
+        }
+        assert_eq!(
+            IdempotencyKey::parse(b"bare", true),
+            Err(InvalidKey::NotAString)
+        );
+    }
+}

@@ -1,0 +1,108 @@
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Extensions;
+use actix_web::http::Method;
+use actix_web::http::header::HeaderName;
+
+use crate::keeper::Keeper;
+use crate::key::{IdempotencyKey, InvalidKey};
+use crate::options::Options;
+use crate::outbox::Outbox;
+use crate::scope::KeyScope;
+use crate::store::ErasedStore;
+
+/// The methods that a layer may cover. The others are safe (RFC 9110, section 9.2.1) or, like
+/// CONNECT, no request for an effect on a resource.
+pub(crate) const ELIGIBLE: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// What all workers share of one [`Idempotency`](crate::Idempotency).
+pub(crate) struct Layer {
+    pub(crate) store: Arc<dyn ErasedStore>,
+    pub(crate) scope: KeyScope,
+    pub(crate) options: Options,
+    /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
+    pub(crate) all_routes: Option<Vec<Method>>,
+    pub(crate) key_header: HeaderName,
+    pub(crate) strict_keys: bool,
+    pub(crate) problem_base: String,
+    pub(crate) keeper: Keeper,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+impl Layer {
+    /// The innermost layer around the request.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&LayerHandle> {
+        extensions.get()
+    }
+
+    /// The request's key, `None` if it has no key header.
+    pub(crate) fn key(&self, request: &HttpRequest) -> Option<Result<IdempotencyKey, InvalidKey>> {
+        IdempotencyKey::from_headers(request.headers(), &self.key_header, self.strict_keys)
+    }
+
+    pub(crate) fn store(&self) -> &dyn ErasedStore {
+        &*self.store
+    }
+
+    pub(crate) fn key_header(&self) -> &HeaderName {
+        &self.key_header
+    }
+
+    pub(crate) fn problem_base(&self) -> &str {
+        &self.problem_base
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(crate) fn covers_all_routes(&self, method: &Method) -> bool {
+        let methods = self.all_routes.as_deref();
+        methods.is_some_and(|methods| methods.contains(method))
+    }
+}
+
+impl Drop for Layer {
+    fn drop(&mut self) {
+        self.keeper.close();
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotency")
+            .field("scope", &self.scope)
+            .field("options", &self.options)
+            .field("all_routes", &self.all_routes)
+            .field("key_header", &self.key_header)
+            .field("strict_keys", &self.strict_keys)
+            .field("problem_base", &self.problem_base)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A worker's own handle to the layer: workers that count references in one place would fight for it.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerHandle(Rc<Arc<Layer>>);
+
+impl LayerHandle {
+    pub(crate) fn new(layer: Arc<Layer>) -> Self {
+        Self(Rc::new(layer))
+    }
+}
+
+impl Deref for LayerHandle {
+    type Target = Layer;
+
+    fn deref(&self) -> &Layer {
+        &self.0
+    }
+}

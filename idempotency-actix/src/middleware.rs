@@ -1,0 +1,190 @@
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{Error, HttpMessage};
+use futures_util::future::LocalBoxFuture;
+use pin_project_lite::pin_project;
+
+use crate::all_routes;
+use crate::builder::IdempotencyBuilder;
+use crate::layer::{ELIGIBLE, Layer, LayerHandle};
+use crate::operation::OuterClaim;
+use crate::scope::KeyScope;
+use crate::store::{Store, StoreError};
+
+/// The idempotency layer: actix-web middleware for an `App`, a `Scope`, a `Resource` or a `Route`.
+///
+/// Handlers marked with [`#[idempotent]`](macro@crate::idempotent) inside of it run once per key; in
+/// [all-routes mode](IdempotencyBuilder::all_routes) every route does. Make one, and clone it into
+/// the workers: clones share store, limits and heartbeat.
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, Responder, post};
+/// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
+///
+/// #[derive(Clone)]
+/// struct AccountId(u64); // put into the request's extensions by your authentication
+///
+/// fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
+///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+/// }
+///
+/// #[post("/charges")]
+/// #[idempotent]
+/// async fn create_charge() -> impl Responder {
+///     HttpResponse::Created()
+/// }
+///
+/// let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(principal));
+/// let app = move || App::new().wrap(idempotency.clone()).service(create_charge);
+/// # let _ = app;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Idempotency(pub(crate) Arc<Layer>);
+
+impl Idempotency {
+    /// A layer for marked handlers, with every option at its default.
+    ///
+    /// # Panics
+    ///
+    /// With the message of the [`ConfigError`](crate::ConfigError) that
+    /// [`build`](IdempotencyBuilder::build) returns: here that can only be a
+    /// [`KeyScope::header`] whose name is no header name.
+    pub fn new(store: impl Store, scope: KeyScope) -> Self {
+        match Self::builder(store, scope).build() {
+            Ok(idempotency) => idempotency,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Starts a layer with options.
+    pub fn builder(store: impl Store, scope: KeyScope) -> IdempotencyBuilder {
+        IdempotencyBuilder::new(Arc::new(store), scope)
+    }
+
+    /// Tells whether the store could serve a claim now, for a readiness probe.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, or that it did not answer within the store timeout.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        let timeout = self.0.options.store_timeout();
+        crate::deadline::deadline(timeout, self.0.store().health()).await
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Idempotency
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = IdempotencyService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(IdempotencyService {
+            service: Rc::new(service),
+            layer: LayerHandle::new(Arc::clone(&self.0)),
+        }))
+    }
+}
+
+/// The service that [`Idempotency`] makes of the one it wraps.
+#[derive(Debug)]
+pub struct IdempotencyService<S> {
+    service: Rc<S>,
+    layer: LayerHandle,
+}
+
+impl<S, B> Service<ServiceRequest> for IdempotencyService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = IdempotencyFuture<S::Future>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        if !ELIGIBLE.contains(request.method()) {
+            return IdempotencyFuture::pass(self.service.call(request));
+        }
+        request.extensions_mut().insert(self.layer.clone());
+        if !self.layer.covers_all_routes(request.method()) {
+            return IdempotencyFuture::pass(self.service.call(request));
+        }
+        let key = self.layer.key(request.request());
+        let is_asked = key.is_some() || self.layer.options.required;
+        if !is_asked || is_claimed(&request) || request.match_pattern().is_none() {
+            return IdempotencyFuture::pass(self.service.call(request));
+        }
+        let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
+        let future = Box::pin(all_routes::once(service, layer, request, key));
+        IdempotencyFuture {
+            way: Way::Once { future },
+        }
+    }
+}
+
+fn is_claimed(request: &ServiceRequest) -> bool {
+    OuterClaim::of(&request.extensions()).is_some()
+}
+
+pin_project! {
+    /// The future of [`IdempotencyService`]: the inner one as it is, or a boxed one for a key.
+    #[allow(missing_debug_implementations)]
+    pub struct IdempotencyFuture<F> {
+        #[pin]
+        way: Way<F>,
+    }
+}
+
+pin_project! {
+    #[project = WayProjection]
+    enum Way<F> {
+        Pass { #[pin] future: F },
+        Once { future: LocalBoxFuture<'static, Result<ServiceResponse, Error>> },
+    }
+}
+
+impl<F> IdempotencyFuture<F> {
+    fn pass(future: F) -> Self {
+        Self {
+            way: Way::Pass { future },
+        }
+    }
+}
+
+impl<F, B> Future for IdempotencyFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            WayProjection::Pass { future } => {
+                future.poll(cx).map_ok(ServiceResponse::map_into_left_body)
+            }
+            WayProjection::Once { future } => future
+                .as_mut()
+                .poll(cx)
+                .map_ok(ServiceResponse::map_into_right_body),
+        }
+    }
+}

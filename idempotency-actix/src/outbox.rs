@@ -1,0 +1,196 @@
+//! Finished answers that the store did not take in time, and claims that could not be given up.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::deadline::deadline;
+use crate::keeper::{Heartbeat, Keeper};
+use crate::record_id::RecordId;
+use crate::store::{Claim, Completion, ErasedStore, Finished, Released};
+use crate::telemetry::{Incident, incident};
+use crate::tenure::Tenure;
+
+/// Bodies that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Answers that wait for the store. Past it the oldest is given up, and its record becomes unknown.
+const MAX_PARCELS: usize = 65_536;
+
+/// Retries on the keeper's thread what must not be lost.
+pub(crate) struct Outbox {
+    store: Arc<dyn ErasedStore>,
+    keeper: Keeper,
+    parcels: Mutex<VecDeque<Arc<Parcel>>>,
+}
+
+/// One answer on its way; `None` once it was given up.
+struct Parcel(Mutex<Option<Finished>>);
+
+impl Outbox {
+    pub(crate) fn new(store: Arc<dyn ErasedStore>, keeper: Keeper) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            keeper,
+            parcels: Mutex::default(),
+        })
+    }
+
+    /// Retries a `complete`, and keeps the claim alive meanwhile.
+    pub(crate) fn complete(
+        self: &Arc<Self>,
+        tenure: Arc<Tenure>,
+        heartbeat: Heartbeat,
+        finished: Finished,
+        ttl: Duration,
+        timeout: Duration,
+    ) {
+        let parcel = self.admit(finished);
+        let outbox = Arc::clone(self);
+        self.keeper.run(async move {
+            outbox.deliver(&parcel, &tenure, ttl, timeout).await;
+            outbox
+                .parcels()
+                .retain(|other| !Arc::ptr_eq(other, &parcel));
+            drop(heartbeat);
+        });
+    }
+
+    /// Repeats a `release` by token for two leases: the claim may not even have landed yet.
+    pub(crate) fn release(self: &Arc<Self>, id: RecordId, claim: Claim, timeout: Duration) {
+        let outbox = Arc::clone(self);
+        self.keeper.run(async move {
+            let until = Instant::now() + claim.lease() * 2;
+            for delay in delays(claim.lease() / 4) {
+                let answer = deadline(timeout, outbox.store.release(&id, &claim)).await;
+                let over = Instant::now() >= until || outbox.keeper.is_closed();
+                if over || matches!(answer, Ok(Released::Released)) {
+                    return;
+                }
+                tokio::time::sleep(delay).await;
+            }
+        });
+    }
+
+    async fn deliver(&self, parcel: &Parcel, tenure: &Tenure, ttl: Duration, timeout: Duration) {
+        for delay in delays(Duration::from_secs(5)) {
+            tokio::time::sleep(delay).await;
+            let Some(finished) = parcel.lock().clone() else {
+                let cause = "too many answers wait for the store";
+                return incident(Incident::CompleteDropped, tenure, &cause);
+            };
+            match record(&*self.store, tenure, &finished, ttl, timeout).await {
+                Recorded::Failed if self.keeper.is_closed() => {
+                    let cause = "the layer was dropped before the store answered";
+                    return incident(Incident::CompleteDropped, tenure, &cause);
+                }
+                Recorded::Failed => {}
+                Recorded::Done | Recorded::Refused | Recorded::TooOld => return,
+            }
+        }
+    }
+
+    fn admit(&self, finished: Finished) -> Arc<Parcel> {
+        let parcel = Arc::new(Parcel(Mutex::new(Some(finished))));
+        let mut parcels = self.parcels();
+        parcels.push_back(Arc::clone(&parcel));
+        if parcels.len() > MAX_PARCELS {
+            if let Some(oldest) = parcels.pop_front() {
+                *oldest.lock() = None;
+            }
+        }
+        let mut bytes: usize = parcels.iter().map(|parcel| parcel.size()).sum();
+        for oldest in parcels.iter() {
+            if bytes <= MAX_BYTES {
+                break;
+            }
+            bytes -= oldest.lighten();
+        }
+        parcel
+    }
+
+    fn parcels(&self) -> MutexGuard<'_, VecDeque<Arc<Parcel>>> {
+        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parcel {
+    fn lock(&self) -> MutexGuard<'_, Option<Finished>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn size(&self) -> usize {
+        match &*self.lock() {
+            Some(Finished::Completed(response)) => response.size(),
+            _ => 0,
+        }
+    }
+
+    /// Drops the answer and keeps the fact; returns the bytes that are free now.
+    fn lighten(&self) -> usize {
+        let mut finished = self.lock();
+        let Some(Finished::Completed(response)) = &*finished else {
+            return 0;
+        };
+        let size = response.size();
+        *finished = Some(Finished::NotKept(response.not_kept()));
+        size
+    }
+}
+
+/// What became of one try to record an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Done,
+    /// Another attempt or a verdict owns the record.
+    Refused,
+    /// So much time has passed that an absent record may be another attempt's.
+    TooOld,
+    /// Nobody knows; it may be tried again.
+    Failed,
+}
+
+/// Tries once to record an answer. Never again after an answer that says yes or no.
+pub(crate) async fn record(
+    store: &dyn ErasedStore,
+    tenure: &Tenure,
+    finished: &Finished,
+    ttl: Duration,
+    timeout: Duration,
+) -> Recorded {
+    if !tenure.may_record() {
+        let cause = "the claim's retention has passed since its last sign of life";
+        incident(Incident::CompleteDropped, tenure, &cause);
+        return Recorded::TooOld;
+    }
+    let call = store.complete(&tenure.id, &tenure.claim, finished, ttl);
+    match deadline(timeout, call).await {
+        Ok(Completion::Recorded) => Recorded::Done,
+        Ok(Completion::RecordedAbsent) => {
+            let cause = "the store had lost the claim, and has the answer now";
+            incident(Incident::RecordedAbsent, tenure, &cause);
+            Recorded::Done
+        }
+        Ok(Completion::Refused) => {
+            let cause = "another attempt or a verdict owns the record";
+            incident(Incident::CompleteRefused, tenure, &cause);
+            Recorded::Refused
+        }
+        Err(error) => {
+            incident(Incident::CompleteFailed, tenure, &error);
+            Recorded::Failed
+        }
+    }
+}
+
+/// Growing pauses with jitter, without an end: the caller knows when to stop.
+fn delays(longest: Duration) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(longest.min(Duration::from_millis(50)))
+        .with_max_delay(longest)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

@@ -1,0 +1,89 @@
+use super::Harness;
+use super::trial::{Seen, Trial, answer, seen};
+use crate::store::{Renewed, Store};
+
+pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: Trial<'_, H>) {
+    let (live, lapsed, done) = (t.another(), t.another(), t.another());
+    lapsed.granted(&t.claim(), 1).await;
+    t.pass_lease().await;
+    live.granted(&t.long_claim(), 1).await;
+    let claim = t.long_claim();
+    done.granted(&claim, 1).await;
+    done.complete(&claim, &answer("first")).await;
+    for (record, state) in [
+        (&live, Seen::InFlight),
+        (&lapsed, Seen::Unknown),
+        (&done, Seen::Finished(answer("first"))),
+    ] {
+        let (inspected, found) = (record.record().await, record.found(&t.long_claim()).await);
+        t.check("the attempt", inspected.attempt, found.attempt);
+        t.check("the fingerprint", inspected.fingerprint, found.fingerprint);
+        t.check("the state found", &seen(found.state), &state);
+        t.check("the state", seen(inspected.state), state);
+    }
+}
+
+pub(super) async fn inspecting_changes_nothing<H: Harness>(t: Trial<'_, H>) {
+    let (held, done) = (t.another(), t.another());
+    let (claim, answered) = (t.claim_for(4, 12), t.long_claim());
+    t.check("what was never begun", held.state().await, Seen::Absent);
+    held.granted(&claim, 1).await;
+    done.granted(&answered, 1).await;
+    done.complete_for(&answered, &answer("first"), 4).await;
+    t.pass(2).await;
+    t.check("in flight", held.state().await, Seen::InFlight);
+    t.check(
+        "finished",
+        done.state().await,
+        Seen::Finished(answer("first")),
+    );
+    t.pass(3).await;
+    t.check(
+        "after 5 units of a lease of 4",
+        held.state().await,
+        Seen::Unknown,
+    );
+    t.check(
+        "after 5 units of a ttl of 4",
+        done.state().await,
+        Seen::Absent,
+    );
+    t.pass(5).await;
+    t.check(
+        "after 10 units of a retention of 12",
+        held.state().await,
+        Seen::Unknown,
+    );
+    t.pass(4).await;
+    t.check(
+        "after 14 units of a retention of 12",
+        held.state().await,
+        Seen::Absent,
+    );
+}
+
+pub(super) async fn attempts_tell_signs_of_life_apart<H: Harness>(t: Trial<'_, H>) {
+    let (claim, unknown) = t.unknown().await;
+    t.check("the attempt seen again", t.record().await.attempt, unknown);
+    t.check("renew", t.renew(&claim).await, Renewed::Alive);
+    let renewed = t.record().await.attempt;
+    t.check("it is the same after a renewal", renewed == unknown, false);
+    t.pass_lease().await;
+    let lapsed = t.record().await.attempt;
+    t.check(
+        "it is the same after a renewal and a lease",
+        lapsed == unknown,
+        false,
+    );
+    t.granted(&claim, 1).await;
+    let resent = t.record().await.attempt;
+    t.check(
+        "it is the same after a second begin",
+        resent == lapsed,
+        false,
+    );
+}
+
+pub(super) async fn a_store_that_serves_is_healthy<H: Harness>(t: Trial<'_, H>) {
+    t.answered(t.store.health().await);
+}

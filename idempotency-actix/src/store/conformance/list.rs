@@ -1,0 +1,126 @@
+/// Lists the cases under the point of the contract that they check, for the suite and its macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_cases {
+    ($($with:tt)*) => {
+        $crate::__conformance_each! {
+            $($with)*
+
+            "contract 1":
+            begin::a_claim_on_an_absent_record_is_granted
+            begin::a_claim_sent_twice_is_granted_twice
+            begin::a_claim_sent_again_after_its_lease_is_in_flight
+            begin::another_claim_finds_the_one_in_flight
+            begin::a_claim_on_a_finished_record_finds_the_answer
+            begin::records_are_apart
+            races::of_concurrent_claims_one_is_granted
+            races::concurrent_copies_of_a_claim_are_all_granted;
+
+            "contract 2":
+            begin::a_claim_sent_again_is_a_sign_of_life
+            begin::a_lapsed_claim_is_unknown_and_never_absent
+            renew::renewing_starts_the_lease_anew;
+
+            "contract 3":
+            renew::renewing_an_unknown_claim_brings_it_back
+            renew::renewing_by_another_token_is_lost
+            renew::renewing_what_is_absent_is_lost
+            renew::renewing_a_finished_record_is_lost
+            complete::completing_in_flight_records_the_answer
+            complete::completing_unknown_records_the_answer
+            complete::completing_twice_changes_nothing
+            complete::completing_by_another_token_is_refused
+            complete::every_answer_is_found_as_it_was
+            complete::an_answer_may_be_known_and_not_kept
+            release::releasing_in_flight_leaves_nothing
+            release::releasing_unknown_leaves_nothing
+            release::releasing_by_another_token_changes_nothing
+            release::releasing_what_is_absent_is_not_for_its_owner
+            release::releasing_a_finished_record_changes_nothing
+            races::release_and_completion_have_an_order;
+
+            "contract 4":
+            complete::completing_what_is_absent_stores_the_answer
+            release::completing_after_a_release_stores_the_answer
+            races::of_concurrent_answers_to_what_is_absent_one_is_stored;
+
+            "contract 5":
+            resolve::a_verdict_may_be_an_answer
+            resolve::a_verdict_shuts_out_the_attempt
+            resolve::a_verdict_may_be_that_nothing_happened
+            resolve::a_takeover_is_in_flight_at_the_next_generation
+            resolve::a_takeover_shuts_out_the_old_attempt
+            resolve::a_takeover_sent_twice_is_done_twice
+            resolve::no_verdict_stands_on_a_live_claim
+            resolve::no_verdict_stands_on_an_attempt_renewed_since
+            resolve::no_verdict_stands_on_another_attempt
+            resolve::no_verdict_stands_on_the_attempt_before_a_takeover
+            resolve::no_verdict_stands_on_a_finished_record
+            resolve::no_verdict_stands_on_what_is_absent
+            races::a_late_answer_or_a_verdict_wins
+            races::a_renewal_or_a_takeover_wins
+            races::of_concurrent_takeovers_one_wins;
+
+            "contract 6":
+            retention::an_answer_is_over_after_its_ttl
+            retention::an_answer_outlives_the_retention_of_its_claim
+            retention::the_answer_of_a_verdict_is_over_after_its_ttl
+            retention::an_unknown_claim_is_over_after_its_retention
+            retention::a_sign_of_life_starts_the_retention_anew
+            retention::in_flight_outlives_its_retention
+            retention::what_is_over_is_absent_to_every_call
+            retention::ten_years_are_not_too_long;
+
+            "contract 7":
+            generations::a_release_above_generation_1_is_remembered
+            generations::not_executed_above_generation_1_is_remembered
+            generations::what_is_remembered_is_absent_to_every_call
+            generations::an_answer_at_or_below_what_is_remembered_is_refused
+            generations::an_answer_above_what_is_remembered_is_stored
+            generations::generations_rise_through_takeovers_and_releases
+            generations::a_generation_is_remembered_for_the_retention
+            races::concurrent_claims_over_a_generation_agree;
+
+            "contract 8":
+            begin::a_claim_sent_again_keeps_what_was_stored
+            renew::renewing_goes_by_what_was_stored
+            complete::completing_keeps_what_was_stored;
+
+            "inspect":
+            inspect::inspecting_shows_what_a_claim_finds
+            inspect::inspecting_changes_nothing
+            inspect::attempts_tell_signs_of_life_apart;
+
+            "health":
+            inspect::a_store_that_serves_is_healthy;
+        }
+    };
+}
+
+/// Makes of each case a test, or an entry of `cases`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_each {
+    (tests [$test:meta] [$harness:expr]
+        $($rule:literal: $($group:ident::$case:ident)+;)+
+    ) => {
+        $($(
+            #[$test]
+            async fn $case() {
+                $crate::store::conformance::run_case(stringify!($case), &$harness).await;
+            }
+        )+)+
+    };
+    (list $($rule:literal: $($group:ident::$case:ident)+;)+) => {
+        vec![$($(
+            Case {
+                name: stringify!($case),
+                run: |harness| {
+                    Box::pin(async move {
+                        $group::$case(Trial::new(harness, $rule).await).await;
+                    })
+                },
+            },
+        )+)+]
+    };
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Store, StoreError,
+};
+
+/// [`Store`] behind a pointer, so that `Idempotency` is not generic and the attribute need not name
+/// a store's type.
+pub(crate) trait ErasedStore: Send + Sync {
+    fn begin<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Begun, StoreError>>;
+
+    fn renew<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Renewed, StoreError>>;
+
+    fn complete<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+        finished: &'a Finished,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Completion, StoreError>>;
+
+    fn release<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Released, StoreError>>;
+
+    fn inspect<'a>(&'a self, id: &'a RecordId)
+    -> BoxFuture<'a, Result<Option<Record>, StoreError>>;
+
+    fn health(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+impl<S: Store> ErasedStore for S {
+    fn begin<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Begun, StoreError>> {
+        Box::pin(Store::begin(self, id, claim))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Renewed, StoreError>> {
+        Box::pin(Store::renew(self, id, claim))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+        finished: &'a Finished,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Completion, StoreError>> {
+        Box::pin(Store::complete(self, id, claim, finished, ttl))
+    }
+
+    fn release<'a>(
+        &'a self,
+        id: &'a RecordId,
+        claim: &'a Claim,
+    ) -> BoxFuture<'a, Result<Released, StoreError>> {
+        Box::pin(Store::release(self, id, claim))
+    }
+
+    fn inspect<'a>(
+        &'a self,
+        id: &'a RecordId,
+    ) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        Box::pin(Store::inspect(self, id))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(Store::health(self))
+    }
+}

@@ -1,0 +1,72 @@
+use std::error::Error;
+use std::fmt;
+
+/// Why a store could not do what it was asked.
+///
+/// The client never sees it: it gets 503 `store-unavailable` with `Retry-After`.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What a failure means for the claim that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// No answer, or one that does not tell: the command may or may not have been applied. A claim
+    /// that met it is released by token in the background.
+    Unavailable,
+    /// The store has no room for a new claim, and nothing was written.
+    Full,
+    /// There is a value, and it cannot be read: undecodable, of a newer version, or of another
+    /// record. It is never treated as absent.
+    Unreadable,
+}
+
+impl StoreError {
+    /// The store gave no answer, or one that does not tell whether the command was applied.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: StoreErrorKind::Unavailable,
+            source: Some(source.into()),
+        }
+    }
+
+    /// The store refused a new claim for want of room.
+    pub fn full() -> Self {
+        Self {
+            kind: StoreErrorKind::Full,
+            source: None,
+        }
+    }
+
+    /// The stored value cannot be read.
+    pub fn unreadable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: StoreErrorKind::Unreadable,
+            source: Some(source.into()),
+        }
+    }
+
+    /// What the failure means for the claim.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            StoreErrorKind::Unavailable => "the store did not answer",
+            StoreErrorKind::Full => "the store is full",
+            StoreErrorKind::Unreadable => "the stored record cannot be read",
+        })
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

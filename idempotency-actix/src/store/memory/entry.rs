@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use crate::store::{AttemptId, Claim, Fingerprint, Finished, Record, State, Token};
+
+/// Octets that a header line takes beside its name and its value.
+const LINE: usize = 80;
+
+/// What one shard keeps under one id. Times are nanoseconds of the store's clock.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) owner: Token,
+    pub(super) generation: u64,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) stage: Stage,
+    /// When the entry's one current queue item comes due.
+    pub(super) check_at: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// In flight or unknown: the clock says which.
+    Held {
+        lease: u64,
+        retention: u64,
+        alive_at: u64,
+    },
+    Finished {
+        finished: Finished,
+        expires: u64,
+    },
+    /// Absent to every reader; remembers the generation.
+    GivenUp {
+        expires: u64,
+    },
+}
+
+impl Entry {
+    pub(super) fn held(claim: &Claim, generation: u64, now: u64) -> Self {
+        let stage = Stage::Held {
+            lease: nanos(claim.lease()),
+            retention: nanos(claim.retention()),
+            alive_at: now,
+        };
+        Self::new(claim, generation, stage, now)
+    }
+
+    pub(super) fn finished(claim: &Claim, finished: &Finished, ttl: Duration, now: u64) -> Self {
+        let stage = Stage::finished(finished, ttl, now);
+        Self::new(claim, claim.generation(), stage, now)
+    }
+
+    /// The same attempt at another stage.
+    pub(super) fn at(&self, stage: Stage, now: u64) -> Self {
+        Self {
+            check_at: stage.next_check(now),
+            stage,
+            ..*self
+        }
+    }
+
+    fn new(claim: &Claim, generation: u64, stage: Stage, now: u64) -> Self {
+        Self {
+            owner: *claim.token(),
+            generation,
+            fingerprint: *claim.fingerprint(),
+            check_at: stage.next_check(now),
+            stage,
+        }
+    }
+
+    pub(super) fn is_held_by(&self, token: &Token) -> bool {
+        matches!(self.stage, Stage::Held { .. }) && self.owner == *token
+    }
+
+    pub(super) fn attempt(&self) -> AttemptId {
+        let pulse = match self.stage {
+            Stage::Held { alive_at, .. } => alive_at,
+            Stage::Finished { .. } | Stage::GivenUp { .. } => 0,
+        };
+        AttemptId::new(&self.owner, self.generation, pulse)
+    }
+
+    /// What a reader sees: nothing of an entry that is over or given up.
+    pub(super) fn record(&self, now: u64) -> Option<Record> {
+        let state = match &self.stage {
+            stage if stage.is_over(now) => return None,
+            Stage::GivenUp { .. } => return None,
+            Stage::Finished { finished, .. } => State::Finished(finished.clone()),
+            stage if stage.is_unknown(now) => State::Unknown,
+            Stage::Held { .. } => State::InFlight,
+        };
+        Some(Record {
+            attempt: self.attempt(),
+            fingerprint: self.fingerprint,
+            state,
+        })
+    }
+}
+
+impl Stage {
+    pub(super) fn finished(finished: &Finished, ttl: Duration, now: u64) -> Self {
+        Self::Finished {
+            finished: finished.clone(),
+            expires: now.saturating_add(nanos(ttl)),
+        }
+    }
+
+    /// Starts a claim's lease and retention anew.
+    pub(super) fn keep_alive(&mut self, now: u64) {
+        if let Self::Held { alive_at, .. } = self {
+            *alive_at = now;
+        }
+    }
+
+    /// Whether the entry counts as absent from now on.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.expires() <= now
+    }
+
+    /// A claim in flight is never over, however short its retention.
+    fn expires(&self) -> u64 {
+        match *self {
+            Self::Held {
+                lease,
+                retention,
+                alive_at,
+            } => alive_at.saturating_add(lease.max(retention)),
+            Self::Finished { expires, .. } | Self::GivenUp { expires } => expires,
+        }
+    }
+
+    pub(super) fn is_unknown(&self, now: u64) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// When to look at the entry again. A live claim is looked at when its lease is over and not
+    /// when its retention is: it will be finished by then, and often with a shorter `ttl`.
+    pub(super) fn next_check(&self, now: u64) -> u64 {
+        match self.deadline() {
+            Some(deadline) if now < deadline => deadline,
+            _ => self.expires(),
+        }
+    }
+
+    /// Octets that the answer counts with.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Finished { finished, .. } => match finished {
+                Finished::Completed(response) => response.size() + LINE * response.headers().len(),
+                Finished::NotKept(not_kept) => not_kept.location.as_ref().map_or(0, Vec::len),
+            },
+            Self::Held { .. } | Self::GivenUp { .. } => 0,
+        }
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        match *self {
+            Self::Held {
+                lease, alive_at, ..
+            } => Some(alive_at.saturating_add(lease)),
+            Self::Finished { .. } | Self::GivenUp { .. } => None,
+        }
+    }
+}
+
+/// A duration as the store counts it; five centuries and more are for ever.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,269 @@
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::hash_map;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+
+use super::entry::{Entry, Stage};
+use super::hash::IdHash;
+use super::room::Room;
+use crate::store::{
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
+    Token, Verdict,
+};
+
+/// How many due queue items an ordinary call looks at. A record makes three in its ordinary life of
+/// two calls, so the queue is served faster than it is fed.
+const FEW: usize = 4;
+
+/// How many items the queue may hold beside two for each record.
+const SLACK: usize = 64;
+
+/// The records of one part of all ids. Every method is one atomic step, under the shard's lock.
+pub(super) struct Shard {
+    /// Boxed, so that a growing map moves little while its shard is locked.
+    records: HashMap<RecordId, Box<Entry>, IdHash>,
+    /// When to look at which record. An item that is not its record's `check_at` is stale.
+    queue: BinaryHeap<Reverse<(u64, RecordId)>>,
+    /// How many calls of `changed` wait.
+    pub(super) waiting: usize,
+}
+
+impl Shard {
+    pub(super) fn new(hash: IdHash) -> Self {
+        Self {
+            records: HashMap::with_hasher(hash),
+            queue: BinaryHeap::new(),
+            waiting: 0,
+        }
+    }
+
+    /// `None` means that there is no room for a claim.
+    pub(super) fn begin(
+        &mut self,
+        id: &RecordId,
+        claim: &Claim,
+        now: u64,
+        room: &Room,
+    ) -> Option<Begun> {
+        self.sweep(FEW, now, room);
+        let generation = match self.present(id, now, room) {
+            None if !room.take_for_claim() => return None,
+            None => claim.generation(),
+            Some(entry) if entry.is_held_by(claim.token()) => {
+                entry.stage.keep_alive(now);
+                let generation = entry.generation;
+                return Some(Begun::Claimed { generation });
+            }
+            Some(entry) => match entry.record(now) {
+                Some(record) => return Some(Begun::Found(record)),
+                None => claim.generation().max(entry.generation.saturating_add(1)),
+            },
+        };
+        self.put(id, Entry::held(claim, generation, now), room);
+        Some(Begun::Claimed { generation })
+    }
+
+    pub(super) fn renew(&mut self, id: &RecordId, token: &Token, now: u64, room: &Room) -> Renewed {
+        match self.present(id, now, room) {
+            Some(entry) if entry.is_held_by(token) => {
+                entry.stage.keep_alive(now);
+                Renewed::Alive
+            }
+            _ => Renewed::Lost,
+        }
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        id: &RecordId,
+        claim: &Claim,
+        finished: &Finished,
+        ttl: Duration,
+        now: u64,
+        room: &Room,
+    ) -> Completion {
+        self.sweep(FEW, now, room);
+        let (entry, completion) = match self.present(id, now, room) {
+            Some(entry) if entry.is_held_by(claim.token()) => {
+                let stage = Stage::finished(finished, ttl, now);
+                (entry.at(stage, now), Completion::Recorded)
+            }
+            Some(entry) => match entry.stage {
+                Stage::Finished { .. } if entry.owner == *claim.token() => {
+                    return Completion::Recorded;
+                }
+                Stage::GivenUp { .. } if entry.generation < claim.generation() => {
+                    let entry = Entry::finished(claim, finished, ttl, now);
+                    (entry, Completion::RecordedAbsent)
+                }
+                _ => return Completion::Refused,
+            },
+            None => {
+                room.take_for_record();
+                let entry = Entry::finished(claim, finished, ttl, now);
+                (entry, Completion::RecordedAbsent)
+            }
+        };
+        self.put(id, entry, room);
+        completion
+    }
+
+    pub(super) fn release(
+        &mut self,
+        id: &RecordId,
+        token: &Token,
+        now: u64,
+        room: &Room,
+    ) -> Released {
+        match self.present(id, now, room) {
+            Some(entry) if entry.is_held_by(token) => {
+                self.give_up(id, now, room);
+                Released::Released
+            }
+            _ => Released::NotOwner,
+        }
+    }
+
+    pub(super) fn inspect(&self, id: &RecordId, now: u64) -> Option<Record> {
+        self.records.get(id)?.record(now)
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        id: &RecordId,
+        seen: &AttemptId,
+        verdict: &Verdict,
+        now: u64,
+        room: &Room,
+    ) -> Resolved {
+        let Some(entry) = self.present(id, now, room) else {
+            return Resolved::Refused;
+        };
+        if let Verdict::TakeOver(claim) = verdict
+            && entry.is_held_by(claim.token())
+        {
+            entry.stage.keep_alive(now);
+            return Resolved::Done;
+        }
+        if !entry.stage.is_unknown(now) || entry.attempt() != *seen {
+            return Resolved::Refused;
+        }
+        match verdict {
+            Verdict::Finished(finished, ttl) => {
+                let mut entry = entry.at(Stage::finished(finished, *ttl, now), now);
+                entry.owner = Token::NOBODY;
+                self.put(id, entry, room);
+            }
+            Verdict::NotExecuted => self.give_up(id, now, room),
+            Verdict::TakeOver(claim) => {
+                let generation = entry.generation.saturating_add(1);
+                self.put(id, Entry::held(claim, generation, now), room);
+            }
+        }
+        Resolved::Done
+    }
+
+    /// Looks at no more than `most` due items, and drops the records that are over.
+    pub(super) fn sweep(&mut self, most: usize, now: u64, room: &Room) {
+        for _ in 0..most {
+            let Some(item) = self.queue.peek_mut() else {
+                return;
+            };
+            let Reverse((due, id)) = *item;
+            if due > now {
+                return;
+            }
+            match self.records.get_mut(&id) {
+                Some(entry) if entry.check_at == due && !entry.stage.is_over(now) => {
+                    entry.check_at = entry.stage.next_check(now);
+                    let mut item = item;
+                    *item = Reverse((entry.check_at, id));
+                }
+                Some(entry) if entry.check_at == due => {
+                    PeekMut::pop(item);
+                    self.remove(&id, room);
+                }
+                _ => {
+                    PeekMut::pop(item);
+                }
+            }
+        }
+    }
+
+    /// The entry under an id, dropped first if it is over.
+    fn present(&mut self, id: &RecordId, now: u64, room: &Room) -> Option<&mut Entry> {
+        if self.records.get(id)?.stage.is_over(now) {
+            self.remove(id, room);
+        }
+        self.records.get_mut(id).map(|entry| &mut **entry)
+    }
+
+    /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
+    /// What it replaces was held or given up: an answer is never overwritten.
+    fn put(&mut self, id: &RecordId, mut entry: Entry, room: &Room) {
+        let due = entry.check_at;
+        room.take_for_answer(entry.stage.size());
+        match self.records.entry(*id) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Box::new(entry));
+            }
+            hash_map::Entry::Occupied(mut place) => {
+                let old = place.get_mut();
+                let queued = old.check_at;
+                entry.check_at = due.min(queued);
+                **old = entry;
+                if queued <= due {
+                    return;
+                }
+            }
+        }
+        self.queue.push(Reverse((due, *id)));
+        if self.queue.len() > 2 * self.records.len() + SLACK {
+            self.drop_stale_items();
+        }
+    }
+
+    fn drop_stale_items(&mut self) {
+        let records = &self.records;
+        self.queue.retain(|Reverse((due, id))| {
+            let entry = records.get(id);
+            entry.is_some_and(|entry| entry.check_at == *due)
+        });
+    }
+
+    /// Makes a record absent; above generation 1 its generation is remembered.
+    fn give_up(&mut self, id: &RecordId, now: u64, room: &Room) {
+        let Some(entry) = self.records.get(id) else {
+            return;
+        };
+        match entry.stage {
+            Stage::Held { retention, .. } if entry.generation > 1 => {
+                let expires = now.saturating_add(retention);
+                let entry = entry.at(Stage::GivenUp { expires }, now);
+                self.put(id, entry, room);
+            }
+            _ => self.remove(id, room),
+        }
+    }
+
+    fn remove(&mut self, id: &RecordId, room: &Room) {
+        if let Some(entry) = self.records.remove(id) {
+            room.give_back(entry.stage.size());
+        }
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    pub(super) fn records_and_queued(&self) -> (usize, usize) {
+        (self.records.len(), self.queue.len())
+    }
+
+    pub(super) fn counted_bytes(&self) -> usize {
+        let entries = self.records.values();
+        entries
+            .map(|entry| super::room::RECORD + entry.stage.size())
+            .sum()
+    }
+}

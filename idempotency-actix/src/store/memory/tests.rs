@@ -1,0 +1,374 @@
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use futures_util::FutureExt;
+
+use super::room::RECORD;
+use super::*;
+use crate::store::{Fingerprint, State, StoreErrorKind, StoredResponse, Token};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn manual(max_entries: usize, max_bytes: usize) -> (Clock, MemoryStore) {
+    let clock = Clock::manual();
+    let builder = MemoryStore::builder().clock(clock.clone());
+    let store = builder
+        .max_entries(max_entries)
+        .max_bytes(max_bytes)
+        .build();
+    (clock, store)
+}
+
+fn unbounded() -> (Clock, MemoryStore) {
+    manual(usize::MAX, usize::MAX)
+}
+
+fn id(n: u64) -> RecordId {
+    let digest = blake3::hash(&n.to_le_bytes());
+    RecordId::from_bytes(*digest.as_bytes())
+}
+
+fn claim() -> Claim {
+    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [7; 32]);
+    Claim::new(Token::random(), fingerprint, LEASE, DAY)
+}
+
+fn answer(size: usize) -> Finished {
+    let body = Some(Bytes::from(vec![b'x'; size]));
+    Finished::Completed(StoredResponse::new(StatusCode::OK, [], body))
+}
+
+fn now<T>(call: impl Future<Output = T>) -> T {
+    call.now_or_never()
+        .expect("a call of the memory store never waits")
+}
+
+fn begin(store: &MemoryStore, n: u64, claim: &Claim) -> Result<Begun, StoreError> {
+    now(store.begin(&id(n), claim))
+}
+
+fn grant(store: &MemoryStore, n: u64, claim: &Claim) {
+    assert!(matches!(begin(store, n, claim), Ok(Begun::Claimed { .. })));
+}
+
+fn is_full(begun: Result<Begun, StoreError>) -> bool {
+    begun.is_err_and(|error| error.kind() == StoreErrorKind::Full)
+}
+
+fn state(store: &MemoryStore, n: u64) -> Option<State> {
+    let record = now(store.inspect(&id(n))).expect("the memory store reads");
+    record.map(|record| record.state)
+}
+
+fn renew(store: &MemoryStore, n: u64, claim: &Claim) {
+    assert!(matches!(
+        now(store.renew(&id(n), claim)),
+        Ok(Renewed::Alive)
+    ));
+}
+
+fn complete(store: &MemoryStore, n: u64, claim: &Claim, size: usize, ttl: Duration) {
+    let done = now(store.complete(&id(n), claim, &answer(size), ttl));
+    assert!(!matches!(done, Err(_) | Ok(Completion::Refused)));
+}
+
+fn sweep(store: &MemoryStore) {
+    for part in 0..SHARDS {
+        store.step(part, |shard, now, room| shard.sweep(usize::MAX, now, room));
+    }
+}
+
+fn records_and_queued(store: &MemoryStore) -> (usize, usize) {
+    let parts = store.0.shards.iter();
+    parts.fold((0, 0), |(records, queued), part| {
+        let (r, q) = part.lock().records_and_queued();
+        (records + r, queued + q)
+    })
+}
+
+#[test]
+fn memory_follows_the_ttl_and_not_the_retention_nor_the_lease() {
+    for lease in [LEASE, Duration::from_secs(3600)] {
+        let (clock, store) = unbounded();
+        for n in 0..100_000 {
+            let fingerprint = Fingerprint::new(Fingerprint::BYTES, [7; 32]);
+            let claim = Claim::new(Token::random(), fingerprint, lease, DAY);
+            grant(&store, n, &claim);
+            complete(&store, n, &claim, 10, SECOND);
+            clock.advance(Duration::from_millis(1));
+            if n % 1000 == 0 {
+                let (records, queued) = records_and_queued(&store);
+                assert!(records < 2_000, "{records} records of 1,000 a second");
+                assert!(queued <= 2 * records + 64 * SHARDS, "{queued} items");
+            }
+        }
+    }
+}
+
+#[test]
+fn renewed_claims_keep_one_queue_item_each() {
+    let (clock, store) = unbounded();
+    let claims: Vec<_> = (0..100).map(|_| claim()).collect();
+    for (n, claim) in (0..).zip(&claims) {
+        grant(&store, n, claim);
+    }
+    for _ in 0..1000 {
+        clock.advance(LEASE / 3);
+        for (n, claim) in (0..).zip(&claims) {
+            renew(&store, n, claim);
+        }
+        sweep(&store);
+    }
+    assert_eq!(records_and_queued(&store), (100, 100));
+}
+
+#[test]
+fn a_queue_item_of_a_claim_that_is_gone_drops_no_other() {
+    let (clock, store) = unbounded();
+    let gone = claim();
+    grant(&store, 1, &gone);
+    assert!(matches!(
+        now(store.release(&id(1), &gone)),
+        Ok(Released::Released)
+    ));
+    clock.advance(LEASE / 2);
+    grant(&store, 1, &claim());
+    clock.advance(LEASE / 2);
+    sweep(&store);
+    assert!(matches!(state(&store, 1), Some(State::InFlight)));
+    clock.advance(DAY);
+    sweep(&store);
+    assert_eq!(records_and_queued(&store), (0, 0));
+}
+
+#[test]
+fn what_is_over_is_dropped_by_calls_for_other_records() {
+    let (clock, store) = unbounded();
+    for n in 0..10_000 {
+        let claim = claim();
+        grant(&store, n, &claim);
+        complete(&store, n, &claim, 100, DAY);
+    }
+    clock.advance(DAY);
+    for n in 0..10_000 {
+        grant(&store, 10_000 + n, &claim());
+    }
+    assert_eq!(store.len(), 10_000);
+    assert_eq!(store.bytes(), 10_000 * RECORD);
+}
+
+#[test]
+fn the_books_balance_after_any_mixture_of_calls() {
+    let (clock, store) = manual(300, 100_000);
+    let mut dice = 1_u64;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (dice >> 33) % sides
+    };
+    let claims: Vec<_> = (0..400).map(|_| claim()).collect();
+    for round in 0..40_000 {
+        let n = roll(400);
+        let own = &claims[(n + roll(2)) as usize % 400];
+        let ttl = SECOND * roll(60) as u32;
+        let seen = now(store.inspect(&id(n))).expect("the memory store reads");
+        match roll(8) {
+            0 | 1 => drop(begin(&store, n, own)),
+            2 | 3 => drop(now(store.complete(
+                &id(n),
+                own,
+                &answer(roll(900) as usize),
+                ttl,
+            ))),
+            4 => drop(now(store.release(&id(n), own))),
+            5 => drop(now(store.renew(&id(n), own))),
+            _ => {
+                let verdict = match roll(3) {
+                    0 => Verdict::NotExecuted,
+                    1 => Verdict::TakeOver(claim()),
+                    _ => Verdict::Finished(answer(roll(900) as usize), ttl),
+                };
+                if let Some(seen) = seen {
+                    drop(now(store.resolve(&id(n), &seen.attempt, &verdict)));
+                }
+            }
+        }
+        clock.advance(Duration::from_millis(roll(200)));
+        if round % 100 == 0 {
+            let bytes: usize = store
+                .0
+                .shards
+                .iter()
+                .map(|part| part.lock().counted_bytes())
+                .sum();
+            assert_eq!(store.bytes(), bytes);
+            assert_eq!(store.len(), records_and_queued(&store).0);
+        }
+    }
+}
+
+#[test]
+fn a_store_full_of_entries_refuses_new_claims_and_evicts_nothing() {
+    let (clock, store) = manual(2, usize::MAX);
+    let (one, two) = (claim(), claim());
+    grant(&store, 1, &one);
+    grant(&store, 2, &two);
+    complete(&store, 2, &two, 10, DAY);
+    clock.advance(LEASE * 2);
+    assert!(is_full(begin(&store, 3, &claim())));
+    assert!(now(store.health()).is_err());
+    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    assert!(matches!(state(&store, 2), Some(State::Finished(_))));
+    assert!(matches!(begin(&store, 1, &one), Ok(Begun::Claimed { .. })));
+    assert!(matches!(begin(&store, 2, &claim()), Ok(Begun::Found(_))));
+}
+
+#[test]
+fn a_store_full_of_bytes_refuses_new_claims_and_admits_every_answer() {
+    let (_, store) = manual(usize::MAX, 3 * RECORD);
+    let (one, two, lost) = (claim(), claim(), claim());
+    grant(&store, 1, &one);
+    grant(&store, 2, &two);
+    complete(&store, 1, &one, RECORD + 1, DAY);
+    assert!(is_full(begin(&store, 3, &claim())));
+    complete(&store, 2, &two, 1_000_000, DAY);
+    complete(&store, 4, &lost, 1_000_000, DAY);
+    assert!(matches!(state(&store, 4), Some(State::Finished(_))));
+    assert_eq!(store.bytes(), 4 * RECORD + 1 + 2_000_000);
+}
+
+#[test]
+fn a_bound_of_zero_refuses_every_claim() {
+    let (_, entries) = manual(0, usize::MAX);
+    let (_, bytes) = manual(usize::MAX, 0);
+    assert!(is_full(begin(&entries, 1, &claim())));
+    assert!(is_full(begin(&bytes, 1, &claim())));
+    assert!(entries.is_empty() && entries.bytes() == 0);
+    assert!(bytes.is_empty() && bytes.bytes() == 0);
+}
+
+#[test]
+fn a_full_store_admits_claims_as_soon_as_anything_is_over() {
+    let (clock, store) = manual(1000, usize::MAX);
+    for n in 0..1000 {
+        let claim = claim();
+        grant(&store, n, &claim);
+        let ttl = if n == 500 { LEASE } else { DAY };
+        complete(&store, n, &claim, 10, ttl);
+    }
+    assert!(is_full(begin(&store, 1000, &claim())));
+    clock.advance(LEASE);
+    grant(&store, 1000, &claim());
+    assert!(is_full(begin(&store, 1001, &claim())));
+    clock.advance(DAY);
+    for n in 1001..2000 {
+        grant(&store, n, &claim());
+    }
+    assert!(now(store.health()).is_ok());
+}
+
+#[test]
+fn concurrent_claims_never_pass_the_bound() {
+    let (_, store) = manual(100, usize::MAX);
+    let granted: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|thread| {
+                let store = &store;
+                scope.spawn(move || {
+                    let ids = (0..100).map(|n| thread * 1000 + n);
+                    ids.filter(|n| begin(store, *n, &claim()).is_ok()).count()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no thread panics"))
+            .sum()
+    });
+    assert_eq!((granted, store.len()), (100, 100));
+}
+
+#[test]
+fn lease_and_ttl_end_to_the_nanosecond() {
+    let tick = Duration::from_nanos(1);
+    let (clock, store) = unbounded();
+    let claim = claim();
+    grant(&store, 1, &claim);
+    clock.advance(LEASE - tick);
+    assert!(matches!(state(&store, 1), Some(State::InFlight)));
+    clock.advance(tick);
+    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    clock.advance(DAY - LEASE - tick);
+    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    complete(&store, 1, &claim, 10, SECOND);
+    clock.advance(SECOND - tick);
+    assert!(matches!(state(&store, 1), Some(State::Finished(_))));
+    clock.advance(tick);
+    assert!(state(&store, 1).is_none());
+}
+
+#[test]
+fn time_without_end_does_not_overflow() {
+    let (clock, store) = unbounded();
+    clock.advance(DAY);
+    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [7; 32]);
+    let claim = Claim::new(Token::random(), fingerprint, Duration::MAX, Duration::MAX);
+    grant(&store, 1, &claim);
+    complete(&store, 1, &claim, 10, Duration::MAX);
+    clock.advance(DAY * 36_500);
+    assert!(matches!(state(&store, 1), Some(State::Finished(_))));
+}
+
+#[test]
+fn a_change_after_the_first_poll_wakes_the_waiter() {
+    let (_, store) = unbounded();
+    let (one, two) = (claim(), claim());
+    grant(&store, 1, &one);
+    let mut context = Context::from_waker(Waker::noop());
+    let (key, mut waits) = (id(1), Vec::new());
+    for _ in 0..2 {
+        let mut wait = Box::pin(store.changed(&key));
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        waits.push(wait);
+    }
+    assert_eq!(store.0.shards[store.part(&key)].lock().waiting, 2);
+    renew(&store, 1, &one);
+    assert!(waits[0].as_mut().poll(&mut context).is_pending());
+    let released = now(store.release(&key, &one));
+    assert!(matches!(released, Ok(Released::Released)));
+    for mut wait in waits {
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+    }
+    assert_eq!(store.0.shards[store.part(&key)].lock().waiting, 0);
+
+    grant(&store, 1, &two);
+    let mut wait = pin!(store.changed(&key));
+    assert!(wait.as_mut().poll(&mut context).is_pending());
+    complete(&store, 1, &two, 10, DAY);
+    assert!(wait.as_mut().poll(&mut context).is_ready());
+}
+
+#[test]
+fn ids_spread_over_all_shards() {
+    let (_, store) = unbounded();
+    for n in 0..6_400 {
+        grant(&store, n, &claim());
+    }
+    for part in &store.0.shards {
+        let (records, _) = part.lock().records_and_queued();
+        assert!((40..200).contains(&records), "{records}");
+    }
+}
+
+#[test]
+fn debug_shows_sizes_only() {
+    let (_, store) = unbounded();
+    grant(&store, 1, &claim());
+    assert_eq!(
+        format!("{store:?}"),
+        "MemoryStore { len: 1, bytes: 256, .. }"
+    );
+}

@@ -1,0 +1,260 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+
+use crate::fingerprint::{Fingerprint, short};
+use crate::response::StoredResponse;
+
+/// Random name of one attempt at an operation: who holds it owns the claim.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    /// The owner of a record that a verdict wrote: no attempt has it.
+    pub const NOBODY: Self = Self([0; 16]);
+
+    /// Draws a token from the operating system's randomness, a page at a time.
+    pub fn random() -> Self {
+        thread_local! {
+            static POOL: RefCell<(usize, [u8; 1024])> = const { RefCell::new((1024, [0; 1024])) };
+        }
+        POOL.with_borrow_mut(|(used, pool)| {
+            if *used == pool.len() {
+                getrandom::fill(pool).expect("the operating system has a source of randomness");
+                *used = 0;
+            }
+            let mut token = [0; 16];
+            token.copy_from_slice(&pool[*used..*used + 16]);
+            *used += 16;
+            Self(token)
+        })
+    }
+
+    /// Rebuilds a token from its octets.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The token's 16 octets.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// A token is a capability, so its `Debug` shows that there is one and no more.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// The right to run the handler, as the owner asks for it and as the store keeps it.
+///
+/// What is stored never changes while the claim lives: readers and renewals go by the lease and the
+/// retention written here, not by a configuration of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    token: Token,
+    generation: u64,
+    fingerprint: Fingerprint,
+    lease: Duration,
+    retention: Duration,
+}
+
+impl Claim {
+    /// A claim of the first generation.
+    ///
+    /// `lease` is how long it is believed alive without renewal; `retention` is how long it is kept
+    /// from its last sign of life.
+    pub fn new(
+        token: Token,
+        fingerprint: Fingerprint,
+        lease: Duration,
+        retention: Duration,
+    ) -> Self {
+        Self {
+            token,
+            generation: 1,
+            fingerprint,
+            lease,
+            retention,
+        }
+    }
+
+    /// The same claim with another fencing generation.
+    #[must_use]
+    pub fn with_generation(self, generation: u64) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// Who owns the claim.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// The fencing generation: 1, and one more at every takeover.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What the request under this key was.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// How long the claim is believed alive without renewal.
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// How long the claim is kept from its last sign of life.
+    pub fn retention(&self) -> Duration {
+        self.retention
+    }
+}
+
+/// What [`Store::begin`](super::Store::begin) found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Begun {
+    /// The claim is granted, at this generation.
+    Claimed {
+        /// The fencing generation to hand to the handler.
+        generation: u64,
+    },
+    /// There is a record already; nothing was written.
+    Found(Record),
+}
+
+/// A record as a reader sees it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Which attempt wrote it.
+    pub attempt: AttemptId,
+    /// What the request was.
+    pub fingerprint: Fingerprint,
+    /// How far it came.
+    pub state: State,
+}
+
+/// How far an operation came.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum State {
+    /// A live claim: its lease is not over.
+    InFlight,
+    /// A claim whose lease is over: the handler may or may not have acted.
+    Unknown,
+    /// Done, and the answer is kept.
+    Finished(Finished),
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finished {
+    /// The answer, to be replayed.
+    Completed(StoredResponse),
+    /// The handler answered, and the answer was not kept.
+    NotKept(NotKept),
+}
+
+/// What is known of an answer that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotKept {
+    /// The status of the answer.
+    pub status: u16,
+    /// Its `Location`, where it had one.
+    pub location: Option<Vec<u8>>,
+}
+
+/// One attempt, as it was seen: what a resolution is compared with.
+///
+/// Two are equal only if the same claim showed no sign of life in between.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AttemptId {
+    token: [u8; 8],
+    generation: u64,
+    pulse: u64,
+}
+
+impl AttemptId {
+    /// Describes an attempt by its owner, its generation and a mark that the store changes with
+    /// every sign of life (an absolute expiry serves; a finished record has none, say 0).
+    pub fn new(owner: &Token, generation: u64, pulse: u64) -> Self {
+        let digest = blake3::hash(owner.as_bytes());
+        let mut token = [0; 8];
+        token.copy_from_slice(&digest.as_bytes()[..8]);
+        Self {
+            token,
+            generation,
+            pulse,
+        }
+    }
+
+    /// The fencing generation.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl fmt::Debug for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AttemptId({}#{})", short(&self.token), self.generation)
+    }
+}
+
+/// Answer to [`Store::renew`](super::Store::renew).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Renewed {
+    /// The claim is in flight, its lease starts anew.
+    Alive,
+    /// The record is gone, finished, or somebody else's.
+    Lost,
+}
+
+/// Answer to [`Store::complete`](super::Store::complete).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Completion {
+    /// The record is finished, now or by an earlier call with the same token.
+    Recorded,
+    /// The store had lost the claim, and the record is finished all the same.
+    RecordedAbsent,
+    /// Another attempt or a verdict owns the record, and nothing was written.
+    Refused,
+}
+
+/// Answer to [`Store::release`](super::Store::release).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Released {
+    /// The claim is gone.
+    Released,
+    /// There was no claim of that token, and nothing was written.
+    NotOwner,
+}
+
+/// What an operator or a recovery decides about an unknown outcome.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It happened, and this is the answer from now on, for this long.
+    Finished(Finished, Duration),
+    /// It did not happen: the next retry may run.
+    NotExecuted,
+    /// It may be run again, by this claim, at the next generation. The caller has seen the same
+    /// attempt at least half a lease ago, on its own monotonic clock.
+    TakeOver(Claim),
+}
+
+/// Answer to [`Store::resolve`](super::Store::resolve).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resolved {
+    /// The verdict stands.
+    Done,
+    /// The record is not, or no longer, the unknown attempt that was seen; nothing was written.
+    Refused,
+}

@@ -1,0 +1,21 @@
+use actix_web::HttpResponse;
+use idempotency_actix::idempotent;
+
+#[idempotent(required = "yes")]
+async fn first() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(associated = true)]
+async fn second() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(required =, ttl = "1h")]
+async fn third() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+fn main() {
+    let _ = (first, second, third);
+}
