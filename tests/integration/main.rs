@@ -1,0 +1,3 @@
+//! The layer's behaviour over HTTP, through the public interface.
+
+mod smoke;
