@@ -204,10 +204,8 @@ impl Client {
             while let Some(chunk) = self.receive_chunk()? {
                 response.body.extend(chunk);
             }
-        } else if let Some(Ok(length)) = length {
-            if response.status != 304 {
-                response.body = self.take(length)?;
-            }
+        } else if let (Some(Ok(length)), true) = (length, response.status != 304) {
+            response.body = self.take(length)?;
         }
         Ok(response)
     }

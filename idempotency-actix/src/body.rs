@@ -5,7 +5,9 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 
+use crate::engine;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::layer::Layer;
 use crate::problem::Problem;
 
 /// Why a request's body could not be read.
@@ -64,9 +66,9 @@ fn declared_length(request: &HttpRequest) -> Option<u64> {
 
 impl Unread {
     /// What the client gets, in the way in which actix-web answers a broken payload.
-    pub(crate) fn response(self, layer: &crate::layer::Layer) -> HttpResponse {
+    pub(crate) fn response(self, layer: &Layer) -> HttpResponse {
         match self {
-            Self::Refused(problem) => problem.response(layer),
+            Self::Refused(problem) => engine::reject(layer, problem),
             Self::Broken(error) => HttpResponse::from_error(error),
         }
     }

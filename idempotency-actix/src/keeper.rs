@@ -146,10 +146,9 @@ impl Shared {
     /// Plans the next renewal, unless the slot has another tenant by now.
     fn plan(&self, slot: usize, tenure: &Arc<Tenure>, due: Instant) {
         let mut state = self.lock();
-        if let Some(beat) = state.beats.get_mut(slot) {
-            if Arc::ptr_eq(&beat.tenure, tenure) {
-                beat.due = due;
-            }
+        let beat = state.beats.get_mut(slot);
+        if let Some(beat) = beat.filter(|beat| Arc::ptr_eq(&beat.tenure, tenure)) {
+            beat.due = due;
         }
     }
 }

@@ -210,7 +210,7 @@ impl FromRequest for IdempotencyKey {
         let extensions = request.extensions();
         ready(match (extensions.get::<Self>(), Layer::of(&extensions)) {
             (Some(key), _) => Ok(key.clone()),
-            (None, Some(layer)) => Err(problem::missing_key(layer).into()),
+            (None, Some(layer)) => Err(problem::missing_key(layer)),
             (None, None) => Err(problem::not_covered("IdempotencyKey", request)),
         })
     }

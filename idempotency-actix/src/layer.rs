@@ -91,6 +91,10 @@ impl fmt::Debug for Layer {
 
 /// A worker's own handle to the layer: workers that count references in one place would fight for it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the inner count is shared, the outer is not"
+)]
 pub(crate) struct LayerHandle(Rc<Arc<Layer>>);
 
 impl LayerHandle {

@@ -1,4 +1,100 @@
-//! Idempotency-Key layer for actix-web.
+//! Idempotency-Key layer for actix-web: one run, one answer, every retry replayed.
+//!
+//! A client sends `POST /charges` with an `Idempotency-Key`, loses the connection, and retries. The
+//! handler runs once, and every retry gets the first answer: same status, same headers, same bytes,
+//! marked `Idempotent-Replayed: true`. That holds while the client hangs up, the handler panics, or
+//! fifty duplicates arrive at once; where the outcome cannot be known, the retry is told so, and the
+//! handler is not run again.
+//!
+//! # Example
+//!
+//! ```
+//! use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, Responder, post, web};
+//! use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
+//!
+//! #[post("/charges")]
+//! #[idempotent(ttl = "24h")]
+//! async fn create_charge(order: web::Bytes) -> impl Responder {
+//!     // Runs once per key, whatever the client and the network do.
+//!     HttpResponse::Created().body(order)
+//! }
+//!
+//! /// The caller that your authentication put into the request's extensions.
+//! #[derive(Clone)]
+//! struct AccountId(u64);
+//!
+//! fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
+//!     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+//! }
+//!
+//! let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(principal));
+//! let app = move || App::new().wrap(idempotency.clone()).service(create_charge);
+//! # let _ = app;
+//! ```
+//!
+//! # The way of a request
+//!
+//! With a handler marked [`#[idempotent]`](macro@idempotent), after routing and all inner middleware:
+//!
+//! 1. **Key.** A request without the key header, or with a method other than POST, PUT, PATCH and
+//!    DELETE, passes through untouched. A malformed key is 400.
+//! 2. **Body.** It is read within its limit and hashed into a fingerprint, together with path, query,
+//!    `Content-Type` and `Content-Encoding`.
+//! 3. **Arguments.** The handler's extractors run. What fails here leaves the key unused, and an
+//!    extractor that authenticates guards replays too.
+//! 4. **Caller.** The [`KeyScope`] tells whose key it is. Caller, method, path and key make the
+//!    record's name.
+//! 5. **Claim.** One atomic step in the store. A retry stops here: it gets the replay, or a problem.
+//! 6. **Handler.** It runs to its end even if the client leaves. The claim is renewed every third of
+//!    its lease, by a thread of its own.
+//! 7. **Answer.** It is recorded, and then sent. Of a streamed answer only the end is held back until
+//!    it is recorded.
+//!
+//! In [all-routes mode](IdempotencyBuilder::all_routes) the same happens around everything inside the
+//! layer, without an attribute. Replays then skip what is inside, inner authentication included.
+//!
+//! # Outcomes
+//!
+//! | the request | is answered |
+//! |---|---|
+//! | first with its key | by the handler |
+//! | a retry after it | by the first answer, `Idempotent-Replayed: true` |
+//! | a retry during it | 409 `in-flight`, `Retry-After: 1` |
+//! | same key, other query, body or content type | 422 `key-reused` |
+//! | first one died in mid-run | 500 `outcome-unknown` |
+//! | first one's answer not kept (too large, event stream, broken stream) | 410 `response-not-kept`, `original_status`, `Location` |
+//! | key missing where required, or malformed | 400 `missing-key`, `invalid-key` |
+//! | caller unknown | 400 `no-scope` |
+//! | body over `max_body` | 413 `body-too-large` |
+//! | store cannot answer, or is full | 503 `store-unavailable`, `Retry-After: 1` |
+//!
+//! Problems are `application/problem+json` (RFC 9457) with `Cache-Control: no-store`, and bind
+//! nothing. The header follows draft-ietf-httpapi-idempotency-key-header.
+//!
+//! # What binds a key
+//!
+//! Any answer that the handler gave, a 5xx and a panic included: the effect may have happened. The
+//! claim is released, so that a retry runs, by a status in `release_on` ([`DEFAULT_RELEASE_ON`]) and
+//! by [`NotExecuted`].
+//!
+//! # Limits
+//!
+//! | option | default | bounds |
+//! |---|---|---|
+//! | `ttl` | 24 h from completion | 1 ms to 10 years |
+//! | `lease` | 30 s | 10 ms to 24 h |
+//! | `max_run` | 10 leases | at least the lease |
+//! | `store_timeout` | 5 s, or a third of the lease | up to a third of the lease |
+//! | `max_body` | 2 MiB | at least 1 byte |
+//! | `max_response` | 1 MiB | at least 1 byte |
+//!
+//! # Features
+//!
+//! - `macros` (default): the [`#[idempotent]`](macro@idempotent) attribute.
+//! - `metrics`: counters through the `metrics` facade: `idempotency_requests_total` by `outcome`
+//!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
+//!   `idempotency_incidents_total` by `kind`.
+//! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod all_routes;

@@ -5,6 +5,7 @@ use actix_web::dev::Extensions;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use crate::attempt::Attempt;
+use crate::engine;
 use crate::fingerprint::Fingerprint;
 use crate::key::IdempotencyKey;
 use crate::layer::Layer;
@@ -41,7 +42,7 @@ impl Operation {
         attempt: Attempt,
     ) -> Result<Self, HttpResponse> {
         let scope = layer.scope.of(request).map_err(|refusal| match refusal {
-            NoScope::Missing => Problem::NoScope.response(layer),
+            NoScope::Missing => engine::reject(layer, Problem::NoScope),
             NoScope::Answer(answer) => answer,
         })?;
         let id = RecordId::derive(&scope, request.method(), request.uri().path(), key);

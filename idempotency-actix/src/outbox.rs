@@ -96,10 +96,9 @@ impl Outbox {
         let parcel = Arc::new(Parcel(Mutex::new(Some(finished))));
         let mut parcels = self.parcels();
         parcels.push_back(Arc::clone(&parcel));
-        if parcels.len() > MAX_PARCELS {
-            if let Some(oldest) = parcels.pop_front() {
-                *oldest.lock() = None;
-            }
+        let crowded = parcels.len() > MAX_PARCELS;
+        if let Some(oldest) = crowded.then(|| parcels.pop_front()).flatten() {
+            *oldest.lock() = None;
         }
         let mut bytes: usize = parcels.iter().map(|parcel| parcel.size()).sum();
         for oldest in parcels.iter() {
