@@ -1,3 +1,6 @@
 //! The layer's behaviour over HTTP, through the public interface.
 
-mod smoke;
+mod app;
+
+mod keys;
+mod scope;
