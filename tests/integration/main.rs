@@ -3,4 +3,7 @@
 mod app;
 
 mod keys;
+mod pass_through;
+mod replay;
+mod request_body;
 mod scope;
