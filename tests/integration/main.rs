@@ -2,8 +2,11 @@
 
 mod app;
 
+mod binding;
 mod keys;
+mod not_kept;
 mod pass_through;
+mod problems;
 mod replay;
 mod request_body;
 mod scope;

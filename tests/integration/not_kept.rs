@@ -1,0 +1,218 @@
+//! Answers that are not kept: the first client gets them whole, a retry is told so.
+
+use actix_web::middleware::Compress;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{App, Error, HttpResponse, post};
+use futures_util::stream;
+use idempotency_actix::idempotent;
+use idempotency_actix_tests::{Client, Request, serve};
+
+use crate::app::{Runs, Site, assert_problem, builder, covering, marked};
+
+fn respond(case: &str, run: u32) -> HttpResponse {
+    let parts = ["data: 1\n\n", "data: 2\n\n"];
+    let parts = stream::iter(parts.map(|part| Ok::<_, Error>(Bytes::from(part))));
+    let mut response = HttpResponse::Created();
+    response.insert_header(("x-run", run.to_string()));
+    match case {
+        "buffer" => response.body("0123456789".repeat(10)),
+        "stream" => response.streaming(stream::iter(
+            (0..10).map(|_| Ok::<_, Error>(Bytes::from("0123456789"))),
+        )),
+        "events" => response.content_type("text/event-stream").streaming(parts),
+        "encoded" => response
+            .insert_header(("content-encoding", "br"))
+            .body("not really"),
+        "broken" => response.streaming(stream::iter([
+            Ok(Bytes::from("half")),
+            Err(actix_web::error::ErrorInternalServerError("sesame")),
+        ])),
+        "text" => response.content_type("text/plain").body(text()),
+        other => panic!("no case {other}"),
+    }
+}
+
+fn text() -> String {
+    "all work and no play ".repeat(100)
+}
+
+#[post("/marked/{case}")]
+#[idempotent]
+async fn of_marked(case: web::Path<String>, runs: Runs) -> HttpResponse {
+    respond(&case, runs.next())
+}
+
+async fn of_covered(case: web::Path<String>, runs: Runs) -> HttpResponse {
+    respond(&case, runs.next())
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(of_marked)
+        .route("/covered/{case}", web::post().to(of_covered));
+}
+
+/// Both modes, with room for that many octets of an answer.
+fn modes(limit: usize) -> [(Site, &'static str); 2] {
+    let marked = builder().max_response(limit);
+    let covering = builder().all_routes().max_response(limit);
+    [
+        (Site::new(marked.build().unwrap(), routes), "/marked"),
+        (Site::new(covering.build().unwrap(), routes), "/covered"),
+    ]
+}
+
+#[test]
+fn a_buffer_over_the_limit_goes_to_the_first_client_only() {
+    for (site, mode) in modes(99) {
+        let request = Request::post(&format!("{mode}/buffer")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert_eq!((first.status, first.text()), (201, "0123456789".repeat(10)));
+        assert_problem(&retry, 410, "response-not-kept");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn a_buffer_of_exactly_the_limit_is_kept() {
+    for (site, mode) in modes(100) {
+        let request = Request::post(&format!("{mode}/buffer")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert!(retry.is_replay() && first.body == retry.body, "{mode}");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn a_stream_over_the_limit_goes_to_the_first_client_only() {
+    for (site, mode) in modes(99) {
+        let request = Request::post(&format!("{mode}/stream")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert_eq!((first.status, first.text()), (201, "0123456789".repeat(10)));
+        assert_problem(&retry, 410, "response-not-kept");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn a_stream_of_exactly_the_limit_is_kept() {
+    for (site, mode) in modes(100) {
+        let request = Request::post(&format!("{mode}/stream")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert!(retry.is_replay() && first.body == retry.body, "{mode}");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn an_event_stream_is_not_kept() {
+    for (site, mode) in modes(1024) {
+        let request = Request::post(&format!("{mode}/events")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert_eq!(first.text(), "data: 1\n\ndata: 2\n\n");
+        assert_problem(&retry, 410, "response-not-kept");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn an_encoded_answer_is_not_kept() {
+    for (site, mode) in modes(1024) {
+        let request = Request::post(&format!("{mode}/encoded")).key("k");
+        let (first, retry) = site.twice(&request);
+        assert_eq!((first.header("content-encoding"), first.text().as_str()), (Some("br"), "not really"));
+        assert_problem(&retry, 410, "response-not-kept");
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_is_not_kept() {
+    for (site, mode) in modes(1024) {
+        let request = Request::post(&format!("{mode}/broken")).key("k");
+        let mut client = Client::connect(site.addr());
+        client.send(&request);
+        assert!(client.try_receive().is_err(), "{mode}: a whole answer");
+        let retry = site.send(request);
+        assert_problem(&retry, 410, "response-not-kept");
+        assert!(!retry.text().contains("sesame"));
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+/// `Compress` between the layer and the handlers.
+fn compressed_inside() -> Site {
+    let (layer, runs) = (covering(), Runs::default());
+    let counted = runs.clone();
+    let server = serve(move || {
+        App::new()
+            .app_data(counted.clone())
+            .wrap(Compress::default())
+            .wrap(layer.clone())
+            .configure(routes)
+    });
+    Site::of(server, runs)
+}
+
+/// `Compress` around the layer, and a site for each mode.
+fn compressed_outside() -> [(Site, &'static str); 2] {
+    [(marked(), "/marked"), (covering(), "/covered")].map(|(layer, mode)| {
+        let runs = Runs::default();
+        let counted = runs.clone();
+        let server = serve(move || {
+            App::new()
+                .app_data(counted.clone())
+                .wrap(layer.clone())
+                .wrap(Compress::default())
+                .configure(routes)
+        });
+        (Site::of(server, runs), mode)
+    })
+}
+
+fn gzip(request: &Request) -> Request {
+    request.clone().header("Accept-Encoding", "gzip")
+}
+
+#[test]
+fn what_was_compressed_inside_of_the_layer_is_not_kept() {
+    let site = compressed_inside();
+    let request = Request::post("/covered/text").key("k");
+    let first = site.send(gzip(&request));
+    assert_eq!(first.header("content-encoding"), Some("gzip"));
+    let retry = site.send(request);
+    assert_problem(&retry, 410, "response-not-kept");
+    assert_eq!(retry.header("content-encoding"), None);
+    assert_eq!(site.runs(), 1);
+}
+
+#[test]
+fn what_was_not_compressed_inside_of_the_layer_is_kept() {
+    let site = compressed_inside();
+    let request = Request::post("/covered/text").key("k");
+    let first = site.send(request.clone());
+    let retry = site.send(gzip(&request));
+    assert_eq!((first.text(), retry.text()), (text(), text()));
+    assert!(retry.is_replay());
+    assert_ne!(retry.header("content-encoding"), Some("gzip"));
+    assert_eq!(site.runs(), 1);
+}
+
+#[test]
+fn compression_around_the_layer_encodes_for_each_client() {
+    for (site, mode) in compressed_outside() {
+        let request = Request::post(&format!("{mode}/text")).key("k");
+        let first = site.send(gzip(&request));
+        assert_eq!(first.header("content-encoding"), Some("gzip"), "{mode}");
+        assert!(first.body.len() < text().len());
+        let retry = site.send(request.clone());
+        assert!(retry.is_replay());
+        assert_ne!(retry.header("content-encoding"), Some("gzip"), "{mode}");
+        assert_eq!(retry.text(), text());
+        let packed = site.send(gzip(&request));
+        assert!(packed.is_replay());
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{mode}");
+        assert_eq!(packed.body, first.body);
+        assert_eq!(site.runs(), 1);
+    }
+}
