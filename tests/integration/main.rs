@@ -2,7 +2,9 @@
 
 mod app;
 
+mod all_routes;
 mod binding;
+mod config;
 mod keys;
 mod not_kept;
 mod pass_through;
@@ -10,3 +12,4 @@ mod problems;
 mod replay;
 mod request_body;
 mod scope;
+mod wiring;

@@ -1,0 +1,435 @@
+//! How layer, handler and extractors come together, and what happens where one is missing.
+
+use std::collections::HashSet;
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex};
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put,
+};
+use idempotency_actix::{
+    Attempt, Idempotency, IdempotencyKey, KeyScope, MemoryStore, idempotent,
+};
+use idempotency_actix_tests::{Request, Server, serve};
+
+use crate::app::{
+    Account, Counting, Runs, Site, assert_problem, charge, covering, marked, plain, principal,
+};
+
+#[idempotent]
+async fn bare(runs: Runs) -> impl Responder {
+    HttpResponse::Created().body(runs.next().to_string())
+}
+
+async fn unmarked(runs: Runs) -> impl Responder {
+    HttpResponse::Created().body(runs.next().to_string())
+}
+
+#[track_caller]
+fn assert_runs_once(runs: Runs, server: Server, target: &str) {
+    let site = Site::of(server, runs);
+    let (first, retry) = site.twice(&Request::post(target).key("k"));
+    assert_eq!((first.status, first.is_replay()), (201, false));
+    assert_eq!((retry.is_replay(), &retry.body), (true, &first.body));
+    assert_eq!(site.runs(), 1);
+}
+
+#[test]
+fn a_layer_around_a_scope_covers_it() {
+    for (layer, target) in [(marked(), "/api/charges"), (covering(), "/api/plain")] {
+        let runs = Runs::default();
+        let counted = runs.clone();
+        let server = serve(move || {
+            let scope = web::scope("/api").wrap(layer.clone());
+            App::new()
+                .app_data(counted.clone())
+                .service(scope.service(charge).service(plain))
+        });
+        assert_runs_once(runs, server, target);
+    }
+}
+
+#[test]
+fn a_layer_around_a_scope_leaves_what_is_outside_alone() {
+    let (layer, runs) = (covering(), Runs::default());
+    let counted = runs.clone();
+    let server = serve(move || {
+        let scope = web::scope("/api").wrap(layer.clone());
+        App::new()
+            .app_data(counted.clone())
+            .service(scope.service(charge))
+            .service(plain)
+    });
+    let site = Site::of(server, runs);
+    let (_, retry) = site.twice(&Request::post("/plain").key("k"));
+    assert!(!retry.is_replay());
+    assert_eq!(site.runs(), 2);
+}
+
+#[test]
+fn a_layer_around_a_resource_covers_it() {
+    let (layer, all, runs) = (marked(), covering(), Runs::default());
+    let counted = runs.clone();
+    let server = serve(move || {
+        let marked = web::resource("/marked").route(web::post().to(bare));
+        let covered = web::resource("/covered").route(web::post().to(unmarked));
+        App::new()
+            .app_data(counted.clone())
+            .service(marked.wrap(layer.clone()))
+            .service(covered.wrap(all.clone()))
+    });
+    let site = Site::of(server, runs);
+    for target in ["/marked", "/covered"] {
+        let (_, retry) = site.twice(&Request::post(target).key("k"));
+        assert!(retry.is_replay(), "{target}");
+    }
+    assert_eq!(site.runs(), 2);
+}
+
+#[test]
+fn a_layer_around_a_route_covers_it() {
+    let (layer, all, runs) = (marked(), covering(), Runs::default());
+    let counted = runs.clone();
+    let server = serve(move || {
+        App::new()
+            .app_data(counted.clone())
+            .route("/marked", web::post().to(bare).wrap(layer.clone()))
+            .route("/covered", web::post().to(unmarked).wrap(all.clone()))
+    });
+    let site = Site::of(server, runs);
+    for target in ["/marked", "/covered"] {
+        let (_, retry) = site.twice(&Request::post(target).key("k"));
+        assert!(retry.is_replay(), "{target}");
+    }
+    assert_eq!(site.runs(), 2);
+}
+
+#[get("/naked")]
+#[idempotent]
+async fn naked_get(runs: Runs) -> impl Responder {
+    runs.next().to_string()
+}
+
+async fn key_or_not(key: IdempotencyKey, runs: Runs) -> String {
+    format!("{}:{}", runs.next(), key.as_str())
+}
+
+async fn attempt_or_not(attempt: Attempt, runs: Runs) -> String {
+    format!("{}:{}", runs.next(), attempt.generation())
+}
+
+fn without_layer() -> Site {
+    let runs = Runs::default();
+    let counted = runs.clone();
+    let server = serve(move || {
+        App::new()
+            .app_data(counted.clone())
+            .service(charge)
+            .service(naked_get)
+            .route("/key", web::post().to(key_or_not))
+            .route("/attempt", web::post().to(attempt_or_not))
+    });
+    Site::of(server, runs)
+}
+
+#[test]
+fn a_marked_handler_without_layer_is_a_500_and_never_runs() {
+    let site = without_layer();
+    let keyed = site.send(Request::post("/charges").key("k"));
+    let unkeyed = site.send(Request::post("/charges"));
+    assert_eq!((keyed.status, unkeyed.status), (500, 500));
+    assert_eq!((keyed.text(), unkeyed.text()), (String::new(), String::new()));
+    assert_eq!(site.runs(), 0);
+}
+
+#[test]
+fn a_marked_handler_of_a_safe_method_needs_no_layer() {
+    let site = without_layer();
+    let answer = site.send(Request::new(Method::GET, "/naked").key("k"));
+    assert_eq!((answer.status, site.runs()), (200, 1));
+}
+
+#[test]
+fn extractors_without_layer_are_a_500() {
+    let site = without_layer();
+    for target in ["/key", "/attempt"] {
+        let answer = site.send(Request::post(target).key("k"));
+        assert_eq!((answer.status, answer.text()), (500, String::new()), "{target}");
+    }
+    assert_eq!(site.runs(), 0);
+}
+
+#[test]
+fn workers_share_one_layer() {
+    let site = Site::new(marked(), |config: &mut ServiceConfig| {
+        config.service(charge).service(whose);
+    });
+    let ask = |_| site.send(Request::post("/thread")).text();
+    let threads: HashSet<String> = (0..20).map(ask).collect();
+    assert_eq!(threads.len(), 2);
+    let request = Request::post("/charges").key("k");
+    let answers = (0..20).map(|_| site.send(request.clone()));
+    assert_eq!(answers.filter(|answer| answer.is_replay()).count(), 19);
+    assert_eq!(site.runs(), 1);
+}
+
+#[post("/thread")]
+async fn whose() -> String {
+    format!("{:?}", std::thread::current().id())
+}
+
+#[post("/key")]
+#[idempotent]
+async fn takes_key(key: IdempotencyKey, runs: Runs) -> String {
+    format!("{}:{}", runs.next(), key.as_str())
+}
+
+#[post("/maybe-key")]
+#[idempotent]
+async fn takes_key_or_none(key: Option<IdempotencyKey>, runs: Runs) -> String {
+    format!("{}:{:?}", runs.next(), key.as_ref().map(IdempotencyKey::as_str))
+}
+
+#[post("/attempt")]
+#[idempotent]
+async fn takes_attempt(attempt: Attempt, runs: Runs) -> String {
+    let (generation, is_current) = (attempt.generation(), attempt.is_current());
+    format!("{}:{generation}:{is_current}", runs.next())
+}
+
+#[post("/maybe-attempt")]
+#[idempotent]
+async fn takes_attempt_or_none(attempt: Option<Attempt>, runs: Runs) -> String {
+    format!("{}:{:?}", runs.next(), attempt.map(|a| a.generation()))
+}
+
+fn extracting(config: &mut ServiceConfig) {
+    config
+        .service(takes_key)
+        .service(takes_key_or_none)
+        .service(takes_attempt)
+        .service(takes_attempt_or_none)
+        .route("/plain-key", web::post().to(key_or_not))
+        .route("/plain-attempt", web::post().to(attempt_or_not));
+}
+
+#[test]
+fn a_handler_is_given_the_decoded_key() {
+    for layer in [marked(), covering()] {
+        let site = Site::new(layer, extracting);
+        let request = Request::post("/key").key(r#""a \"b\"";v=1"#);
+        assert_eq!(site.send(request).text(), r#"1:a "b""#);
+    }
+}
+
+#[test]
+fn a_handler_is_given_the_key_if_there_is_one() {
+    let site = Site::new(marked(), extracting);
+    let keyed = site.send(Request::post("/maybe-key").key("k"));
+    let unkeyed = site.send(Request::post("/maybe-key"));
+    assert_eq!(keyed.text(), r#"1:Some("k")"#);
+    assert_eq!(unkeyed.text(), "2:None");
+}
+
+#[test]
+fn a_handler_that_takes_a_key_refuses_a_request_without_one() {
+    for layer in [marked(), covering()] {
+        let site = Site::new(layer, extracting);
+        for target in ["/key", "/attempt"] {
+            assert_problem(&site.send(Request::post(target)), 400, "missing-key");
+        }
+        assert_eq!(site.runs(), 0);
+    }
+}
+
+#[test]
+fn a_handler_is_given_its_attempt() {
+    for layer in [marked(), covering()] {
+        let site = Site::new(layer, extracting);
+        assert_eq!(site.send(Request::post("/attempt").key("k")).text(), "1:1:true");
+    }
+}
+
+#[test]
+fn a_handler_is_given_its_attempt_if_there_is_one() {
+    let site = Site::new(marked(), extracting);
+    let keyed = site.send(Request::post("/maybe-attempt").key("k"));
+    let unkeyed = site.send(Request::post("/maybe-attempt"));
+    assert_eq!((keyed.text(), unkeyed.text()), ("1:Some(1)".into(), "2:None".into()));
+}
+
+#[test]
+fn an_unmarked_handler_in_all_routes_mode_is_given_key_and_attempt() {
+    let site = Site::new(covering(), extracting);
+    assert_eq!(site.send(Request::post("/plain-key").key("k")).text(), "1:k");
+    assert_eq!(site.send(Request::post("/plain-attempt").key("k")).text(), "2:1");
+}
+
+#[test]
+fn a_key_extracted_where_no_layer_covers_the_handler_is_a_500() {
+    let site = Site::new(marked(), extracting);
+    for target in ["/plain-key", "/plain-attempt"] {
+        let answer = site.send(Request::post(target).key("k"));
+        assert_eq!(answer.status, 500, "{target}: {}", answer.text());
+    }
+    assert_eq!(site.runs(), 0);
+}
+
+/// What handlers derived, in order.
+#[derive(Clone, Default)]
+struct Derived(Arc<Mutex<Vec<String>>>);
+
+impl Derived {
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl FromRequest for Derived {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.app_data::<Self>().unwrap().clone()))
+    }
+}
+
+fn derive(key: &IdempotencyKey, derived: &Derived, runs: &Runs) -> HttpResponse {
+    let keys = [key.derive("processor"), key.derive("mail")];
+    derived.0.lock().unwrap().extend(keys);
+    match runs.next() {
+        1 => HttpResponse::TooManyRequests().finish(),
+        _ => HttpResponse::Created().finish(),
+    }
+}
+
+#[post("/derive")]
+#[idempotent]
+async fn derives(_: Option<Account>, key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+    derive(&key, &to, &runs)
+}
+
+#[put("/derive")]
+#[idempotent]
+async fn derives_put(key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+    derive(&key, &to, &runs)
+}
+
+#[post("/derive-elsewhere")]
+#[idempotent]
+async fn derives_elsewhere(key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+    derive(&key, &to, &runs)
+}
+
+fn deriving(scope: KeyScope) -> (Site, Derived) {
+    let derived = Derived::default();
+    let data = derived.clone();
+    let layer = Idempotency::new(MemoryStore::new(), scope);
+    let site = Site::new(layer, move |config: &mut ServiceConfig| {
+        config
+            .app_data(data.clone())
+            .service(derives)
+            .service(derives_put)
+            .service(derives_elsewhere);
+    });
+    (site, derived)
+}
+
+#[test]
+fn a_released_run_and_its_retry_derive_the_same_keys() {
+    let (site, derived) = deriving(KeyScope::everyone());
+    let (first, retry) = site.twice(&Request::post("/derive").key("k"));
+    assert_eq!((first.status, retry.status, site.runs()), (429, 201, 2));
+    let all = derived.all();
+    assert_eq!(all[..2], all[2..]);
+}
+
+#[test]
+fn derived_keys_differ_by_label_path_method_and_key() {
+    let (site, derived) = deriving(KeyScope::everyone());
+    site.send(Request::post("/derive").key("k"));
+    site.send(Request::post("/derive").key("other"));
+    site.send(Request::new(Method::PUT, "/derive").key("k"));
+    site.send(Request::post("/derive-elsewhere").key("k"));
+    let distinct: HashSet<_> = derived.all().into_iter().collect();
+    assert_eq!((distinct.len(), site.runs()), (8, 4));
+}
+
+#[test]
+fn derived_keys_differ_by_caller() {
+    let (site, derived) = deriving(KeyScope::by(principal));
+    for account in ["ada", "bob"] {
+        let request = Request::post("/derive").key("k");
+        site.send(request.header("Authorization", account));
+    }
+    let distinct: HashSet<_> = derived.all().into_iter().collect();
+    assert_eq!((distinct.len(), site.runs()), (4, 2));
+}
+
+#[test]
+fn a_derived_key_is_a_uuid_of_version_8() {
+    let (site, derived) = deriving(KeyScope::everyone());
+    site.send(Request::post("/derive").key("k"));
+    for uuid in derived.all() {
+        let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+        assert_eq!(uuid.as_bytes()[14], b'8', "{uuid}");
+        assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+    }
+}
+
+/// Derives where it must not: before the caller is known.
+struct TooEarly;
+
+impl FromRequest for TooEarly {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let key = IdempotencyKey::from_request(request, payload).into_inner();
+        key.unwrap().derive("processor");
+        ready(Ok(Self))
+    }
+}
+
+#[post("/too-early")]
+#[idempotent]
+async fn too_early(_: TooEarly, runs: Runs) -> String {
+    runs.next().to_string()
+}
+
+#[test]
+fn deriving_inside_an_extractor_is_a_500_that_claims_nothing() {
+    let store = Counting::default();
+    let layer = Idempotency::new(store.clone(), KeyScope::everyone());
+    let site = Site::new(layer, |config: &mut ServiceConfig| {
+        config.service(too_early);
+    });
+    assert_eq!(site.send(Request::post("/too-early").key("k")).status, 500);
+    assert_eq!((site.runs(), store.begun()), (0, 0));
+}
+
+#[test]
+fn one_operation_has_one_record() {
+    let store = Counting::default();
+    let layer = Idempotency::new(store.clone(), KeyScope::everyone());
+    let site = Site::new(layer, |config: &mut ServiceConfig| {
+        config.service(charge);
+    });
+    site.twice(&Request::post("/charges").key("k"));
+    site.send(Request::post("/charges").key("other"));
+    let ids = store.ids();
+    assert_eq!((ids[0] == ids[1], ids[0] == ids[2]), (true, false));
+    assert_eq!((store.len(), site.runs()), (2, 2));
+}
+
+#[actix_web::test]
+async fn a_layer_tells_whether_its_store_could_serve() {
+    let full = MemoryStore::builder().max_entries(0).build();
+    assert!(marked().health().await.is_ok());
+    let layer = Idempotency::new(full, KeyScope::everyone());
+    assert!(layer.health().await.is_err());
+}
