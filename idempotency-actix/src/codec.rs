@@ -149,3 +149,143 @@ impl fmt::Display for DecodeError {
 }
 
 impl Error for DecodeError {}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line() -> impl Strategy<Value = (HeaderName, HeaderValue)> {
+        let octet = prop_oneof![Just(b'\t'), 0x20..=0x7e_u8, 0x80..=0xff_u8];
+        ("[a-z][a-z0-9-]{0,20}", vec(octet, 0..40)).prop_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+            let value = HeaderValue::from_bytes(&value).expect("a header value");
+            (name, value)
+        })
+    }
+
+    fn response() -> impl Strategy<Value = StoredResponse> {
+        let body = proptest::option::of(vec(any::<u8>(), 0..200));
+        (100..1000_u16, vec(line(), 0..8), body).prop_map(|(status, lines, body)| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            StoredResponse::new(status, lines, body.map(Bytes::from))
+        })
+    }
+
+    fn encoded(response: &StoredResponse) -> Vec<u8> {
+        response.encode().expect("a response that fits")
+    }
+
+    fn decode(bytes: Vec<u8>) -> Result<StoredResponse, DecodeError> {
+        StoredResponse::decode(Bytes::from(bytes))
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(response in response()) {
+            prop_assert!(decode(encoded(&response)) == Ok(response));
+        }
+
+        #[test]
+        fn what_is_cut_off_is_malformed(response in response(), at: proptest::sample::Index) {
+            let mut bytes = encoded(&response);
+            bytes.truncate(at.index(bytes.len()));
+            prop_assert_eq!(decode(bytes), Err(DecodeError::Malformed));
+        }
+
+        #[test]
+        fn what_is_padded_is_malformed(response in response(), padding in vec(any::<u8>(), 1..9)) {
+            let bytes = [encoded(&response), padding].concat();
+            prop_assert_eq!(decode(bytes), Err(DecodeError::Malformed));
+        }
+
+        #[test]
+        fn a_flipped_bit_is_an_error_or_another_response(
+            response in response(),
+            at: proptest::sample::Index,
+            bit in 0..8_u8,
+        ) {
+            let mut bytes = encoded(&response);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            match decode(bytes) {
+                Err(DecodeError::Version(_)) => prop_assert_eq!(at, 0),
+                Err(DecodeError::Malformed) => prop_assert_ne!(at, 0),
+                // The case of a header's name has no meaning.
+                Ok(other) => prop_assert!(other != response || bit == 5),
+            }
+        }
+
+        #[test]
+        fn no_octets_make_the_decoder_panic(mut bytes in vec(any::<u8>(), 0..200), known: bool) {
+            if let (true, Some(version)) = (known, bytes.first_mut()) {
+                *version = VERSION;
+            }
+            let decoded = decode(bytes);
+            prop_assert!(decoded.is_err() || known);
+        }
+    }
+
+    #[test]
+    fn no_body_and_an_empty_body_are_told_apart() {
+        let with = |body| StoredResponse::new(StatusCode::OK, [], body);
+        let (none, empty) = (with(None), with(Some(Bytes::new())));
+        assert!(decode(encoded(&none)) == Ok(none.clone()));
+        assert!(decode(encoded(&empty)) == Ok(empty.clone()));
+        assert_ne!(encoded(&none), encoded(&empty));
+    }
+
+    #[test]
+    fn a_body_is_a_slice_of_the_stored_bytes() {
+        let body = Some(Bytes::from_static(b"0123456789"));
+        let bytes = Bytes::from(encoded(&StoredResponse::new(StatusCode::OK, [], body)));
+        let end = bytes.as_ptr_range().end;
+        let decoded = StoredResponse::decode(bytes).expect("a response");
+        assert_eq!(
+            decoded.body().map(|body| body.as_ptr_range().end),
+            Some(end)
+        );
+    }
+
+    #[test]
+    fn a_length_that_is_not_there_is_malformed() {
+        let mut bytes = encoded(&StoredResponse::new(StatusCode::OK, [], Some(Bytes::new())));
+        bytes[6..14].fill(0xff);
+        assert_eq!(decode(bytes), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn too_many_header_lines_are_refused() {
+        let line = (HeaderName::from_static("x"), HeaderValue::from_static(""));
+        let with = |lines| {
+            let lines = std::iter::repeat_n(line.clone(), lines);
+            StoredResponse::new(StatusCode::OK, lines, None)
+        };
+        let most = with(MAX_HEADERS);
+        assert!(decode(encoded(&most)) == Ok(most));
+        assert_eq!(with(MAX_HEADERS + 1).encode(), Err(EncodeError));
+    }
+
+    /// Frozen with the version: records live longer than a deploy.
+    #[test]
+    fn the_stored_form_of_version_1_never_changes() {
+        let location = HeaderName::from_static("location");
+        let lines = [
+            (location, HeaderValue::from_static("/1")),
+            (HeaderName::from_static("x"), HeaderValue::from_static("")),
+        ];
+        let body = Some(Bytes::from_static(b"ok"));
+        let response = StoredResponse::new(StatusCode::CREATED, lines, body);
+        let hex: String = encoded(&response)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(
+            hex,
+            "010100c9000200000000000000020008000000020001000000006c6f636174696f6e2f31786f6b"
+        );
+    }
+}

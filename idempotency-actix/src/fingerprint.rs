@@ -96,6 +96,7 @@ pub(crate) fn short(digest: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -134,5 +135,70 @@ mod tests {
                 assert_ne!(a, b);
             }
         }
+    }
+
+    fn strategy() -> impl Strategy<Value = (Vec<u8>, String, Option<String>, Option<String>)> {
+        (
+            proptest::collection::vec(b'a'..=b'b', 0..3),
+            "/[ab]{0,2}(\\?[ab]{0,2})?",
+            proptest::option::of("[ab]{0,2}"),
+            proptest::option::of("[ab]{0,2}"),
+        )
+    }
+
+    fn of_parts(parts: &(Vec<u8>, String, Option<String>, Option<String>)) -> Fingerprint {
+        let (body, target, kind, encoding) = parts;
+        let kind = kind.iter().map(|value| ("content-type", &**value));
+        let encoding = encoding.iter().map(|value| ("content-encoding", &**value));
+        of(&[body], target, &kind.chain(encoding).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #[test]
+        fn no_chunking_matters(
+            body in proptest::collection::vec(any::<u8>(), 0..4096),
+            cuts in proptest::collection::vec(0..4096_usize, 0..8),
+        ) {
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
+            cuts.sort_unstable();
+            let mut chunks = Vec::new();
+            let mut start = 0;
+            for cut in cuts {
+                chunks.push(&body[start..cut]);
+                start = cut;
+            }
+            chunks.push(&body[start..]);
+            prop_assert_eq!(of(&chunks, "/", &[]), of(&[&body], "/", &[]));
+        }
+
+        #[test]
+        fn two_requests_have_one_fingerprint_only_if_they_are_the_same(
+            one in strategy(),
+            other in strategy(),
+        ) {
+            prop_assert_eq!(of_parts(&one) == of_parts(&other), one == other);
+        }
+    }
+
+    /// Frozen with the scheme: another digest under scheme 1 would answer retries of the deploy 422.
+    #[test]
+    fn the_fingerprint_of_scheme_1_never_changes() {
+        let headers = [
+            ("content-type", "application/json"),
+            ("content-encoding", "gzip"),
+        ];
+        let fingerprint = of(&[b"{}"], "/charges?a=1", &headers);
+        let hex: String = fingerprint
+            .digest()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(
+            (fingerprint.scheme(), hex.as_str()),
+            (
+                1,
+                "cf8ae38dbac3e1d3456173018e96e4f93fa64a8e7b8cb2d6893202d767d6fa75"
+            )
+        );
     }
 }

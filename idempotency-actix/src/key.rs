@@ -218,6 +218,8 @@ impl FromRequest for IdempotencyKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(line: &str) -> Result<String, InvalidKey> {
@@ -253,5 +255,64 @@ mod tests {
             IdempotencyKey::parse(b"bare", true),
             Err(InvalidKey::NotAString)
         );
+    }
+
+    /// As an RFC 9651 String.
+    fn encode(value: &str) -> String {
+        format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\""))
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_read_back_from_a_string(value in "[ -~]{1,255}") {
+            prop_assert_eq!(parse(&encode(&value)), Ok(value));
+        }
+
+        #[test]
+        fn every_bare_value_is_the_key_of_its_string(value in r#"[!-~&&[^",;]]{1,255}"#) {
+            prop_assert_eq!(parse(&value), Ok(value.clone()));
+            prop_assert_eq!(parse(&encode(&value)), Ok(value));
+        }
+
+        #[test]
+        fn parameters_never_change_a_key(
+            value in "[ -~]{1,255}",
+            name in "[a-z*][a-z0-9_.*-]{0,8}",
+            number in 0..1_000_000_i64,
+        ) {
+            let line = format!("{}; {name}={number};flag", encode(&value));
+            prop_assert_eq!(parse(&line), Ok(value));
+        }
+
+        #[test]
+        fn no_octets_make_an_impossible_key(
+            line in proptest::collection::vec(any::<u8>(), 0..300),
+            strict: bool,
+        ) {
+            if let Ok(key) = IdempotencyKey::parse(&line, strict) {
+                prop_assert!((1..=MAX_KEY).contains(&key.as_str().len()));
+                prop_assert!(key.as_str().bytes().all(|b| (0x20..0x7f).contains(&b)));
+            }
+        }
+
+        #[test]
+        fn no_string_makes_an_impossible_key(inside in r#"[ -~\t\x80\u{e9}]{0,300}"#) {
+            if let Ok(key) = parse(&format!("\"{inside}\"")) {
+                prop_assert!((1..=MAX_KEY).contains(&key.len()));
+                prop_assert!(key.bytes().all(|b| (0x20..0x7f).contains(&b)));
+            }
+        }
+    }
+
+    /// Frozen: a processor's record of the first try is found by this value after an upgrade.
+    #[test]
+    fn the_derivation_of_downstream_keys_never_changes() {
+        let key = IdempotencyKey::parse(b"8e03978e-40d5-43dd", false).expect("a key");
+        key.bind(RecordId::from_bytes([7; 32]));
+        assert_eq!(
+            key.derive("processor"),
+            "dffc02f7-4e4f-8286-b799-464691f88083"
+        );
+        assert_eq!(key.derive(""), "d3fa84ab-53e1-8c4d-a310-abacfddbcb70");
     }
 }

@@ -49,3 +49,71 @@ impl fmt::Debug for RecordId {
         write!(f, "RecordId({})", short(&self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scope::KeyScope;
+
+    fn id(scope: &KeyScope, method: &str, path: &str, key: &str) -> RecordId {
+        let request = TestRequest::default()
+            .append_header(("x-api-key", "one"))
+            .append_header(("x-api-key", "two"))
+            .to_http_request();
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let key = IdempotencyKey::parse(format!("\"{key}\"").as_bytes(), true).expect("a key");
+        let scope = scope.of(&request).ok().expect("a caller");
+        RecordId::derive(&scope, &method, path, &key)
+    }
+
+    fn principal(name: &str) -> KeyScope {
+        let name = name.to_owned();
+        KeyScope::by(move |_| Some(name.clone()))
+    }
+
+    fn operation() -> impl Strategy<Value = (String, String, String, String)> {
+        ("[ab]{0,2}", "(POST|PUT)", "/[ab/]{0,2}", "[ab/]{1,2}")
+    }
+
+    fn of((scope, method, path, key): &(String, String, String, String)) -> RecordId {
+        id(&principal(scope), method, path, key)
+    }
+
+    proptest! {
+        #[test]
+        fn two_operations_have_one_id_only_if_they_are_the_same(
+            one in operation(),
+            other in operation(),
+        ) {
+            prop_assert_eq!(of(&one) == of(&other), one == other);
+        }
+
+        #[test]
+        fn no_principal_is_everyone_or_a_header(name in ".{0,40}") {
+            let id_of = |scope| id(&scope, "POST", "/", "k");
+            prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::everyone()));
+            prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::header("x-api-key")));
+        }
+    }
+
+    /// Frozen: another derivation would forget every record, and run every retry again.
+    #[test]
+    fn the_derivation_never_changes() {
+        let id = |scope: KeyScope| id(&scope, "POST", "/charges/1", "8e03978e-40d5").to_string();
+        assert_eq!(
+            id(KeyScope::everyone()),
+            "3341ac0823ff4b8dfc63ef771f67d7ba18e0d007a4cb4fc7a5eba8f9a92fc5ed"
+        );
+        assert_eq!(
+            id(principal("ada")),
+            "990c254642125cf1fed53d8394f284b2749d9259bcf3a6de5220cd706bcdea7e"
+        );
+        assert_eq!(
+            id(KeyScope::header("x-api-key")),
+            "f5381e618142d4d9a44d4b680065ddc70ce850a39253457cc7a6e32176494f81"
+        );
+    }
+}

@@ -235,7 +235,10 @@ fn a_marked_handler_does_not_claim_twice() {
     let (site, store) = counted();
     let (first, retry) = site.twice(&Request::post("/charges").key("k"));
     assert_eq!((first.status, retry.is_replay()), (201, true));
-    assert_eq!((store.begun(), store.completed(), store.released()), (2, 1, 0));
+    assert_eq!(
+        (store.begun(), store.completed(), store.released()),
+        (2, 1, 0)
+    );
     assert_eq!((store.len(), site.runs()), (1, 1));
 }
 
@@ -338,7 +341,10 @@ fn a_panic_is_bound_as_a_plain_500() {
     let site = Site::new(covering(), routes);
     for (i, target) in ["/panic", "/marked-panic"].into_iter().enumerate() {
         let (first, retry) = site.twice(&Request::post(target).key("k"));
-        assert_eq!((first.status, first.text().as_str()), (500, "Internal Server Error"));
+        assert_eq!(
+            (first.status, first.text().as_str()),
+            (500, "Internal Server Error")
+        );
         assert!(retry.is_replay() && first.body == retry.body, "{target}");
         assert_eq!(site.runs() as usize, i + 1);
     }
@@ -396,7 +402,10 @@ fn an_error_of_inner_middleware_is_rendered_bound_and_replayed() {
     let (site, inner) = around_inner(Counting::default());
     let request = Request::post("/plain").key("k").header("x-fail", "1");
     let (first, retry) = site.twice(&request);
-    assert_eq!((first.status, first.text().as_str()), (418, "short and stout 1"));
+    assert_eq!(
+        (first.status, first.text().as_str()),
+        (418, "short and stout 1")
+    );
     assert!(retry.is_replay());
     assert_eq!((retry.status, &retry.body), (418, &first.body));
     assert_eq!((inner.count(), site.runs()), (1, 0));
@@ -419,7 +428,10 @@ fn a_panic_of_inner_middleware_is_bound_as_a_plain_500() {
     let (site, inner) = around_inner(Counting::default());
     let request = Request::post("/plain").key("k").header("x-panic", "1");
     let (first, retry) = site.twice(&request);
-    assert_eq!((first.status, first.text().as_str()), (500, "Internal Server Error"));
+    assert_eq!(
+        (first.status, first.text().as_str()),
+        (500, "Internal Server Error")
+    );
     assert!(retry.is_replay());
     assert_eq!((inner.count(), site.runs()), (1, 0));
 }

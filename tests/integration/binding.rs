@@ -54,12 +54,12 @@ async fn not_executed(runs: Runs) -> impl Responder {
 #[idempotent]
 async fn not_executed_error(runs: Runs) -> Result<String, Error> {
     let refused = ErrorServiceUnavailable(format!("no ledger {}", runs.next()));
-    Err(refused).map_err(NotExecuted::error)
+    Err(NotExecuted::error(refused))
 }
 
 async fn not_executed_unmarked(runs: Runs) -> Result<String, Error> {
     let refused = ErrorServiceUnavailable(format!("no ledger {}", runs.next()));
-    Err(refused).map_err(NotExecuted::error)
+    Err(NotExecuted::error(refused))
 }
 
 #[post("/panic")]
@@ -143,7 +143,10 @@ fn twice(site: &Site, target: &str) -> (Response, Response) {
 fn assert_binds(site: &Site, target: &str) {
     let before = site.runs();
     let (first, retry) = twice(site, target);
-    assert!(!first.is_replay() && retry.is_replay(), "{target}: {retry:?}");
+    assert!(
+        !first.is_replay() && retry.is_replay(),
+        "{target}: {retry:?}"
+    );
     assert_eq!((retry.status, &retry.body), (first.status, &first.body));
     assert_eq!(site.runs() - before, 1, "{target}");
 }
@@ -152,7 +155,10 @@ fn assert_binds(site: &Site, target: &str) {
 fn assert_releases(site: &Site, target: &str) {
     let before = site.runs();
     let (first, retry) = twice(site, target);
-    assert!(!first.is_replay() && !retry.is_replay(), "{target}: {retry:?}");
+    assert!(
+        !first.is_replay() && !retry.is_replay(),
+        "{target}: {retry:?}"
+    );
     assert_eq!(retry.status, first.status, "{target}");
     assert_ne!(retry.body, first.body, "{target}");
     assert_eq!(site.runs() - before, 2, "{target}");
@@ -214,7 +220,10 @@ fn a_released_claim_leaves_no_record() {
     let layer = Idempotency::new(store.clone(), KeyScope::everyone());
     let site = Site::new(layer, routes);
     site.send(Request::post("/marked/429").key("k"));
-    assert_eq!((store.begun(), store.released(), store.completed()), (1, 1, 0));
+    assert_eq!(
+        (store.begun(), store.released(), store.completed()),
+        (1, 1, 0)
+    );
     assert_eq!((store.len(), site.runs()), (0, 1));
 }
 
@@ -290,7 +299,10 @@ fn an_error_of_an_unmarked_handler_that_says_it_did_not_execute_releases() {
 fn a_panic_is_bound_as_a_plain_500() {
     let site = Site::new(marked(), routes);
     let (first, retry) = twice(&site, "/panic");
-    assert_eq!((first.status, first.text().as_str()), (500, "Internal Server Error"));
+    assert_eq!(
+        (first.status, first.text().as_str()),
+        (500, "Internal Server Error")
+    );
     assert_eq!((retry.is_replay(), retry.body), (true, first.body));
     assert_eq!(site.runs(), 1);
 }
@@ -309,7 +321,9 @@ fn the_text_of_a_panic_stays_inside() {
             assert!(!format!("{answer:?}{}", answer.text()).contains("secret"));
         }
     }
-    let early = Request::post("/early-panic").header("x-panic", "1").key("k");
+    let early = Request::post("/early-panic")
+        .header("x-panic", "1")
+        .key("k");
     assert!(!site.send(early).text().contains("secret"));
 }
 
@@ -341,7 +355,10 @@ fn a_panic_in_an_extractor_leaves_the_key_unused() {
     let panicked = site.send(request.clone().header("x-panic", "1"));
     assert_eq!((panicked.status, site.runs()), (500, 0));
     let retry = site.send(request);
-    assert_eq!((retry.status, retry.is_replay(), site.runs()), (201, false, 1));
+    assert_eq!(
+        (retry.status, retry.is_replay(), site.runs()),
+        (201, false, 1)
+    );
 }
 
 /// A site on a clock that stands still, with a layer that keeps records for an hour.

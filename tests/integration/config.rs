@@ -172,7 +172,13 @@ fn a_plain_layer_on_a_bad_scope_header_panics_with_the_same_message() {
 
 #[test]
 fn a_problem_base_that_is_no_base_is_refused() {
-    for base in ["", "/errors/", "errors#", "https://example.com/errors", "example.com/"] {
+    for base in [
+        "",
+        "/errors/",
+        "errors#",
+        "https://example.com/errors",
+        "example.com/",
+    ] {
         let error = refusal(builder().problem_base(base), "problem_base");
         assert_eq!(error, ConfigError::ProblemBase(base.into()));
     }
@@ -180,7 +186,11 @@ fn a_problem_base_that_is_no_base_is_refused() {
 
 #[test]
 fn a_problem_base_may_end_in_each_of_three_ways() {
-    for base in ["https://example.com/errors/", "https://example.com/e#", "urn:example:"] {
+    for base in [
+        "https://example.com/errors/",
+        "https://example.com/e#",
+        "urn:example:",
+    ] {
         assert_builds(builder().problem_base(base));
     }
 }

@@ -120,7 +120,10 @@ fn an_encoded_answer_is_not_kept() {
     for (site, mode) in modes(1024) {
         let request = Request::post(&format!("{mode}/encoded")).key("k");
         let (first, retry) = site.twice(&request);
-        assert_eq!((first.header("content-encoding"), first.text().as_str()), (Some("br"), "not really"));
+        assert_eq!(
+            (first.header("content-encoding"), first.text().as_str()),
+            (Some("br"), "not really")
+        );
         assert_problem(&retry, 410, "response-not-kept");
         assert_eq!(site.runs(), 1);
     }

@@ -162,7 +162,11 @@ fn titles_are_of_the_type_and_not_of_the_occurrence() {
 
 #[test]
 fn the_base_of_types_can_be_of_any_form() {
-    for base in ["https://docs.example/errors/", "https://docs.example/e#", "urn:example:"] {
+    for base in [
+        "https://docs.example/errors/",
+        "https://docs.example/e#",
+        "urn:example:",
+    ] {
         for (name, _) in ALL {
             let answer = problem(name, scoped().problem_base(base));
             assert_eq!(json(&answer)["type"], format!("{base}{name}"));
@@ -183,7 +187,11 @@ fn no_problem_repeats_what_the_client_or_the_application_sent() {
 fn only_a_409_tells_when_to_retry() {
     for (name, _) in ALL {
         let expected = (name == "in-flight").then_some("1");
-        assert_eq!(problem(name, scoped()).header("retry-after"), expected, "{name}");
+        assert_eq!(
+            problem(name, scoped()).header("retry-after"),
+            expected,
+            "{name}"
+        );
     }
 }
 

@@ -119,7 +119,9 @@ fn answers(case: &str) -> (Response, Response) {
 fn stripped(answer: &Response) -> Response {
     let mut answer = answer.clone();
     let differs = ["date", "idempotent-replayed"];
-    answer.headers.retain(|(name, _)| !differs.contains(&&**name));
+    answer
+        .headers
+        .retain(|(name, _)| !differs.contains(&&**name));
     // actix-web writes the names in no order; of one name the lines keep theirs.
     answer.headers.sort_by(|(a, _), (b, _)| a.cmp(b));
     answer
@@ -153,7 +155,10 @@ fn a_binary_body_is_replayed() {
 #[test]
 fn an_empty_body_is_replayed() {
     let retry = assert_same("empty");
-    assert_eq!((retry.status, retry.header("content-length")), (200, Some("0")));
+    assert_eq!(
+        (retry.status, retry.header("content-length")),
+        (200, Some("0"))
+    );
 }
 
 #[test]
@@ -191,7 +196,10 @@ fn a_replay_declares_its_length() {
 #[test]
 fn a_chunked_answer_is_replayed_with_the_same_octets() {
     let (first, retry) = answers("chunked");
-    assert_eq!((first.body.as_slice(), retry.body.as_slice()), (&b"abcdef"[..], &b"abcdef"[..]));
+    assert_eq!(
+        (first.body.as_slice(), retry.body.as_slice()),
+        (&b"abcdef"[..], &b"abcdef"[..])
+    );
     assert_eq!(first.header("transfer-encoding"), Some("chunked"));
     assert_eq!(retry.header("content-length"), Some("6"));
     assert_eq!(retry.header("transfer-encoding"), None);
@@ -200,7 +208,10 @@ fn a_chunked_answer_is_replayed_with_the_same_octets() {
 #[test]
 fn a_stream_of_declared_length_is_replayed() {
     let retry = assert_same("sized");
-    assert_eq!((retry.text().as_str(), retry.header("content-length")), ("abc", Some("3")));
+    assert_eq!(
+        (retry.text().as_str(), retry.header("content-length")),
+        ("abc", Some("3"))
+    );
 }
 
 #[test]
@@ -254,7 +265,10 @@ fn a_retry_on_the_same_connection_is_replayed() {
     for run in 0..3 {
         client.send(&request);
         let answer = client.receive();
-        assert_eq!((answer.text().as_str(), answer.is_replay()), ("1:x", run > 0));
+        assert_eq!(
+            (answer.text().as_str(), answer.is_replay()),
+            ("1:x", run > 0)
+        );
     }
     assert_eq!(site.runs(), 1);
 }

@@ -116,7 +116,12 @@ fn a_json_extractor_sees_the_body() {
 #[test]
 fn a_form_extractor_sees_the_body() {
     let seen = r#"{"a": "1", "b": "2"}"#;
-    assert_sees("form", "application/x-www-form-urlencoded", b"a=1&b=2", seen);
+    assert_sees(
+        "form",
+        "application/x-www-form-urlencoded",
+        b"a=1&b=2",
+        seen,
+    );
 }
 
 #[test]
@@ -129,7 +134,12 @@ fn a_bytes_extractor_sees_the_body() {
 fn a_payload_stream_sees_the_body() {
     let multipart = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n";
     let seen = format!("{:?}", Bytes::from_static(multipart));
-    assert_sees("stream", "multipart/form-data; boundary=b", multipart, &seen);
+    assert_sees(
+        "stream",
+        "multipart/form-data; boundary=b",
+        multipart,
+        &seen,
+    );
 }
 
 #[test]
@@ -251,7 +261,11 @@ fn a_smaller_retry_runs_after_a_body_that_was_too_long() {
 fn the_limit_of_a_route_holds() {
     let site = Site::new(marked(), routes);
     let request = Request::post("/small").key("k");
-    assert_problem(&site.send(request.clone().body("12345")), 413, "body-too-large");
+    assert_problem(
+        &site.send(request.clone().body("12345")),
+        413,
+        "body-too-large",
+    );
     assert_eq!(site.send(request.body("1234")).text(), "1:1234");
     assert_eq!(site.runs(), 1);
 }
@@ -260,7 +274,11 @@ fn the_limit_of_a_route_holds() {
 fn the_too_large_answer_names_the_limit() {
     let site = Site::new(marked(), routes);
     let answer = site.send(Request::post("/small").key("k").body("12345"));
-    assert!(answer.text().contains("may have 4 bytes"), "{}", answer.text());
+    assert!(
+        answer.text().contains("may have 4 bytes"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]

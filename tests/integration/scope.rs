@@ -133,7 +133,10 @@ fn the_error_of_a_scope_is_the_answer() {
     let scope = KeyScope::try_by(|_| Err::<String, _>(ErrorUnauthorized("sign in first")));
     let site = scoped(scope);
     let answer = site.send(Request::post("/charges").key("k"));
-    assert_eq!((answer.status, answer.text().as_str()), (401, "sign in first"));
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (401, "sign in first")
+    );
     assert_eq!(site.runs(), 0);
 }
 
@@ -196,7 +199,10 @@ fn a_caller_without_the_scope_header_is_refused() {
 fn an_authenticating_extractor_answers_before_the_scope() {
     let site = scoped(KeyScope::by(principal));
     let answer = site.send(Request::post("/accounts").key("k"));
-    assert_eq!((answer.status, answer.text().as_str()), (401, "sign in first"));
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (401, "sign in first")
+    );
     assert_eq!(site.runs(), 0);
 }
 

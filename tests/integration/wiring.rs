@@ -7,12 +7,8 @@ use std::sync::{Arc, Mutex};
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{
-    App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put,
-};
-use idempotency_actix::{
-    Attempt, Idempotency, IdempotencyKey, KeyScope, MemoryStore, idempotent,
-};
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put};
+use idempotency_actix::{Attempt, Idempotency, IdempotencyKey, KeyScope, MemoryStore, idempotent};
 use idempotency_actix_tests::{Request, Server, serve};
 
 use crate::app::{
@@ -141,7 +137,10 @@ fn a_marked_handler_without_layer_is_a_500_and_never_runs() {
     let keyed = site.send(Request::post("/charges").key("k"));
     let unkeyed = site.send(Request::post("/charges"));
     assert_eq!((keyed.status, unkeyed.status), (500, 500));
-    assert_eq!((keyed.text(), unkeyed.text()), (String::new(), String::new()));
+    assert_eq!(
+        (keyed.text(), unkeyed.text()),
+        (String::new(), String::new())
+    );
     assert_eq!(site.runs(), 0);
 }
 
@@ -157,7 +156,11 @@ fn extractors_without_layer_are_a_500() {
     let site = without_layer();
     for target in ["/key", "/attempt"] {
         let answer = site.send(Request::post(target).key("k"));
-        assert_eq!((answer.status, answer.text()), (500, String::new()), "{target}");
+        assert_eq!(
+            (answer.status, answer.text()),
+            (500, String::new()),
+            "{target}"
+        );
     }
     assert_eq!(site.runs(), 0);
 }
@@ -190,7 +193,11 @@ async fn takes_key(key: IdempotencyKey, runs: Runs) -> String {
 #[post("/maybe-key")]
 #[idempotent]
 async fn takes_key_or_none(key: Option<IdempotencyKey>, runs: Runs) -> String {
-    format!("{}:{:?}", runs.next(), key.as_ref().map(IdempotencyKey::as_str))
+    format!(
+        "{}:{:?}",
+        runs.next(),
+        key.as_ref().map(IdempotencyKey::as_str)
+    )
 }
 
 #[post("/attempt")]
@@ -249,7 +256,10 @@ fn a_handler_that_takes_a_key_refuses_a_request_without_one() {
 fn a_handler_is_given_its_attempt() {
     for layer in [marked(), covering()] {
         let site = Site::new(layer, extracting);
-        assert_eq!(site.send(Request::post("/attempt").key("k")).text(), "1:1:true");
+        assert_eq!(
+            site.send(Request::post("/attempt").key("k")).text(),
+            "1:1:true"
+        );
     }
 }
 
@@ -258,14 +268,23 @@ fn a_handler_is_given_its_attempt_if_there_is_one() {
     let site = Site::new(marked(), extracting);
     let keyed = site.send(Request::post("/maybe-attempt").key("k"));
     let unkeyed = site.send(Request::post("/maybe-attempt"));
-    assert_eq!((keyed.text(), unkeyed.text()), ("1:Some(1)".into(), "2:None".into()));
+    assert_eq!(
+        (keyed.text(), unkeyed.text()),
+        ("1:Some(1)".into(), "2:None".into())
+    );
 }
 
 #[test]
 fn an_unmarked_handler_in_all_routes_mode_is_given_key_and_attempt() {
     let site = Site::new(covering(), extracting);
-    assert_eq!(site.send(Request::post("/plain-key").key("k")).text(), "1:k");
-    assert_eq!(site.send(Request::post("/plain-attempt").key("k")).text(), "2:1");
+    assert_eq!(
+        site.send(Request::post("/plain-key").key("k")).text(),
+        "1:k"
+    );
+    assert_eq!(
+        site.send(Request::post("/plain-attempt").key("k")).text(),
+        "2:1"
+    );
 }
 
 #[test]
