@@ -13,7 +13,9 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, post, put};
 use idempotency_actix::store::Clock;
-use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent};
+use idempotency_actix::{
+    Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, NotExecuted, idempotent,
+};
 use idempotency_actix_tests::{Request, Server, serve};
 
 use crate::app::{Counting, Runs, Site, assert_problem, builder, charge, covering, plain};
@@ -195,6 +197,22 @@ fn a_path_without_route_stores_nothing() {
 }
 
 #[test]
+fn a_path_without_route_in_a_covered_scope_stores_nothing() {
+    let store = Counting::default();
+    let layer = on(&store).all_routes().build().unwrap();
+    let server = serve(move || {
+        let scope = web::scope("/api").wrap(layer.clone());
+        App::new().service(scope.service(plain))
+    });
+    let site = Site::of(server, Runs::default());
+    for target in ["/api", "/api/", "/api/nowhere", "/plain"] {
+        let answer = site.send(Request::post(target).key("k"));
+        assert_eq!(answer.status, 404, "{target}");
+    }
+    assert_eq!((store.begun(), store.len()), (0, 0));
+}
+
+#[test]
 fn a_method_without_route_stores_nothing() {
     let (site, store) = counted();
     let (first, retry) = site.twice(&Request::post("/put-only").key("k"));
@@ -359,6 +377,9 @@ async fn inner(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let run = runs.next();
     let headers = request.headers();
+    if headers.contains_key("x-refuse") {
+        return Err(NotExecuted::error(ErrorImATeapot(format!("refused {run}"))));
+    }
     if headers.contains_key("x-fail") {
         return Err(ErrorImATeapot(format!("short and stout {run}")));
     }
@@ -409,6 +430,20 @@ fn an_error_of_inner_middleware_is_rendered_bound_and_replayed() {
     assert!(retry.is_replay());
     assert_eq!((retry.status, &retry.body), (418, &first.body));
     assert_eq!((inner.count(), site.runs()), (1, 0));
+}
+
+#[test]
+fn an_error_of_inner_middleware_that_says_it_did_not_execute_releases() {
+    let store = Counting::default();
+    let (site, inner) = around_inner(store.clone());
+    let request = Request::post("/plain").key("k").header("x-refuse", "1");
+    let (first, retry) = site.twice(&request);
+    assert_eq!((first.status, first.text().as_str()), (418, "refused 1"));
+    assert_eq!(
+        (retry.is_replay(), retry.text().as_str()),
+        (false, "refused 2")
+    );
+    assert_eq!((inner.count(), site.runs(), store.len()), (2, 0, 0));
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use actix_web::error::{ErrorPaymentRequired, ErrorServiceUnavailable};
 use actix_web::http::StatusCode;
+use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Error, HttpRequest, HttpResponse, Responder, post};
+use actix_web::{App, Error, HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::store::Clock;
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
-use idempotency_actix_tests::{Request, Response};
+use idempotency_actix_tests::{Request, Response, serve};
 
 use crate::app::{Counting, Runs, Site, builder, charge, covering, marked};
 
@@ -60,6 +61,13 @@ async fn not_executed_error(runs: Runs) -> Result<String, Error> {
 async fn not_executed_unmarked(runs: Runs) -> Result<String, Error> {
     let refused = ErrorServiceUnavailable(format!("no ledger {}", runs.next()));
     Err(NotExecuted::error(refused))
+}
+
+#[post("/not-executed-ok")]
+#[idempotent]
+async fn not_executed_ok(runs: Runs) -> Result<impl Responder, Error> {
+    let refusal = NotExecuted(answer(503, runs.next()));
+    Ok(refusal.customize().insert_header(("x-refused", "1")))
 }
 
 #[post("/panic")]
@@ -120,6 +128,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(error)
         .service(not_executed)
         .service(not_executed_error)
+        .service(not_executed_ok)
         .service(panics)
         .service(panics_late)
         .service(panics_early)
@@ -279,6 +288,33 @@ fn the_error_of_a_handler_binds() {
 #[test]
 fn an_answer_that_says_it_did_not_execute_releases() {
     assert_releases(&Site::new(marked(), routes), "/not-executed");
+}
+
+#[test]
+fn a_customized_answer_that_says_it_did_not_execute_releases() {
+    assert_releases(&Site::new(marked(), routes), "/not-executed-ok");
+}
+
+#[test]
+fn what_did_not_execute_releases_through_inner_middleware() {
+    let (layer, runs) = (covering(), Runs::default());
+    let counted = runs.clone();
+    let server = serve(move || {
+        App::new()
+            .app_data(counted.clone())
+            .wrap(Compress::default())
+            .wrap(DefaultHeaders::new().add(("x-inner", "1")))
+            .wrap(layer.clone())
+            .configure(routes)
+    });
+    let site = Site::of(server, runs);
+    for target in ["/not-executed", "/covered/error"] {
+        let before = site.runs();
+        let request = Request::post(target).key("k");
+        let (_, retry) = site.twice(&request.header("Accept-Encoding", "gzip"));
+        assert!(!retry.is_replay(), "{target}");
+        assert_eq!((retry.status, site.runs() - before), (503, 2), "{target}");
+    }
 }
 
 #[test]

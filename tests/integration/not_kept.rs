@@ -1,9 +1,11 @@
 //! Answers that are not kept: the first client gets them whole, a retry is told so.
 
+use actix_web::body::{BoxBody, SizedStream};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Compress;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use idempotency_actix::idempotent;
 use idempotency_actix_tests::{Client, Request, serve};
 
@@ -27,6 +29,18 @@ fn respond(case: &str, run: u32) -> HttpResponse {
             Ok(Bytes::from("half")),
             Err(actix_web::error::ErrorInternalServerError("sesame")),
         ])),
+        "short" => {
+            let part = stream::iter([Ok::<_, Error>(Bytes::from("half"))]);
+            response.body(BoxBody::new(SizedStream::new(8, part)))
+        }
+        "panic" => response.streaming(
+            stream::iter([Ok::<_, Error>(Bytes::from("half"))])
+                .chain(stream::poll_fn(|_| panic!("secret of a stream"))),
+        ),
+        "upgrade" => response
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .upgrade("echo")
+            .streaming(stream::empty::<Result<Bytes, Error>>()),
         "text" => response.content_type("text/plain").body(text()),
         other => panic!("no case {other}"),
     }
@@ -130,9 +144,39 @@ fn an_encoded_answer_is_not_kept() {
 }
 
 #[test]
-fn a_stream_that_breaks_is_not_kept() {
+fn an_upgraded_connection_is_not_kept() {
     for (site, mode) in modes(1024) {
-        let request = Request::post(&format!("{mode}/broken")).key("k");
+        let request = Request::post(&format!("{mode}/upgrade")).key("k");
+        let mut client = Client::connect(site.addr());
+        client.send(&request);
+        assert_eq!(client.receive_head().unwrap().status, 101, "{mode}");
+        let retry = site.send(request);
+        assert_problem(&retry, 410, "response-not-kept");
+        assert!(retry.text().contains("101"), "{}", retry.text());
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_is_not_kept() {
+    assert_cut("broken");
+}
+
+#[test]
+fn a_stream_that_ends_before_its_declared_length_is_not_kept() {
+    assert_cut("short");
+}
+
+#[test]
+fn a_stream_that_panics_is_not_kept() {
+    assert_cut("panic");
+}
+
+/// The first client sees that its answer is not whole, a retry is told that there is none.
+#[track_caller]
+fn assert_cut(case: &str) {
+    for (site, mode) in modes(1024) {
+        let request = Request::post(&format!("{mode}/{case}")).key("k");
         let mut client = Client::connect(site.addr());
         client.send(&request);
         assert!(client.try_receive().is_err(), "{mode}: a whole answer");
@@ -140,6 +184,8 @@ fn a_stream_that_breaks_is_not_kept() {
         assert_problem(&retry, 410, "response-not-kept");
         assert!(!retry.text().contains("sesame"));
         assert_eq!(site.runs(), 1);
+        let other = Request::post(&format!("{mode}/text")).key("k");
+        assert_eq!(site.send(other).status, 201);
     }
 }
 

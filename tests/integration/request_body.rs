@@ -148,6 +148,35 @@ fn an_empty_body_is_a_body() {
 }
 
 #[test]
+fn a_body_of_no_length_and_no_body_are_the_same() {
+    let site = Site::new(marked(), routes);
+    let head = "POST /charges HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n\r\n";
+    assert_eq!(site.send_bytes(head.as_bytes()).text(), "1:");
+    let retry = site.send(Request::post("/charges").key("k").body(""));
+    assert!(retry.is_replay());
+    assert_eq!(site.runs(), 1);
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_continue_is_told_so() {
+    for (layer, target) in [(marked(), "/charges"), (covering(), "/plain")] {
+        let site = Site::new(layer, routes);
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n\
+             Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        );
+        let mut client = Client::connect(site.addr());
+        client.write(head.as_bytes());
+        assert_eq!(client.receive_head().unwrap().status, 100);
+        client.write(b"abc");
+        assert_eq!(client.receive().text(), "1:abc");
+        let retry = site.send(Request::post(target).key("k").body("abc"));
+        assert!(retry.is_replay());
+        assert_eq!(site.runs(), 1);
+    }
+}
+
+#[test]
 fn a_request_and_its_payload_can_be_taken_together() {
     let site = Site::new(marked(), routes);
     let (first, retry) = site.twice(&Request::post("/marked/both").key("k").body("abc"));

@@ -344,9 +344,12 @@ async fn derives_elsewhere(key: IdempotencyKey, to: Derived, runs: Runs) -> Http
 }
 
 fn deriving(scope: KeyScope) -> (Site, Derived) {
+    deriving_in(Idempotency::new(MemoryStore::new(), scope))
+}
+
+fn deriving_in(layer: Idempotency) -> (Site, Derived) {
     let derived = Derived::default();
     let data = derived.clone();
-    let layer = Idempotency::new(MemoryStore::new(), scope);
     let site = Site::new(layer, move |config: &mut ServiceConfig| {
         config
             .app_data(data.clone())
@@ -364,6 +367,16 @@ fn a_released_run_and_its_retry_derive_the_same_keys() {
     assert_eq!((first.status, retry.status, site.runs()), (429, 201, 2));
     let all = derived.all();
     assert_eq!(all[..2], all[2..]);
+}
+
+#[test]
+fn both_modes_derive_the_same_keys() {
+    let all = [marked(), covering()].map(|layer| {
+        let (site, derived) = deriving_in(layer);
+        site.send(Request::post("/derive").key("k"));
+        derived.all()
+    });
+    assert_eq!((all[0].len(), &all[0]), (2, &all[1]));
 }
 
 #[test]
@@ -398,6 +411,36 @@ fn a_derived_key_is_a_uuid_of_version_8() {
         assert_eq!(uuid.as_bytes()[14], b'8', "{uuid}");
         assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
     }
+}
+
+/// Looks at the attempt before there is one.
+struct Eager(u64, bool);
+
+impl FromRequest for Eager {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let attempt = Attempt::from_request(request, payload).into_inner();
+        ready(attempt.map(|attempt| Self(attempt.generation(), attempt.is_current())))
+    }
+}
+
+#[post("/eager")]
+#[idempotent]
+async fn eager(early: Eager, runs: Runs) -> String {
+    format!("{}:{}:{}", runs.next(), early.0, early.1)
+}
+
+#[test]
+fn an_extractor_sees_no_generation_yet() {
+    let site = Site::new(marked(), |config: &mut ServiceConfig| {
+        config.service(eager);
+    });
+    assert_eq!(
+        site.send(Request::post("/eager").key("k")).text(),
+        "1:0:false"
+    );
 }
 
 /// Derives where it must not: before the caller is known.
