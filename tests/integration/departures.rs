@@ -1,0 +1,222 @@
+//! Clients that leave, crowd and crash the handler while it runs.
+
+use std::net::Shutdown;
+use std::sync::{Arc, Barrier};
+
+use actix_web::HttpResponse;
+use idempotency_actix_tests::Response;
+
+use crate::rig::{Mode, Rig, assert_first, in_both_modes, store};
+
+in_both_modes! {
+    a_client_that_closes_mid_handler_does_not_stop_it
+    a_client_that_resets_mid_handler_does_not_stop_it
+    a_half_closed_client_does_not_stop_the_handler
+    a_reset_http2_stream_does_not_stop_the_handler
+    a_dropped_http2_connection_does_not_stop_the_handler
+    a_panic_is_bound_as_a_plain_500
+    a_panic_after_the_client_left_is_bound_as_a_plain_500
+    fifty_waiting_duplicates_make_one_run
+    fifty_racing_duplicates_make_one_run
+    many_abandoned_requests_all_finish_once
+}
+
+/// While the handler of a departed client runs: 409; once it has ended: its answer, of one run.
+fn assert_runs_to_its_end(rig: &Rig) {
+    rig.assert_in_flight("k");
+    assert_eq!((rig.runs.count(), rig.ends.count()), (1, 0));
+    rig.gate.open();
+    rig.ends.wait_for(1);
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!((rig.runs.count(), rig.ends.count()), (1, 1));
+    rig.assert_nothing_in_flight();
+}
+
+fn a_client_that_closes_mid_handler_does_not_stop_it(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    drop(rig.start("k"));
+    assert_runs_to_its_end(&rig);
+}
+
+fn a_client_that_resets_mid_handler_does_not_stop_it(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    rig.start("k").reset();
+    rig.let_go.wait_for(1);
+    assert_runs_to_its_end(&rig);
+}
+
+fn a_half_closed_client_does_not_stop_the_handler(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    let client = rig.start("k");
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    assert_runs_to_its_end(&rig);
+}
+
+/// A request over HTTP/2, sent and not answered.
+struct Http2 {
+    runtime: tokio::runtime::Runtime,
+    answer: h2::client::ResponseFuture,
+    stream: h2::SendStream<actix_web::web::Bytes>,
+    requests: h2::client::SendRequest<actix_web::web::Bytes>,
+}
+
+impl Http2 {
+    fn start(rig: &Rig) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let uri = format!("http://{}{}", rig.addr(), rig.path());
+        let addr = rig.addr();
+        let (requests, answer, stream) = runtime.block_on(async move {
+            let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+            let (requests, connection) = h2::client::handshake(socket).await.unwrap();
+            tokio::spawn(connection);
+            let mut requests = requests.ready().await.unwrap();
+            let request = http::Request::post(uri)
+                .header("idempotency-key", "k")
+                .body(())
+                .unwrap();
+            let (answer, mut stream) = requests.send_request(request, false).unwrap();
+            stream.send_data("100 EUR".into(), true).unwrap();
+            (requests, answer, stream)
+        });
+        rig.runs.wait_for(1);
+        Self {
+            runtime,
+            answer,
+            stream,
+            requests,
+        }
+    }
+}
+
+fn a_reset_http2_stream_does_not_stop_the_handler(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    let mut client = Http2::start(&rig);
+    client.stream.send_reset(h2::Reason::CANCEL);
+    drop(client.answer);
+    // The server has read the reset once it answers a later ping.
+    client.runtime.block_on(async {
+        let mut requests = client.requests.ready().await.unwrap();
+        let request = http::Request::get(format!("http://{}/", rig.addr()));
+        let request = request.body(()).unwrap();
+        let (answer, _) = requests.send_request(request, true).unwrap();
+        assert_eq!(answer.await.unwrap().status().as_u16(), 404);
+    });
+    assert_runs_to_its_end(&rig);
+}
+
+fn a_dropped_http2_connection_does_not_stop_the_handler(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    let client = Http2::start(&rig);
+    drop((client.answer, client.stream, client.requests));
+    drop(client.runtime);
+    assert_runs_to_its_end(&rig);
+}
+
+async fn panic_at_gate(run: crate::rig::Run) -> HttpResponse {
+    run.gate.pass().await;
+    panic!("the secret of the handler");
+}
+
+fn assert_panicked(answer: &Response) {
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.text(), "Internal Server Error");
+    assert_eq!(answer.problem(), None);
+}
+
+fn a_panic_is_bound_as_a_plain_500(mode: Mode) {
+    let rig = Rig::new(mode, store(), |layer| layer, panic_at_gate);
+    rig.gate.open();
+    let first = rig.send("k");
+    assert_panicked(&first);
+    assert!(!first.is_replay());
+    let retry = rig.send("k");
+    assert_panicked(&retry);
+    assert!(retry.is_replay());
+    assert_eq!(rig.runs.count(), 1);
+}
+
+fn a_panic_after_the_client_left_is_bound_as_a_plain_500(mode: Mode) {
+    let rig = Rig::new(mode, store(), |layer| layer, panic_at_gate);
+    rig.start("k").reset();
+    rig.let_go.wait_for(1);
+    rig.assert_in_flight("k");
+    rig.gate.open();
+    let retry = rig.settle("k");
+    assert_panicked(&retry);
+    assert!(retry.is_replay());
+    assert_eq!(rig.runs.count(), 1);
+    rig.assert_nothing_in_flight();
+}
+
+/// Sends the same request from so many threads at once.
+fn crowd(rig: &Arc<Rig>, size: usize) -> std::sync::mpsc::Receiver<Response> {
+    let barrier = Arc::new(Barrier::new(size));
+    let (answers, answer) = std::sync::mpsc::channel();
+    for _ in 0..size {
+        let (rig, barrier, answers) = (Arc::clone(rig), Arc::clone(&barrier), answers.clone());
+        std::thread::spawn(move || {
+            let mut client = idempotency_actix_tests::Client::connect(rig.addr());
+            barrier.wait();
+            client.send(&rig.request("k"));
+            let answer = client.receive();
+            drop((client, rig));
+            answers.send(answer).unwrap();
+        });
+    }
+    answer
+}
+
+fn fifty_waiting_duplicates_make_one_run(mode: Mode) {
+    let rig = Arc::new(Rig::gated(mode, store()));
+    let answers = crowd(&rig, 50);
+    let early: Vec<_> = answers.iter().take(49).collect();
+    assert!(early.iter().all(|answer| answer.status == 409), "{early:?}");
+    assert_eq!((rig.runs.count(), rig.ends.count()), (1, 0));
+    rig.gate.open();
+    let last: Vec<_> = answers.iter().collect();
+    assert_eq!(last.len(), 1);
+    assert_first(&last[0], 201, "run 1");
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
+}
+
+fn fifty_racing_duplicates_make_one_run(mode: Mode) {
+    let rig = Arc::new(Rig::prompt(mode, store()));
+    let answers: Vec<_> = crowd(&rig, 50).iter().collect();
+    assert_eq!(answers.len(), 50);
+    type Answers = Vec<Response>;
+    let (waiting, answered): (Answers, Answers) =
+        answers.into_iter().partition(|a| a.status == 409);
+    let (replays, firsts): (Answers, Answers) = answered.into_iter().partition(Response::is_replay);
+    assert_eq!(firsts.len(), 1, "{firsts:?}");
+    assert!(replays.iter().all(|answer| answer.text() == "run 1"));
+    let mut problems = waiting.iter().map(Response::problem);
+    assert!(problems.all(|kind| kind.as_deref() == Some("in-flight")));
+    assert_eq!(rig.runs.count(), 1);
+    rig.assert_nothing_in_flight();
+}
+
+fn many_abandoned_requests_all_finish_once(mode: Mode) {
+    const MANY: usize = 40;
+    let rig = Rig::gated(mode, store());
+    let keys: Vec<String> = (0..MANY).map(|n| format!("k{n}")).collect();
+    let clients: Vec<_> = keys.iter().map(|key| rig.ask(key)).collect();
+    rig.runs.wait_for(MANY);
+    for (n, client) in clients.into_iter().enumerate() {
+        if n % 2 == 0 {
+            client.reset();
+        }
+    }
+    rig.let_go.wait_for(MANY / 2);
+    rig.gate.open();
+    rig.ends.wait_for(MANY);
+    for key in &keys {
+        assert_eq!(rig.settle(key).status, 201);
+    }
+    assert_eq!((rig.runs.count(), rig.ends.count()), (MANY, MANY));
+    rig.assert_nothing_in_flight();
+}

@@ -1,0 +1,260 @@
+//! A store that fails on demand: in front of a memory store it counts, delays, refuses and lies.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use idempotency_actix::MemoryStore;
+use idempotency_actix::store::{
+    AttemptId, Begun, Claim, Completion, Fingerprint, Finished, Record, RecordId, Released,
+    Renewed, Resolved, Store, StoreError, StoreErrorKind, Verdict,
+};
+
+use crate::rig::{Bell, Gate};
+
+/// A method of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    Begin,
+    Renew,
+    Complete,
+    Release,
+}
+
+const CALLS: usize = 4;
+
+/// What happens to a call instead of what it asked for.
+#[derive(Clone)]
+pub enum Fault {
+    /// Nothing is applied, and the answer is an error.
+    Refuse(StoreErrorKind),
+    /// It is applied, and the answer is an error.
+    LoseReply,
+    /// Nothing is applied, and there is no answer.
+    Hang,
+    /// It is applied, and there is no answer.
+    HangApplied,
+    /// The calling thread stands still for that long before it is applied.
+    Block(Duration),
+    /// It is applied when the gate lets it pass.
+    Hold(Gate),
+    /// A renewal is answered "lost".
+    Lost,
+    /// A begin finds the record with a fingerprint of that scheme.
+    Scheme(u8),
+    /// A complete finds nothing: the store lost the claim.
+    Vanish,
+}
+
+pub const DOWN: Fault = Fault::Refuse(StoreErrorKind::Unavailable);
+
+#[derive(Clone)]
+pub struct FaultyStore(Arc<Inner>);
+
+struct Inner {
+    memory: MemoryStore,
+    next: Mutex<HashMap<Call, VecDeque<Fault>>>,
+    always: Mutex<HashMap<Call, Fault>>,
+    calls: Mutex<Vec<(Call, RecordId, Claim)>>,
+    entered: [Bell; CALLS],
+    answered: [Bell; CALLS],
+    /// Where `/proc` has the thread that renews, on Linux.
+    renewing_thread: Mutex<Option<std::path::PathBuf>>,
+}
+
+impl FaultyStore {
+    pub fn new(memory: MemoryStore) -> Self {
+        Self(Arc::new(Inner {
+            memory,
+            next: Mutex::default(),
+            always: Mutex::default(),
+            calls: Mutex::default(),
+            entered: Default::default(),
+            answered: Default::default(),
+            renewing_thread: Mutex::default(),
+        }))
+    }
+
+    /// The next call of that kind, or the one after those that have a fault already.
+    pub fn next(&self, call: Call, fault: Fault) -> &Self {
+        let mut next = self.0.next.lock().unwrap();
+        next.entry(call).or_default().push_back(fault);
+        self
+    }
+
+    /// Every call of that kind, until `heal`.
+    pub fn always(&self, call: Call, fault: Fault) -> &Self {
+        self.0.always.lock().unwrap().insert(call, fault);
+        self
+    }
+
+    pub fn heal(&self, call: Call) {
+        self.0.always.lock().unwrap().remove(&call);
+    }
+
+    /// Rings when a call comes in.
+    pub fn entered(&self, call: Call) -> &Bell {
+        &self.0.entered[call as usize]
+    }
+
+    /// Rings when a call is answered.
+    pub fn answered(&self, call: Call) -> &Bell {
+        &self.0.answered[call as usize]
+    }
+
+    /// The record and claim of every call of that kind, in order.
+    pub fn calls(&self, call: Call) -> Vec<(RecordId, Claim)> {
+        let calls = self.0.calls.lock().unwrap();
+        let calls = calls.iter().filter(|(other, ..)| *other == call);
+        calls.map(|(_, id, claim)| (*id, claim.clone())).collect()
+    }
+
+    /// The record that was asked for first.
+    pub fn id(&self) -> RecordId {
+        self.calls(Call::Begin).first().expect("a begin").0
+    }
+
+    pub fn record(&self, id: &RecordId) -> Option<Record> {
+        let record = self.0.memory.inspect(id).now_or_never();
+        record.expect("memory does not wait").unwrap()
+    }
+
+    /// Decides about the attempt that the first record is of now.
+    pub fn verdict(&self, verdict: &Verdict) -> Resolved {
+        let id = self.id();
+        let seen = self.record(&id).expect("a record to decide about").attempt;
+        let resolved = self.0.memory.resolve(&id, &seen, verdict).now_or_never();
+        resolved.expect("memory does not wait").unwrap()
+    }
+
+    pub fn memory(&self) -> &MemoryStore {
+        &self.0.memory
+    }
+
+    pub fn renewing_thread(&self) -> Option<std::path::PathBuf> {
+        self.0.renewing_thread.lock().unwrap().clone()
+    }
+
+    /// Tells whether anything still holds the store.
+    pub fn watch(&self) -> impl Fn() -> bool + use<> {
+        let inner: Weak<Inner> = Arc::downgrade(&self.0);
+        move || inner.strong_count() > 0
+    }
+
+    fn enter(&self, call: Call, id: &RecordId, claim: &Claim) -> Option<Fault> {
+        let mut calls = self.0.calls.lock().unwrap();
+        calls.push((call, *id, claim.clone()));
+        drop(calls);
+        let mut next = self.0.next.lock().unwrap();
+        let fault = next.get_mut(&call).and_then(VecDeque::pop_front);
+        drop(next);
+        let fault = fault.or_else(|| self.0.always.lock().unwrap().get(&call).cloned());
+        self.entered(call).ring();
+        fault
+    }
+
+    async fn answer<T>(
+        &self,
+        call: Call,
+        fault: Option<Fault>,
+        applied: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let answer = match fault {
+            Some(Fault::Refuse(kind)) => Err(error(kind)),
+            Some(Fault::LoseReply) => match applied.await {
+                Ok(_) => Err(error(StoreErrorKind::Unavailable)),
+                Err(error) => Err(error),
+            },
+            Some(Fault::Hang) => pending().await,
+            Some(Fault::HangApplied) => {
+                drop(applied.await);
+                pending().await
+            }
+            Some(Fault::Block(time)) => {
+                std::thread::sleep(time);
+                applied.await
+            }
+            Some(Fault::Hold(gate)) => {
+                gate.pass().await;
+                applied.await
+            }
+            Some(Fault::Lost | Fault::Scheme(_) | Fault::Vanish) | None => applied.await,
+        };
+        self.answered(call).ring();
+        answer
+    }
+}
+
+fn error(kind: StoreErrorKind) -> StoreError {
+    match kind {
+        StoreErrorKind::Full => StoreError::full(),
+        StoreErrorKind::Unreadable => StoreError::unreadable("of another age"),
+        _ => StoreError::unavailable("the test says so"),
+    }
+}
+
+impl Store for FaultyStore {
+    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
+        let fault = self.enter(Call::Begin, id, claim);
+        let scheme = match fault {
+            Some(Fault::Scheme(scheme)) => Some(scheme),
+            _ => None,
+        };
+        let begin = self.0.memory.begin(id, claim);
+        let begun = self.answer(Call::Begin, fault, begin).await?;
+        Ok(match (begun, scheme) {
+            (Begun::Found(record), Some(scheme)) => Begun::Found(Record {
+                fingerprint: Fingerprint::new(scheme, *record.fingerprint.digest()),
+                ..record
+            }),
+            (begun, _) => begun,
+        })
+    }
+
+    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
+        *self.0.renewing_thread.lock().unwrap() = std::fs::canonicalize("/proc/thread-self").ok();
+        let fault = self.enter(Call::Renew, id, claim);
+        if matches!(fault, Some(Fault::Lost)) {
+            self.answered(Call::Renew).ring();
+            return Ok(Renewed::Lost);
+        }
+        let renew = self.0.memory.renew(id, claim);
+        self.answer(Call::Renew, fault, renew).await
+    }
+
+    async fn complete(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+        finished: &Finished,
+        ttl: Duration,
+    ) -> Result<Completion, StoreError> {
+        let fault = self.enter(Call::Complete, id, claim);
+        if matches!(fault, Some(Fault::Vanish)) {
+            self.0.memory.release(id, claim).await?;
+        }
+        let complete = self.0.memory.complete(id, claim, finished, ttl);
+        self.answer(Call::Complete, fault, complete).await
+    }
+
+    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
+        let fault = self.enter(Call::Release, id, claim);
+        let release = self.0.memory.release(id, claim);
+        self.answer(Call::Release, fault, release).await
+    }
+
+    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
+        self.0.memory.inspect(id).await
+    }
+
+    async fn resolve(
+        &self,
+        id: &RecordId,
+        seen: &AttemptId,
+        verdict: &Verdict,
+    ) -> Result<Resolved, StoreError> {
+        self.0.memory.resolve(id, seen, verdict).await
+    }
+}
