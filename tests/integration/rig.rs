@@ -24,9 +24,12 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Bell(Arc<(Mutex<usize>, Condvar)>);
 
 impl Bell {
-    pub fn ring(&self) {
-        *self.0.0.lock().unwrap() += 1;
+    /// Rings, and tells the how manieth time it was.
+    pub fn ring(&self) -> usize {
+        let mut count = self.0.0.lock().unwrap();
+        *count += 1;
         self.0.1.notify_all();
+        *count
     }
 
     pub fn count(&self) -> usize {
@@ -112,9 +115,8 @@ struct Stage {
 
 impl Stage {
     async fn run(&self, attempt: Attempt) -> HttpResponse {
-        self.runs.ring();
         let run = Run {
-            number: self.runs.count(),
+            number: self.runs.ring(),
             attempt,
             gate: self.gate.clone(),
         };
