@@ -14,6 +14,7 @@ in_both_modes! {
     a_half_closed_client_does_not_stop_the_handler
     a_reset_http2_stream_does_not_stop_the_handler
     a_dropped_http2_connection_does_not_stop_the_handler
+    a_client_that_leaves_mid_upload_claims_nothing
     a_panic_is_bound_as_a_plain_500
     a_panic_after_the_client_left_is_bound_as_a_plain_500
     fifty_waiting_duplicates_make_one_run
@@ -114,6 +115,20 @@ fn a_dropped_http2_connection_does_not_stop_the_handler(mode: Mode) {
     drop((client.answer, client.stream, client.requests));
     drop(client.runtime);
     assert_runs_to_its_end(&rig);
+}
+
+fn a_client_that_leaves_mid_upload_claims_nothing(mode: Mode) {
+    let rig = Rig::prompt(mode, store());
+    let request = rig.request("k").bytes();
+    let mut client = idempotency_actix_tests::Client::connect(rig.addr());
+    client.write(&request[..request.len() - 1]);
+    client.reset();
+    let mut idle = idempotency_actix_tests::Client::connect(rig.addr());
+    idle.send(&rig.request("other"));
+    assert_first(&idle.receive(), 201, "run 1");
+    assert_first(&rig.send("k"), 201, "run 2");
+    assert_eq!(rig.store.calls(crate::faulty_store::Call::Begin).len(), 2);
+    assert_eq!(rig.runs.count(), 2);
 }
 
 async fn panic_at_gate(run: crate::rig::Run) -> HttpResponse {

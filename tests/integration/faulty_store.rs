@@ -21,9 +21,10 @@ pub enum Call {
     Renew,
     Complete,
     Release,
+    Inspect,
 }
 
-const CALLS: usize = 4;
+const CALLS: usize = 5;
 
 /// What happens to a call instead of what it asked for.
 #[derive(Clone)]
@@ -147,6 +148,10 @@ impl FaultyStore {
         let mut calls = self.0.calls.lock().unwrap();
         calls.push((call, *id, claim.clone()));
         drop(calls);
+        self.fault(call)
+    }
+
+    fn fault(&self, call: Call) -> Option<Fault> {
         let mut next = self.0.next.lock().unwrap();
         let fault = next.get_mut(&call).and_then(VecDeque::pop_front);
         drop(next);
@@ -246,7 +251,9 @@ impl Store for FaultyStore {
     }
 
     async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        self.0.memory.inspect(id).await
+        let fault = self.fault(Call::Inspect);
+        let inspect = self.0.memory.inspect(id);
+        self.answer(Call::Inspect, fault, inspect).await
     }
 
     async fn resolve(

@@ -32,6 +32,12 @@ in_both_modes! {
     a_complete_whose_reply_is_lost_is_repeated
     a_complete_that_keeps_failing_marks_the_answer_and_is_delivered_later
     a_complete_that_hangs_marks_the_answer_and_is_delivered_later
+    a_complete_whose_replies_are_all_lost_is_replayed_at_once
+    an_undelivered_answer_is_renewed_past_max_run
+    answers_over_64_mib_wait_as_not_kept
+    a_buffered_answer_waits_for_its_record
+    a_bodiless_answer_waits_for_its_record
+    a_refused_answer_is_unknown_where_the_record_cannot_be_read
     a_verdict_with_an_answer_beats_the_owners_answer
     a_verdict_without_an_answer_beats_the_owners_answer
     an_owner_declared_not_executed_is_recorded_while_the_record_is_absent
@@ -229,6 +235,106 @@ fn a_complete_that_keeps_failing_marks_the_answer_and_is_delivered_later(mode: M
 
 fn a_complete_that_hangs_marks_the_answer_and_is_delivered_later(mode: Mode) {
     assert_delivered_later(mode, Fault::Hang);
+}
+
+fn a_complete_whose_replies_are_all_lost_is_replayed_at_once(mode: Mode) {
+    let store = store();
+    store.always(Call::Complete, Fault::LoseReply);
+    let rig = Rig::prompt(mode, store.clone());
+    let first = rig.send("k");
+    assert_eq!((first.status, first.text().as_str()), (201, "run 1"));
+    assert_eq!(first.header("idempotency-status"), Some("unstored"));
+    assert!(rig.send("k").is_replay());
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
+}
+
+/// The answer is known, so it is not the handler's time that is over: `max_run` bounds that one.
+fn an_undelivered_answer_is_renewed_past_max_run(mode: Mode) {
+    let store = store();
+    store.always(Call::Complete, DOWN);
+    let rig = Rig::new(
+        mode,
+        store.clone(),
+        |layer| layer.lease(SHORT).max_run(SHORT),
+        answer,
+    );
+    let first = rig.send("k");
+    assert_eq!(first.header("idempotency-status"), Some("unstored"));
+    let start = std::time::Instant::now();
+    eventually("three leases", || start.elapsed() > 3 * SHORT);
+    rig.assert_in_flight("k");
+    store.heal(Call::Complete);
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
+}
+
+fn answers_over_64_mib_wait_as_not_kept(mode: Mode) {
+    const MIB: usize = 1024 * 1024;
+    let store = store();
+    store.always(Call::Complete, DOWN);
+    let rig = Rig::new(
+        mode,
+        store.clone(),
+        |layer| layer,
+        |_| async { HttpResponse::Ok().body(vec![b'x'; MIB]) },
+    );
+    for n in 0..66 {
+        let first = rig.send(&n.to_string());
+        assert_eq!(first.header("idempotency-status"), Some("unstored"));
+        assert_eq!(first.body.len(), MIB);
+    }
+    store.heal(Call::Complete);
+    assert_problem(&rig.settle("0"), 410, "response-not-kept");
+    assert_problem(&rig.settle("1"), 410, "response-not-kept");
+    let kept = rig.settle("65");
+    assert!(kept.is_replay());
+    assert_eq!((kept.status, kept.body.len()), (200, MIB));
+    assert_eq!(rig.runs.count(), 66);
+}
+
+/// No byte comes while the store holds the record back, and a retry finds it in flight.
+fn assert_waits_for_its_record(mode: Mode, status: u16, act: fn() -> HttpResponse) {
+    let store = store();
+    let gate = crate::rig::Gate::closed();
+    store.next(Call::Complete, Fault::Hold(gate.clone()));
+    let rig = Rig::new(
+        mode,
+        store.clone(),
+        |layer| layer,
+        move |_| async move { act() },
+    );
+    let mut client = rig.ask("k");
+    store.entered(Call::Complete).wait_for(1);
+    crate::rig::assert_silent(&mut client, 1);
+    rig.assert_in_flight("k");
+    gate.open();
+    assert_eq!(client.receive().status, status);
+    assert!(rig.send("k").is_replay());
+    assert_eq!(rig.runs.count(), 1);
+}
+
+fn a_buffered_answer_waits_for_its_record(mode: Mode) {
+    assert_waits_for_its_record(mode, 200, || HttpResponse::Ok().body("whole"));
+}
+
+fn a_bodiless_answer_waits_for_its_record(mode: Mode) {
+    assert_waits_for_its_record(mode, 204, || HttpResponse::NoContent().finish());
+}
+
+fn a_refused_answer_is_unknown_where_the_record_cannot_be_read(mode: Mode) {
+    let (store, clock) = store_and_clock();
+    store.next(Call::Inspect, DOWN);
+    let rig = Rig::gated(mode, store.clone());
+    let mut owner = rig.start("k");
+    clock.advance(Duration::from_secs(31));
+    let by_hand = StoredResponse::new(StatusCode::ACCEPTED, [], None);
+    let verdict = Verdict::Finished(Finished::Completed(by_hand), DAY);
+    assert_eq!(store.verdict(&verdict), Resolved::Done);
+    rig.gate.open();
+    assert_problem(&owner.receive(), 500, "outcome-unknown");
+    rig.assert_replayed("k", 202, "");
+    assert_eq!(rig.runs.count(), 1);
 }
 
 fn a_verdict_with_an_answer_beats_the_owners_answer(mode: Mode) {

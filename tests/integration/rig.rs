@@ -24,7 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Bell(Arc<(Mutex<usize>, Condvar)>);
 
 impl Bell {
-    /// Rings, and tells the how manieth time it was.
+    /// Rings, and tells how often it has.
     pub fn ring(&self) -> usize {
         let mut count = self.0.0.lock().unwrap();
         *count += 1;
@@ -339,4 +339,14 @@ pub fn assert_first(response: &Response, status: u16, body: &str) {
     assert_eq!((response.status, response.text().as_str()), (status, body));
     assert!(!response.is_replay(), "{response:?}");
     assert_eq!(response.header("idempotency-status"), None);
+}
+
+/// Nothing comes while the test holds it back.
+pub fn assert_silent(client: &mut Client, bytes: usize) {
+    let moment = Some(Duration::from_millis(100));
+    client.stream().set_read_timeout(moment).unwrap();
+    let error = client.take(bytes).expect_err("nothing yet");
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    assert!(matches!(error.kind(), WouldBlock | TimedOut), "{error:?}");
+    client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
 }

@@ -17,8 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
 use crate::rig::{
-    Bell, Gate, Mode, PATIENCE, Rig, assert_problem, eventually, in_both_modes, store,
-    store_and_clock,
+    Bell, Gate, Mode, PATIENCE, Rig, assert_problem, assert_silent, eventually, in_both_modes,
+    store, store_and_clock,
 };
 
 in_both_modes! {
@@ -28,6 +28,13 @@ in_both_modes! {
     a_stream_on_http2_ends_after_its_record
     an_empty_stream_is_replayed
     an_empty_sized_stream_is_replayed
+    an_empty_sized_stream_is_answered_after_its_record
+    a_close_delimited_stream_ends_after_its_record
+    a_sized_stream_that_runs_over_is_settled_before_its_last_byte
+    a_stream_of_the_limit_is_kept
+    a_stream_of_a_byte_over_the_limit_is_not_kept
+    an_error_over_the_limit_cuts_the_client
+    an_endless_stream_whose_client_left_is_dropped
     a_sized_stream_that_falls_short_is_cut_and_not_kept
     an_error_mid_stream_cuts_the_client_and_is_not_kept
     a_panic_in_a_stream_cuts_the_client_and_is_not_kept
@@ -186,16 +193,6 @@ fn assert_cut<T: std::fmt::Debug>(read: std::io::Result<T>) {
     );
 }
 
-/// Nothing comes while the test holds it back.
-fn assert_silent(client: &mut Client, bytes: usize) {
-    let moment = Some(Duration::from_millis(100));
-    client.stream().set_read_timeout(moment).unwrap();
-    let error = client.take(bytes).expect_err("nothing yet");
-    use std::io::ErrorKind::{TimedOut, WouldBlock};
-    assert!(matches!(error.kind(), WouldBlock | TimedOut), "{error:?}");
-    client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
-}
-
 fn chunks_pass_as_they_are_produced_while_the_operation_is_in_flight(mode: Mode) {
     let mut flow = Flow::chunked(mode, store());
     let (mut client, head) = flow.start();
@@ -308,6 +305,106 @@ fn an_empty_sized_stream_is_replayed(mode: Mode) {
         (200, Some("0"))
     );
     flow.assert_replayed("");
+}
+
+fn an_empty_sized_stream_is_answered_after_its_record(mode: Mode) {
+    let store = store();
+    let gate = Gate::closed();
+    store.next(Call::Complete, Fault::Hold(gate.clone()));
+    let empty = |mut response: HttpResponseBuilder, pipe| response.body(SizedStream::new(0, pipe));
+    let mut flow = Flow::new(mode, store.clone(), |layer| layer, empty);
+    flow.tap.close();
+    let mut client = flow.rig.ask("k");
+    store.entered(Call::Complete).wait_for(1);
+    // Its head is its end.
+    assert_silent(&mut client, 1);
+    gate.open();
+    assert_eq!(client.receive().status, 200);
+    assert_ne!(flow.rig.send("k").status, 409);
+    assert_eq!(flow.rig.runs.count(), 1);
+}
+
+fn a_close_delimited_stream_ends_after_its_record(mode: Mode) {
+    let store = store();
+    let gate = Gate::closed();
+    store.next(Call::Complete, Fault::Hold(gate.clone()));
+    let mut flow = Flow::chunked(mode, store.clone());
+    let mut client = Client::connect(flow.rig.addr());
+    let request = String::from_utf8(flow.rig.request("k").bytes()).unwrap();
+    client.write(request.replace("HTTP/1.1", "HTTP/1.0").as_bytes());
+    let head = client.receive_head().unwrap();
+    assert_eq!(head.header("transfer-encoding"), None);
+    assert_eq!(head.header("content-length"), None);
+    flow.tap.pour("all of it");
+    assert_eq!(client.take(9).unwrap(), b"all of it");
+    flow.tap.close();
+    store.entered(Call::Complete).wait_for(1);
+    assert_silent(&mut client, 1);
+    flow.rig.assert_in_flight("k");
+    gate.open();
+    assert_cut(client.take(1));
+    flow.assert_replayed("all of it");
+}
+
+fn a_sized_stream_that_runs_over_is_settled_before_its_last_byte(mode: Mode) {
+    let flow = Flow::new(mode, store(), |layer| layer, sized);
+    let (mut client, _) = flow.start();
+    flow.tap.pour("abcdefghi");
+    // Whether the client gets what was declared or is cut off: it has an end, so a retry has one.
+    match client.take(6) {
+        Ok(bytes) => assert_eq!(bytes, b"abcdef"),
+        cut => assert_cut(cut),
+    }
+    assert_ne!(flow.rig.send("k").status, 409);
+    assert_eq!(flow.rig.runs.count(), 1);
+}
+
+fn a_stream_of_the_limit_is_kept(mode: Mode) {
+    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let (mut client, _) = flow.start();
+    flow.tap.pour("01234");
+    flow.tap.pour("56789");
+    flow.tap.close();
+    assert_eq!(rest(&mut client), b"0123456789");
+    flow.assert_replayed("0123456789");
+}
+
+fn a_stream_of_a_byte_over_the_limit_is_not_kept(mode: Mode) {
+    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let (mut client, _) = flow.start();
+    flow.tap.pour("01234");
+    flow.tap.pour("567890");
+    flow.tap.close();
+    assert_eq!(rest(&mut client), b"01234567890");
+    assert_ne!(flow.rig.send("k").status, 409);
+    flow.assert_not_kept();
+}
+
+fn an_error_over_the_limit_cuts_the_client(mode: Mode) {
+    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let (mut client, _) = flow.start();
+    flow.tap.pour("eleven bytes");
+    assert_eq!(chunk(&mut client).as_deref(), Some("eleven bytes"));
+    flow.assert_not_kept();
+    flow.tap.fail();
+    assert_cut(client.receive_chunk());
+    flow.assert_not_kept();
+}
+
+fn an_endless_stream_whose_client_left_is_dropped(mode: Mode) {
+    let flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let (mut client, _) = flow.start();
+    flow.tap.pour("one");
+    assert_eq!(chunk(&mut client).as_deref(), Some("one"));
+    client.reset();
+    flow.rig.assert_in_flight("k");
+    flow.tap.pour("eleven bytes");
+    flow.assert_not_kept();
+    eventually("an end of the stream", || {
+        flow.tap.pour("more");
+        flow.dropped.count() > 0
+    });
+    assert_eq!(flow.rig.runs.count(), 1);
 }
 
 fn a_sized_stream_that_falls_short_is_cut_and_not_kept(mode: Mode) {
