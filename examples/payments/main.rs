@@ -1,0 +1,73 @@
+//! A small payment API whose charges happen once, however often a client sends them.
+//!
+//! Run it with `cargo run --example payments` and try the commands that it prints. The `source` of a
+//! charge chooses what happens:
+//!
+//! | source | answer | a retry with the same key |
+//! |---|---|---|
+//! | `tok_visa`, or anything else | 201 | gets the same 201 |
+//! | `tok_slow` | 201 after 3 seconds, also if the client hangs up | 409 meanwhile, then the same 201 |
+//! | `tok_declined` | 402 | gets the same 402: the card is not asked again |
+//! | `tok_unavailable` | 503, marked `NotExecuted` | runs: nothing was done |
+//! | `tok_panic` | 500, from a panic after the charge | gets the same 500: the money is gone |
+
+mod account;
+mod charges;
+mod cli;
+mod ledger;
+mod logs;
+mod receipts;
+
+use std::io;
+use std::process::ExitCode;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
+
+use crate::cli::Command;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Err(mistake) => {
+            cli::complain(&format!("{mistake}\n\n{}", cli::USAGE));
+            ExitCode::from(2)
+        }
+        Ok(Command::Help) => {
+            cli::say(cli::USAGE);
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Serve { bind }) => match serve(&bind).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                cli::complain(&format!("cannot serve on {bind}: {error}"));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn serve(bind: &str) -> io::Result<()> {
+    let ledger = web::Data::<ledger::Ledger>::default();
+    let received = web::Data::<logs::Received>::default();
+    let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(account::principal));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(ledger.clone())
+            .app_data(received.clone())
+            .wrap(idempotency.clone())
+            // The last one that is wrapped runs first: who is calling is known before the key is read.
+            .wrap(from_fn(account::authenticate))
+            .service(charges::create)
+            .service(charges::list)
+            .service(charges::show)
+            .service(receipts::send)
+            .service(logs::append)
+    })
+    .bind(bind)?;
+    if let Some(address) = server.addrs().first() {
+        cli::introduce(*address);
+    }
+    server.run().await
+}
