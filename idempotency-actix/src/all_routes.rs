@@ -4,7 +4,8 @@ use std::rc::Rc;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::http::StatusCode;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
 use crate::body;
@@ -83,13 +84,14 @@ where
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
             let response = response.map_into_boxed_body();
-            let response = finish(held, response, &claim, &operation.options).await;
+            let is_routed = is_routed(&request, &response);
+            let response = finish(held, response, is_routed, &claim, &operation.options).await;
             Ok(ServiceResponse::new(request, response))
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
             let response = error.error_response();
-            let response = finish(held, response, &claim, &operation.options).await;
+            let response = finish(held, response, true, &claim, &operation.options).await;
             Err(InternalError::from_response(error, response).into())
         }
         Err(panic) => {
@@ -103,12 +105,13 @@ where
 async fn finish(
     held: HeldClaim,
     response: HttpResponse,
+    is_routed: bool,
     claim: &OuterClaim,
     outer: &Options,
 ) -> HttpResponse {
     let options = claim.options(outer);
     let untouched = match claim.progress() {
-        Progress::Unmarked => engine::is_method_refused(&response),
+        Progress::Unmarked => !is_routed,
         Progress::Reached => true,
         Progress::Started => false,
     };
@@ -116,4 +119,14 @@ async fn finish(
         return engine::release(held, response).await;
     }
     engine::bind(held, response, &options).await
+}
+
+/// Whether the request came to a handler. A router that has none for it answers 405, or 404 with a
+/// part of the path left over: the path may match a route whose guards keep the request out.
+fn is_routed(request: &HttpRequest, response: &HttpResponse) -> bool {
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => false,
+        StatusCode::NOT_FOUND => request.match_info().unprocessed().is_empty(),
+        _ => true,
+    }
 }

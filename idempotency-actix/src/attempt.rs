@@ -61,10 +61,9 @@ impl FromRequest for Attempt {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
-        ready(match (extensions.get::<Self>(), Layer::of(&extensions)) {
-            (Some(attempt), _) => Ok(attempt.clone()),
-            (None, Some(layer)) => Err(problem::missing_key(layer)),
-            (None, None) => Err(problem::not_covered("Attempt", request)),
+        ready(match extensions.get::<Self>() {
+            Some(attempt) => Ok(attempt.clone()),
+            None => Err(problem::no_key("Attempt", Layer::of(&extensions), request)),
         })
     }
 }

@@ -111,7 +111,8 @@ impl IdempotencyBuilder {
 
     /// Sets whether a covered request without a key is refused with 400 `missing-key`.
     ///
-    /// Default: `false`, it passes through unprotected.
+    /// Default: `false`, it passes through unprotected. In all-routes mode this is decided before
+    /// routing: a marked handler inside may require more, and cannot take the layer's demand back.
     pub fn required(mut self, required: bool) -> Self {
         self.options.required = required;
         self

@@ -21,7 +21,7 @@ const SECOND_TRY: Duration = Duration::from_millis(500);
 pub(crate) struct HeldClaim {
     layer: LayerHandle,
     tenure: Arc<Tenure>,
-    heartbeat: Heartbeat,
+    _heartbeat: Heartbeat,
     timeout: Duration,
 }
 
@@ -54,7 +54,7 @@ impl HeldClaim {
         Some(Self {
             layer,
             tenure,
-            heartbeat,
+            _heartbeat: heartbeat,
             timeout,
         })
     }
@@ -99,7 +99,7 @@ impl HeldClaim {
             }
         }
         let outbox = self.layer.outbox();
-        outbox.complete(self.tenure, self.heartbeat, finished, ttl, self.timeout);
+        outbox.complete(self.tenure, finished, ttl, self.timeout);
         Completed::Unstored
     }
 

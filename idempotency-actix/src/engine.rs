@@ -5,7 +5,8 @@ use std::any::Any;
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
+use actix_web::web::Bytes;
 
 use crate::claim::{Completed, HeldClaim};
 use crate::deadline::deadline;
@@ -126,10 +127,11 @@ pub(crate) async fn bind(
     if is_transient(&response) || exceeds(response.body().size(), options.max_response) {
         return record(held, Finished::NotKept(head.not_kept()), response, options).await;
     }
-    if response.body().size() == BodySize::None {
-        let finished = Finished::Completed(head.with_body(None));
+    if let Some(body) = body_of_none(&response) {
+        let finished = Finished::Completed(head.with_body(body));
         return record(held, finished, response, options).await;
     }
+    let declared = declared_length(&response);
     let (response, body) = response.into_parts();
     match body.try_into_bytes() {
         Ok(bytes) => {
@@ -139,8 +141,36 @@ pub(crate) async fn bind(
         }
         Err(body) => {
             outcome(Outcome::First);
-            response.set_body(stream::tee(held, head, body, options))
+            response.set_body(stream::tee(held, head, body, declared, options))
         }
+    }
+}
+
+/// The stored body of an answer that has none on the wire, whatever the handler made it of: its head
+/// is all that can wait for the record.
+fn body_of_none(response: &HttpResponse) -> Option<Option<Bytes>> {
+    let size = response.body().size();
+    let is_headed = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    match size {
+        BodySize::None => Some(None),
+        BodySize::Sized(0) => Some(Some(Bytes::new())),
+        _ if is_headed => Some(Some(Bytes::new())),
+        _ => None,
+    }
+}
+
+/// How long a stream says that it is, by its own size or by a header of the handler's.
+fn declared_length(response: &HttpResponse) -> Option<u64> {
+    match response.body().size() {
+        BodySize::Sized(length) => Some(length),
+        BodySize::Stream if !response.head().chunked() => {
+            let length = response.headers().get(CONTENT_LENGTH)?;
+            length.to_str().ok()?.parse().ok()
+        }
+        _ => None,
     }
 }
 
@@ -170,9 +200,4 @@ async fn record(
     }
     outcome(Outcome::First);
     response
-}
-
-/// Whether a router refused the method, so that no handler ran.
-pub(crate) fn is_method_refused(response: &HttpResponse) -> bool {
-    response.status() == StatusCode::METHOD_NOT_ALLOWED
 }

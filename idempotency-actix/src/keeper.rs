@@ -181,7 +181,7 @@ async fn attend(shared: &Arc<Shared>) {
 
 async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: Duration) {
     let lease = tenure.claim.lease();
-    if Instant::now() >= tenure.renew_until {
+    if tenure.ran_too_long() {
         let cause = "the handler or its stream takes longer than `max_run`";
         return incident(Incident::RanTooLong, &tenure, &cause);
     }

@@ -208,10 +208,13 @@ impl FromRequest for IdempotencyKey {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
-        ready(match (extensions.get::<Self>(), Layer::of(&extensions)) {
-            (Some(key), _) => Ok(key.clone()),
-            (None, Some(layer)) => Err(problem::missing_key(layer)),
-            (None, None) => Err(problem::not_covered("IdempotencyKey", request)),
+        ready(match extensions.get::<Self>() {
+            Some(key) => Ok(key.clone()),
+            None => Err(problem::no_key(
+                "IdempotencyKey",
+                Layer::of(&extensions),
+                request,
+            )),
         })
     }
 }

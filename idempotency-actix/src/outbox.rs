@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::deadline::deadline;
-use crate::keeper::{Heartbeat, Keeper};
+use crate::keeper::Keeper;
 use crate::record_id::RecordId;
 use crate::store::{Claim, Completion, ErasedStore, Finished, Released};
 use crate::telemetry::{Incident, incident};
@@ -42,11 +42,12 @@ impl Outbox {
     pub(crate) fn complete(
         self: &Arc<Self>,
         tenure: Arc<Tenure>,
-        heartbeat: Heartbeat,
         finished: Finished,
         ttl: Duration,
         timeout: Duration,
     ) {
+        tenure.answer();
+        let heartbeat = self.keeper.renew(Arc::clone(&tenure), timeout);
         let parcel = self.admit(finished);
         let outbox = Arc::clone(self);
         self.keeper.run(async move {

@@ -9,7 +9,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 use http_api_problem::HttpApiProblem;
 
 use crate::key::InvalidKey;
-use crate::layer::Layer;
+use crate::layer::{Layer, LayerHandle};
 use crate::not_executed::NotExecuted;
 use crate::store::NotKept;
 
@@ -139,10 +139,16 @@ impl Problem {
     }
 }
 
-/// What an extractor answers where the request has no key.
-pub(crate) fn missing_key(layer: &Layer) -> Error {
-    let response = Problem::MissingKey.response(layer);
-    InternalError::from_response("idempotency key is missing", response).into()
+/// What an extractor answers that needs the key and has none: the client's fault if it sent none,
+/// otherwise the application's, whose layer does not cover the handler.
+pub(crate) fn no_key(what: &str, layer: Option<&LayerHandle>, request: &HttpRequest) -> Error {
+    match layer {
+        Some(layer) if layer.key(request).is_none() => {
+            let response = Problem::MissingKey.response(layer);
+            InternalError::from_response("idempotency key is missing", response).into()
+        }
+        _ => not_covered(what, request),
+    }
 }
 
 /// Answers where the layer is missing, and says in the log what to add.
@@ -150,8 +156,9 @@ pub(crate) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Err
     tracing::error!(
         method = %request.method(),
         route = request.match_pattern().unwrap_or_default(),
-        "{what} needs the idempotency layer and found none, so the request was refused: \
-         add `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route",
+        "{what} is not covered by an idempotency layer, so the request was refused: add \
+         `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \
+         mark the handler with `#[idempotent]`",
     );
     InternalError::from_response("no idempotency layer", misconfigured()).into()
 }

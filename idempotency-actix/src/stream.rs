@@ -28,20 +28,22 @@ use crate::store::Finished;
 type BodyError = Box<dyn Error>;
 
 /// Starts the reading task and returns the client's side of the body.
-pub(crate) fn tee(held: HeldClaim, head: Head, body: BoxBody, options: &Options) -> BoxBody {
-    let size = body.size();
+pub(crate) fn tee(
+    held: HeldClaim,
+    head: Head,
+    body: BoxBody,
+    declared: Option<u64>,
+    options: &Options,
+) -> BoxBody {
     let pipe = Pipe::default();
     let client = Client {
-        size,
+        size: body.size(),
         pipe: pipe.clone(),
     };
     let reader = Reader {
         body,
         seen: BytesMut::new(),
-        declared: match size {
-            BodySize::Sized(length) => Some(length),
-            _ => None,
-        },
+        declared,
         limit: options.max_response,
     };
     let options = *options;
@@ -86,6 +88,11 @@ impl Reader {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(error)) => return End::Broken(error),
             };
+            if let Some(declared) = self.declared {
+                // The server sends no more than was declared.
+                let room = declared.saturating_sub(self.seen.len() as u64);
+                chunk.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+            }
             let length = (self.seen.len() + chunk.len()) as u64;
             if length > self.limit {
                 pipe.push(chunk);

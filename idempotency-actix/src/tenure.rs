@@ -14,6 +14,7 @@ pub(crate) struct Tenure {
     pub(crate) renew_until: Instant,
     acked: Mutex<Moment>,
     lost: AtomicBool,
+    answered: AtomicBool,
 }
 
 impl Tenure {
@@ -25,6 +26,7 @@ impl Tenure {
             renew_until: asked.monotonic + max_run,
             acked: Mutex::new(asked),
             lost: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
         }
     }
 
@@ -38,6 +40,15 @@ impl Tenure {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+
+    /// Notes that the answer is there and waits for the store: from now on no run is too long.
+    pub(crate) fn answer(&self) {
+        self.answered.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn ran_too_long(&self) -> bool {
+        !self.answered.load(Ordering::Acquire) && Instant::now() >= self.renew_until
     }
 
     /// When the next renewal is due: a third of the lease after the last sign of life.

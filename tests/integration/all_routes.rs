@@ -311,14 +311,6 @@ fn a_marked_handler_that_requires_a_key_refuses_a_request_without_one() {
 }
 
 #[test]
-fn a_marked_handler_may_take_back_what_a_covering_layer_requires() {
-    let layer = builder().all_routes().required(true).build().unwrap();
-    let site = Site::new(layer, routes);
-    let answer = site.send(Request::post("/optional"));
-    assert_eq!((answer.status, site.runs()), (200, 1), "{}", answer.text());
-}
-
-#[test]
 fn an_option_that_comes_too_late_is_a_500_and_binds_nothing() {
     let (site, store) = counted();
     for target in ["/lease", "/max-body"] {

@@ -19,6 +19,5 @@ mod replay;
 mod request_body;
 mod rig;
 mod scope;
-mod smoke;
 mod streams;
 mod wiring;
