@@ -4,17 +4,20 @@
 //! busy at a time, over loopback, in short slices: each round gives every case a slice, so that what
 //! else the machine does meets all of them alike. Ratios are taken within a round.
 
+mod by_hand;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::http::header::LOCATION;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, post, web};
-use idempotency_actix::{DEFAULT_TTL, Idempotency, KeyScope, MemoryStore, idempotent};
+use idempotency_actix::{DEFAULT_TTL as DAY, Idempotency, KeyScope, MemoryStore, idempotent};
 use idempotency_actix_benches::{Client, Key, Slice, Spread, serve};
 use serde::{Deserialize, Serialize};
 
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 17;
 const SLICE: Duration = Duration::from_millis(250);
 const CONNECTIONS: usize = 8;
 
@@ -106,41 +109,34 @@ fn main() -> io::Result<()> {
         let layer = layer.map_err(io::Error::other)?;
         serve(move || App::new().wrap(layer.clone()).service(plain))
     };
+    let serve_by_hand = || {
+        let answers = web::Data::<by_hand::Answers>::default();
+        serve(move || {
+            let app = App::new().app_data(answers.clone());
+            app.wrap(from_fn(by_hand::once)).service(plain)
+        })
+    };
     let bare = serve(|| App::new().service(plain))?;
     let mut cases = [
         Case::new("bare handler", bare, Key::None, false)?,
         Case::new("bare handler, key sent", bare, Key::Same, false)?,
-        Case::new(
-            "no key, marked",
-            serve_marked(DEFAULT_TTL)?,
-            Key::None,
-            false,
-        )?,
-        Case::new(
-            "no key, all routes",
-            serve_all(DEFAULT_TTL)?,
-            Key::None,
-            false,
-        )?,
-        Case::new(
-            "replay, marked",
-            serve_marked(DEFAULT_TTL)?,
-            Key::Same,
-            true,
-        )?,
-        Case::new(
-            "replay, all routes",
-            serve_all(DEFAULT_TTL)?,
-            Key::Same,
-            true,
-        )?,
+        Case::new("no key, marked", serve_marked(DAY)?, Key::None, false)?,
+        Case::new("no key, all routes", serve_all(DAY)?, Key::None, false)?,
+        Case::new("replay, marked", serve_marked(DAY)?, Key::Same, true)?,
+        Case::new("replay, all routes", serve_all(DAY)?, Key::Same, true)?,
         Case::new("first run, marked", serve_marked(TTL)?, Key::Fresh, false)?,
         Case::new("first run, all routes", serve_all(TTL)?, Key::Fresh, false)?,
+        Case::new("by hand, no key", serve_by_hand()?, Key::None, false)?,
+        Case::new("by hand, replay", serve_by_hand()?, Key::Same, true)?,
+        Case::new("by hand, first run", serve_by_hand()?, Key::Fresh, false)?,
     ];
 
     for round in 0..=ROUNDS {
         for case in &mut cases {
-            let slice = case.client.run(SLICE)?;
+            let slice = case
+                .client
+                .run(SLICE)
+                .map_err(|error| io::Error::other(format!("{}: {error}", case.name)))?;
             // The first round warms up.
             if round > 0 {
                 case.slices.push(slice);
