@@ -6,7 +6,8 @@ use std::sync::{Arc, Barrier};
 use actix_web::HttpResponse;
 use idempotency_actix_tests::Response;
 
-use crate::rig::{Mode, Rig, assert_first, in_both_modes, store};
+use crate::faulty_store::{Call, Fault};
+use crate::rig::{Gate, Mode, Rig, assert_first, created, in_both_modes, store};
 
 in_both_modes! {
     a_client_that_closes_mid_handler_does_not_stop_it
@@ -14,6 +15,9 @@ in_both_modes! {
     a_half_closed_client_does_not_stop_the_handler
     a_reset_http2_stream_does_not_stop_the_handler
     a_dropped_http2_connection_does_not_stop_the_handler
+    a_client_that_resets_while_its_claim_is_asked_for_changes_nothing
+    a_client_that_resets_while_its_answer_is_recorded_changes_nothing
+    a_client_that_resets_while_its_claim_is_released_changes_nothing
     a_client_that_leaves_mid_upload_claims_nothing
     a_panic_is_bound_as_a_plain_500
     a_panic_after_the_client_left_is_bound_as_a_plain_500
@@ -117,6 +121,49 @@ fn a_dropped_http2_connection_does_not_stop_the_handler(mode: Mode) {
     assert_runs_to_its_end(&rig);
 }
 
+/// The client resets the connection while the store holds a call back.
+fn reset_during(rig: &Rig, call: Call) {
+    let hold = Gate::closed();
+    rig.store.next(call, Fault::Hold(hold.clone()));
+    let client = rig.ask("k");
+    rig.store.entered(call).wait_for(1);
+    client.reset();
+    rig.let_go.wait_for(1);
+    hold.open();
+}
+
+fn a_client_that_resets_while_its_claim_is_asked_for_changes_nothing(mode: Mode) {
+    let rig = Rig::gated(mode, store());
+    reset_during(&rig, Call::Begin);
+    rig.runs.wait_for(1);
+    assert_runs_to_its_end(&rig);
+}
+
+fn a_client_that_resets_while_its_answer_is_recorded_changes_nothing(mode: Mode) {
+    let rig = Rig::prompt(mode, store());
+    reset_during(&rig, Call::Complete);
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
+}
+
+fn a_client_that_resets_while_its_claim_is_released_changes_nothing(mode: Mode) {
+    let rig = Rig::new(
+        mode,
+        store(),
+        |layer| layer,
+        |run| async move {
+            match run.number {
+                1 => HttpResponse::TooManyRequests().finish(),
+                _ => created(&run),
+            }
+        },
+    );
+    reset_during(&rig, Call::Release);
+    assert_first(&rig.settle("k"), 201, "run 2");
+    assert_eq!(rig.runs.count(), 2);
+    rig.assert_nothing_in_flight();
+}
+
 fn a_client_that_leaves_mid_upload_claims_nothing(mode: Mode) {
     let rig = Rig::prompt(mode, store());
     let request = rig.request("k").bytes();
@@ -127,7 +174,7 @@ fn a_client_that_leaves_mid_upload_claims_nothing(mode: Mode) {
     idle.send(&rig.request("other"));
     assert_first(&idle.receive(), 201, "run 1");
     assert_first(&rig.send("k"), 201, "run 2");
-    assert_eq!(rig.store.calls(crate::faulty_store::Call::Begin).len(), 2);
+    assert_eq!(rig.store.calls(Call::Begin).len(), 2);
     assert_eq!(rig.runs.count(), 2);
 }
 
