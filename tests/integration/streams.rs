@@ -26,6 +26,8 @@ in_both_modes! {
     the_terminator_waits_for_the_record
     the_last_byte_of_a_sized_stream_waits_for_the_record
     a_stream_on_http2_ends_after_its_record
+    an_error_mid_stream_resets_an_http2_stream_and_is_not_kept
+    a_refused_complete_resets_an_http2_stream_before_its_end
     an_empty_stream_is_replayed
     an_empty_sized_stream_is_replayed
     an_empty_sized_stream_is_answered_after_its_record
@@ -250,18 +252,15 @@ fn the_last_byte_of_a_sized_stream_waits_for_the_record(mode: Mode) {
     flow.assert_replayed("abcdef");
 }
 
-fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
-    let store = store();
-    let gate = Gate::closed();
-    store.next(Call::Complete, Fault::Hold(gate.clone()));
-    let mut flow = Flow::chunked(mode, store.clone());
+/// Sends the request over HTTP/2; the runtime drives the connection.
+fn ask_on_http2(rig: &Rig) -> (tokio::runtime::Runtime, h2::RecvStream) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let (addr, path) = (flow.rig.addr(), flow.rig.path());
-    let (mut body, _requests) = runtime.block_on(async move {
+    let (addr, path) = (rig.addr(), rig.path());
+    let body = runtime.block_on(async move {
         let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
         let (requests, connection) = h2::client::handshake(socket).await.unwrap();
         tokio::spawn(connection);
@@ -272,8 +271,17 @@ fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
             .unwrap();
         let (answer, mut stream) = requests.send_request(request, false).unwrap();
         stream.send_data(Bytes::from("100 EUR"), true).unwrap();
-        (answer.await.unwrap().into_body(), requests)
+        answer.await.unwrap().into_body()
     });
+    (runtime, body)
+}
+
+fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
+    let store = store();
+    let gate = Gate::closed();
+    store.next(Call::Complete, Fault::Hold(gate.clone()));
+    let mut flow = Flow::chunked(mode, store.clone());
+    let (runtime, mut body) = ask_on_http2(&flow.rig);
     flow.tap.pour("all of it");
     let data = runtime.block_on(body.data()).expect("data").unwrap();
     assert_eq!(data, "all of it");
@@ -287,6 +295,33 @@ fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
     let end = runtime.block_on(body.data());
     assert!(end.is_none_or(|data| data.unwrap().is_empty()));
     flow.assert_replayed("all of it");
+}
+
+fn an_error_mid_stream_resets_an_http2_stream_and_is_not_kept(mode: Mode) {
+    let mut flow = Flow::chunked(mode, store());
+    let (runtime, mut body) = ask_on_http2(&flow.rig);
+    flow.tap.pour("half of it");
+    let data = runtime.block_on(body.data()).expect("data").unwrap();
+    assert_eq!(data, "half of it");
+    flow.tap.fail();
+    let cut = runtime.block_on(body.data()).expect("no proper end");
+    assert!(cut.is_err(), "{cut:?}");
+    flow.assert_not_kept();
+}
+
+fn a_refused_complete_resets_an_http2_stream_before_its_end(mode: Mode) {
+    let (store, clock) = store_and_clock();
+    let mut flow = Flow::chunked(mode, store.clone());
+    let (runtime, mut body) = ask_on_http2(&flow.rig);
+    flow.tap.pour("all of it");
+    let data = runtime.block_on(body.data()).expect("data").unwrap();
+    assert_eq!(data, "all of it");
+    clock.advance(Duration::from_secs(31));
+    by_hand(&store);
+    flow.tap.close();
+    let cut = runtime.block_on(body.data()).expect("no proper end");
+    assert!(cut.is_err(), "{cut:?}");
+    flow.assert_replayed("by hand");
 }
 
 fn an_empty_stream_is_replayed(mode: Mode) {
