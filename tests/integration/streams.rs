@@ -43,6 +43,8 @@ in_both_modes! {
     an_error_mid_stream_cuts_the_client_and_is_not_kept
     a_panic_in_a_stream_cuts_the_client_and_is_not_kept
     a_client_that_stalls_does_not_hold_up_the_record
+    a_client_that_stalls_on_http2_does_not_hold_up_the_record
+    a_client_that_resets_its_http2_stream_changes_nothing
     a_client_that_resets_mid_stream_changes_nothing
     a_client_that_closes_mid_stream_changes_nothing
     a_client_that_resets_before_the_stream_starts_changes_nothing
@@ -540,6 +542,34 @@ fn a_client_that_stalls_does_not_hold_up_the_record(mode: Mode) {
     // It finds everything when it reads again.
     assert!(rest(&mut client) == poured);
     assert_eq!(flow.rig.runs.count(), 1);
+}
+
+fn a_client_that_stalls_on_http2_does_not_hold_up_the_record(mode: Mode) {
+    let limit = MEGABYTES * 1024 * 1024;
+    let options = |layer: IdempotencyBuilder| layer.max_response(limit);
+    let mut flow = Flow::new(mode, store(), options, chunked);
+    // Its flow-control window fills, and it never grants more.
+    let _stalled = ask_on_http2(&flow.rig);
+    let poured = pour_megabytes(&flow.tap);
+    flow.tap.close();
+    let retry = flow.rig.settle("k");
+    assert!(retry.is_replay());
+    assert!(retry.body == poured, "{} bytes", retry.body.len());
+    assert_eq!(flow.rig.runs.count(), 1);
+}
+
+fn a_client_that_resets_its_http2_stream_changes_nothing(mode: Mode) {
+    let mut flow = Flow::chunked(mode, store());
+    let (runtime, mut body) = ask_on_http2(&flow.rig);
+    flow.tap.pour("one");
+    let data = runtime.block_on(body.data()).expect("data").unwrap();
+    assert_eq!(data, "one");
+    // The last handle to an unread stream cancels it.
+    drop(body);
+    flow.rig.assert_in_flight("k");
+    flow.tap.pour("two");
+    flow.tap.close();
+    flow.assert_replayed("onetwo");
 }
 
 fn assert_flows_on_without_its_client(mut flow: Flow, leave: fn(Client)) {
