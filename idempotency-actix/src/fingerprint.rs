@@ -82,8 +82,18 @@ impl Fingerprinter {
     }
 }
 
+/// The digest of fields that are framed by their lengths.
+pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
+    let mut framed = Vec::with_capacity(fields.iter().map(|field| 8 + field.len()).sum());
+    for field in fields {
+        framed.extend((field.len() as u64).to_le_bytes());
+        framed.extend_from_slice(field);
+    }
+    *blake3::hash(&framed).as_bytes()
+}
+
 /// Feeds one field framed by its length, so that no choice of contents can imitate a border.
-pub(crate) fn field(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+fn field(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes());
     hasher.update(bytes);
 }

@@ -9,7 +9,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use sfv::visitor::{Ignored, parameter_visitor_with};
 use sfv::{BareItemFromInput, Parser};
 
-use crate::fingerprint::{field, short};
+use crate::fingerprint::{digest, short};
 use crate::layer::Layer;
 use crate::problem;
 use crate::record_id::RecordId;
@@ -105,11 +105,11 @@ impl IdempotencyKey {
     pub fn derive(&self, label: &str) -> String {
         let record = self.record.get();
         let record = record.expect("`derive` is called in the handler, when the caller is known");
-        let mut hasher = blake3::Hasher::new();
-        field(&mut hasher, b"idempotency-actix derived key 1");
-        field(&mut hasher, record.as_bytes());
-        field(&mut hasher, label.as_bytes());
-        as_uuid(hasher.finalize().as_bytes())
+        as_uuid(&digest(&[
+            b"idempotency-actix derived key 1",
+            record.as_bytes(),
+            label.as_bytes(),
+        ]))
     }
 
     /// Binds the key to its operation.

@@ -2,7 +2,7 @@ use std::fmt;
 
 use actix_web::http::Method;
 
-use crate::fingerprint::{field, short};
+use crate::fingerprint::{digest, short};
 use crate::key::IdempotencyKey;
 use crate::scope::Scope;
 
@@ -16,13 +16,13 @@ pub struct RecordId([u8; 32]);
 
 impl RecordId {
     pub(crate) fn derive(scope: &Scope, method: &Method, path: &str, key: &IdempotencyKey) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        field(&mut hasher, b"idempotency-actix record 1");
-        field(&mut hasher, scope.as_bytes());
-        field(&mut hasher, method.as_str().as_bytes());
-        field(&mut hasher, path.as_bytes());
-        field(&mut hasher, key.as_str().as_bytes());
-        Self(*hasher.finalize().as_bytes())
+        Self(digest(&[
+            b"idempotency-actix record 1",
+            scope.as_bytes(),
+            method.as_str().as_bytes(),
+            path.as_bytes(),
+            key.as_str().as_bytes(),
+        ]))
     }
 
     /// Rebuilds an id from its octets, for stores that keep it inside the value.
