@@ -4,12 +4,13 @@
 //! worker would stop the worker's heartbeats too, and a living owner would be called dead.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use slab::Slab;
 use tokio::sync::Notify;
 
@@ -167,7 +168,7 @@ async fn attend(shared: &Arc<Shared>) {
     let mut running = FuturesUnordered::new();
     loop {
         let (due, next_look) = shared.take_due(Instant::now());
-        running.extend(due);
+        running.extend(due.into_iter().map(contained));
         if running.is_empty() && shared.lock().closed {
             return;
         }
@@ -176,6 +177,14 @@ async fn attend(shared: &Arc<Shared>) {
             () = tokio::time::sleep_until(next_look.into()) => {}
             Some(()) = running.next() => {}
         }
+    }
+}
+
+/// A job whose panic, a store's perhaps, does not take the thread and every other claim along.
+async fn contained(job: Job) {
+    if AssertUnwindSafe(job).catch_unwind().await.is_err() {
+        let cause = "the store panicked";
+        incident(Incident::Abandoned, &"background work on a claim", &cause);
     }
 }
 
@@ -221,5 +230,24 @@ pub(crate) struct Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.shared.lock().beats.remove(self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn a_panicking_job_does_not_end_the_thread() {
+        let keeper = Keeper::new(Arc::new(MemoryStore::new()));
+        let (sender, receiver) = mpsc::channel();
+        keeper.run(async { panic!("a store's mistake") });
+        keeper.run(async move { sender.send(()).expect("a waiting test") });
+        let done = receiver.recv_timeout(Duration::from_secs(30));
+        assert_eq!(done, Ok(()));
+        keeper.close();
     }
 }
