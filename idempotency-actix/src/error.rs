@@ -68,7 +68,10 @@ impl fmt::Display for ConfigError {
                 "`release_on` has {status}, which is no refusal; give codes from 400 to 599"
             ),
             Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least one byte"),
-            Self::HeaderName(name) => write!(f, "{name:?} is no header name"),
+            Self::HeaderName(name) => write!(
+                f,
+                "{name:?} is no header name; give one to `key_header` and `KeyScope::header`"
+            ),
             Self::ProblemBase(base) => write!(
                 f,
                 "`problem_base` is {base:?}; give an absolute URI that ends in `/`, `#` or `:`"
