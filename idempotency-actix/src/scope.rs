@@ -50,7 +50,8 @@ type Derive = dyn Fn(&HttpRequest) -> Result<Scope, NoScope> + Send + Sync;
 impl KeyScope {
     /// Scopes keys by a principal that the application authenticated.
     ///
-    /// `None` is refused with 400 `no-scope`: there is no bucket for the anonymous.
+    /// `None` is refused with 400 `no-scope`: there is no bucket for the anonymous. The closure
+    /// returns owned data, such as an array or a `String`, and not a borrow of the request.
     pub fn by<F, T>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
@@ -62,7 +63,7 @@ impl KeyScope {
         })))
     }
 
-    /// Scopes keys by a principal, or answers with the error.
+    /// Scopes keys by a principal, or answers with the error; the principal is owned data here too.
     ///
     /// # Examples
     ///
