@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 
 use crate::engine;
-use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::fingerprint::Fingerprint;
 use crate::layer::Layer;
 use crate::problem::Problem;
 
@@ -16,7 +16,8 @@ pub(crate) enum Unread {
     Broken(PayloadError),
 }
 
-/// Reads the body within its limit and hashes it on the way.
+/// Reads the body within its limit, and hashes it in one piece: a hasher that lives while the body
+/// arrives would be moved with the request's future.
 ///
 /// A body of one chunk stays the buffer that it came in. What is over the limit by its own
 /// declaration is refused before a byte of it is read.
@@ -30,7 +31,6 @@ pub(crate) async fn read(
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut fingerprinter = Fingerprinter::new();
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut length = 0;
@@ -40,7 +40,6 @@ pub(crate) async fn read(
         if length > limit {
             return Err(too_large());
         }
-        fingerprinter.body(&chunk);
         if first.is_empty() {
             first = chunk;
             continue;
@@ -56,7 +55,8 @@ pub(crate) async fn read(
     } else {
         rest.freeze()
     };
-    Ok((body, fingerprinter.finish(request)))
+    let fingerprint = Fingerprint::of(request, &body);
+    Ok((body, fingerprint))
 }
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {
