@@ -38,6 +38,10 @@ struct State {
     jobs: Vec<Job>,
     /// When the thread looks next; an earlier due date has to wake it.
     next_look: Instant,
+    /// The shortest time in which a new claim became due.
+    shortest: Duration,
+    /// Whether there was a new claim since the thread looked.
+    is_busy: bool,
     started: bool,
     closed: bool,
 }
@@ -57,6 +61,8 @@ impl Keeper {
                 beats: Slab::new(),
                 jobs: Vec::new(),
                 next_look: Instant::now() + IDLE,
+                shortest: IDLE,
+                is_busy: false,
                 started: false,
                 closed: false,
             }),
@@ -68,6 +74,8 @@ impl Keeper {
     pub(crate) fn renew(&self, tenure: Arc<Tenure>, timeout: Duration) -> Heartbeat {
         let due = tenure.renewal_due();
         let mut state = self.0.lock();
+        state.shortest = state.shortest.min(tenure.claim.lease() / 3);
+        state.is_busy = true;
         let slot = state.beats.insert(Beat {
             tenure,
             due,
@@ -125,7 +133,10 @@ impl Shared {
     fn take_due(self: &Arc<Self>, now: Instant) -> (Vec<Job>, Instant) {
         let mut state = self.lock();
         let mut jobs = std::mem::take(&mut state.jobs);
-        let mut next_look = now + IDLE;
+        // The next claim will not be due before that. To sleep for longer would mean to be woken by
+        // it, though it is finished long before it is due: a context switch for each request.
+        let is_busy = std::mem::take(&mut state.is_busy);
+        let mut next_look = now + if is_busy { state.shortest } else { IDLE };
         for (slot, beat) in &mut state.beats {
             if beat.due <= now {
                 // Not due again until the answer to this one is there.
