@@ -1,4 +1,4 @@
-//! The `#[idempotent]` attribute of [`idempotency-actix`](https://docs.rs/idempotency-actix), which
+//! The `#[idempotent]` attribute of `idempotency-actix`, which
 //! re-exports it: depend on that crate, not on this one.
 
 mod args;
