@@ -53,7 +53,7 @@ async fn identify(
     request: &mut ServiceRequest,
     key: &IdempotencyKey,
 ) -> Result<Operation, HttpResponse> {
-    let options = layer.options;
+    let options = Rc::new(layer.options);
     let payload = request.take_payload();
     let read = body::read(request.request(), payload, options.max_body).await;
     let (bytes, fingerprint) = read.map_err(|unread| unread.response(layer))?;
@@ -83,20 +83,22 @@ where
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
-            let response = response.map_into_boxed_body();
+            let mut response = response.map_into_boxed_body();
             let is_routed = is_routed(&request, &response);
-            let response = finish(held, response, is_routed, &claim, &operation.options).await;
+            let options = &operation.options;
+            finish(held, &mut response, is_routed, &claim, options).await;
             Ok(ServiceResponse::new(request, response))
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
-            let response = error.error_response();
-            let response = finish(held, response, true, &claim, &operation.options).await;
+            let mut response = error.error_response();
+            finish(held, &mut response, true, &claim, &operation.options).await;
             Err(InternalError::from_response(error, response).into())
         }
         Err(panic) => {
-            let response = engine::panicked(&*panic);
-            let response = engine::bind(held, response, &claim.options(&operation.options)).await;
+            let mut response = engine::panicked(&*panic);
+            let options = claim.options(&operation.options);
+            engine::bind(held, &mut response, &options).await;
             Err(InternalError::from_response("handler panicked", response).into())
         }
     }
@@ -104,21 +106,22 @@ where
 
 async fn finish(
     held: HeldClaim,
-    response: HttpResponse,
+    response: &mut HttpResponse,
     is_routed: bool,
     claim: &OuterClaim,
-    outer: &Options,
-) -> HttpResponse {
+    outer: &Rc<Options>,
+) {
     let options = claim.options(outer);
     let untouched = match claim.progress() {
         Progress::Unmarked => !is_routed,
         Progress::Reached => true,
         Progress::Started => false,
     };
-    if untouched || engine::releases(&response, &options) {
-        return engine::release(held, response).await;
+    if untouched || engine::releases(response, &options) {
+        engine::release(held).await;
+    } else {
+        engine::bind(held, response, &options).await;
     }
-    engine::bind(held, response, &options).await
 }
 
 /// Whether the request came to a handler. A router that has none for it answers 405, or 404 with a

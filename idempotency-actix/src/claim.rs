@@ -26,37 +26,43 @@ pub(crate) struct HeldClaim {
 }
 
 impl HeldClaim {
-    /// Takes up a claim that the store granted. `None` if so much of its lease had passed by then
-    /// that it had to be renewed, and could not be.
-    pub(crate) async fn take_up(
-        layer: LayerHandle,
+    /// Takes up a claim that the store granted.
+    pub(crate) fn take_up(
+        layer: &LayerHandle,
         id: RecordId,
         claim: Claim,
         asked: Moment,
         options: &Options,
-    ) -> Option<Self> {
+    ) -> Self {
         let timeout = options.store_timeout();
         let tenure = Arc::new(Tenure::new(id, claim, asked, options.max_run()));
-        if asked.elapsed() > tenure.claim.lease() / 3 {
-            let renewal = Moment::now();
-            let call = layer.store().renew(&id, &tenure.claim);
-            match deadline(timeout, call).await {
-                Ok(Renewed::Alive) => tenure.renewed(renewal),
-                Ok(Renewed::Lost) => return None,
-                Err(error) => {
-                    incident(Incident::ClaimFailed, &tenure, &error);
-                    layer.outbox().release(id, tenure.claim.clone(), timeout);
-                    return None;
-                }
+        Self {
+            _heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
+            layer: layer.clone(),
+            tenure,
+            timeout,
+        }
+    }
+
+    /// Renews the claim before the handler starts, where too much of its lease has passed already.
+    /// `false` if it could not be: then somebody else may have it.
+    pub(crate) async fn confirm(&self) -> bool {
+        let Self { layer, tenure, .. } = self;
+        let asked = Moment::now();
+        let call = layer.store().renew(&tenure.id, &tenure.claim);
+        match deadline(self.timeout, call).await {
+            Ok(Renewed::Alive) => {
+                tenure.renewed(asked);
+                true
+            }
+            Ok(Renewed::Lost) => false,
+            Err(error) => {
+                incident(Incident::ClaimFailed, tenure, &error);
+                let claim = tenure.claim.clone();
+                layer.outbox().release(tenure.id, claim, self.timeout);
+                false
             }
         }
-        let heartbeat = layer.keeper().renew(Arc::clone(&tenure), timeout);
-        Some(Self {
-            layer,
-            tenure,
-            _heartbeat: heartbeat,
-            timeout,
-        })
     }
 
     pub(crate) fn layer(&self) -> &LayerHandle {
@@ -87,19 +93,24 @@ impl HeldClaim {
 
     /// Records how the operation ended. What the store does not take in two tries is retried in the
     /// background, with the claim kept alive.
-    pub(crate) async fn complete(self, finished: Finished, ttl: Duration) -> Completed {
+    pub(crate) async fn complete(&self, finished: &Finished, ttl: Duration) -> Completed {
         let second = SECOND_TRY.min(self.timeout);
         for timeout in [self.timeout, second] {
             let store = self.layer.store();
-            match record(store, &self.tenure, &finished, ttl, timeout).await {
+            match record(store, &self.tenure, finished, ttl, timeout).await {
                 Recorded::Done => return Completed::Stored,
                 Recorded::TooOld => return Completed::Unstored,
-                Recorded::Refused => return Completed::Refused(self.found().await),
+                Recorded::Refused => return Completed::Refused(Box::pin(self.found()).await),
                 Recorded::Failed => {}
             }
         }
         let outbox = self.layer.outbox();
-        outbox.complete(self.tenure, finished, ttl, self.timeout);
+        outbox.complete(
+            Arc::clone(&self.tenure),
+            finished.clone(),
+            ttl,
+            self.timeout,
+        );
         Completed::Unstored
     }
 

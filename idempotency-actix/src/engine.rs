@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
 use actix_web::web::Bytes;
@@ -39,8 +39,11 @@ pub(crate) async fn begin(
     match deadline(timeout, layer.store().begin(id, &claim)).await {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
-            let held = HeldClaim::take_up(layer.clone(), *id, claim, asked, options).await;
-            let held = held.ok_or_else(|| reject(layer, Problem::StoreUnavailable))?;
+            let is_late = asked.elapsed() > options.lease / 3;
+            let held = HeldClaim::take_up(layer, *id, claim, asked, options);
+            if is_late && !Box::pin(held.confirm()).await {
+                return Err(reject(layer, Problem::StoreUnavailable));
+            }
             attempt.begin(held.tenure());
             Ok(held)
         }
@@ -107,43 +110,60 @@ pub(crate) fn releases(response: &HttpResponse, options: &Options) -> bool {
     NotExecuted::is_marked(response) || options.release_on.contains(response.status())
 }
 
-/// Gives the claim up, and the answer to the client.
-pub(crate) async fn release(held: HeldClaim, response: HttpResponse) -> HttpResponse {
+/// Gives the claim up: the answer is for this client only.
+pub(crate) async fn release(held: HeldClaim) {
     held.release().await;
     outcome(Outcome::Released);
-    response
 }
 
-/// Binds the key to the handler's answer, and gives it to the client.
+/// Binds the key to the handler's answer, before the client gets it.
 ///
-/// An answer in one buffer is recorded before it is sent. A stream is sent as it is produced, and
-/// its end is held until it is recorded.
-pub(crate) async fn bind(
-    held: HeldClaim,
-    response: HttpResponse,
-    options: &Options,
-) -> HttpResponse {
-    let head = Head::capture(&response);
-    if is_transient(&response) || exceeds(response.body().size(), options.max_response) {
-        return record(held, Finished::NotKept(head.not_kept()), response, options).await;
-    }
-    if let Some(body) = body_of_none(&response) {
-        let finished = Finished::Completed(head.with_body(body));
-        return record(held, finished, response, options).await;
-    }
-    let declared = declared_length(&response);
-    let (response, body) = response.into_parts();
-    match body.try_into_bytes() {
-        Ok(bytes) => {
-            let finished = Finished::Completed(head.with_body(Some(bytes.clone())));
-            let response = response.set_body(bytes).map_into_boxed_body();
-            record(held, finished, response, options).await
-        }
-        Err(body) => {
+/// An answer in one buffer is recorded here. A stream is sent as it is produced, and its end is held
+/// until it is recorded. The answer changes in place: a future that owns it would hold it many times.
+pub(crate) async fn bind(held: HeldClaim, response: &mut HttpResponse, options: &Options) {
+    match capture(response, options) {
+        Captured::Whole(finished) => record(held, finished, response, options).await,
+        Captured::Stream { head, body, length } => {
             outcome(Outcome::First);
-            response.set_body(stream::tee(held, head, body, declared, options))
+            set_body(response, stream::tee(held, head, body, length, options));
         }
     }
+}
+
+/// What there is of an answer before it is sent.
+enum Captured {
+    Whole(Finished),
+    Stream {
+        head: Head,
+        body: BoxBody,
+        length: Option<u64>,
+    },
+}
+
+fn capture(response: &mut HttpResponse, options: &Options) -> Captured {
+    let head = Head::capture(response);
+    if is_transient(response) || exceeds(response.body().size(), options.max_response) {
+        return Captured::Whole(Finished::NotKept(head.not_kept()));
+    }
+    if let Some(body) = body_of_none(response) {
+        return Captured::Whole(Finished::Completed(head.with_body(body)));
+    }
+    let length = declared_length(response);
+    match set_body(response, BoxBody::new(())).try_into_bytes() {
+        Ok(bytes) => {
+            set_body(response, BoxBody::new(bytes.clone()));
+            Captured::Whole(Finished::Completed(head.with_body(Some(bytes))))
+        }
+        Err(body) => Captured::Stream { head, body, length },
+    }
+}
+
+/// Puts another body under the same head, and returns the one that was there.
+fn set_body(response: &mut HttpResponse, body: BoxBody) -> BoxBody {
+    let empty = HttpResponse::new(response.status());
+    let (head, before) = std::mem::replace(response, empty).into_parts();
+    *response = head.set_body(body);
+    before
 }
 
 /// The stored body of an answer that has none on the wire, whatever the handler made it of: its head
@@ -181,23 +201,23 @@ fn exceeds(size: BodySize, limit: u64) -> bool {
 async fn record(
     held: HeldClaim,
     finished: Finished,
-    mut response: HttpResponse,
+    response: &mut HttpResponse,
     options: &Options,
-) -> HttpResponse {
-    let layer = held.layer().clone();
-    let fingerprint = *held.tenure().claim.fingerprint();
-    match held.complete(finished, options.ttl).await {
+) {
+    match held.complete(&finished, options.ttl).await {
         Completed::Stored => {}
         Completed::Unstored => {
             let unstored = HeaderValue::from_static("unstored");
             response.headers_mut().insert(STATUS, unstored);
         }
         // Its own answer is not the answer of this operation, so the client must not get it.
-        Completed::Refused(Some(record)) if record.fingerprint == fingerprint => {
-            return answer(&layer, record.state);
+        Completed::Refused(record) => {
+            let ours = held.tenure().claim.fingerprint();
+            let record = record.filter(|record| record.fingerprint == *ours);
+            let state = record.map_or(State::Unknown, |record| record.state);
+            *response = answer(held.layer(), state);
+            return;
         }
-        Completed::Refused(_) => return answer(&layer, State::Unknown),
     }
     outcome(Outcome::First);
-    response
 }

@@ -1,5 +1,6 @@
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
@@ -125,7 +126,7 @@ impl Marked {
         F::Future: 'static,
     {
         let Self { request, payload } = self;
-        let options = layer.options.with(route);
+        let options = Rc::new(layer.options.with(route));
         let (bytes, fingerprint) = match body::read(&request, payload, options.max_body).await {
             Ok(read) => read,
             Err(unread) => return unread.response(&layer),
@@ -152,14 +153,16 @@ impl Marked {
                 let output = handler.call(args).await;
                 output.respond_to(&request).map_into_boxed_body()
             };
-            let response = match AssertUnwindSafe(call).catch_unwind().await {
+            let mut response = match AssertUnwindSafe(call).catch_unwind().await {
                 Ok(response) => response,
                 Err(panic) => engine::panicked(&*panic),
             };
             if engine::releases(&response, &operation.options) {
-                return engine::release(held, response).await;
+                engine::release(held).await;
+            } else {
+                engine::bind(held, &mut response, &operation.options).await;
             }
-            engine::bind(held, response, &operation.options).await
+            response
         })
         .await
     }

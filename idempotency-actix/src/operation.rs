@@ -18,7 +18,8 @@ use crate::scope::NoScope;
 pub(crate) struct Operation {
     pub(crate) id: RecordId,
     pub(crate) fingerprint: Fingerprint,
-    pub(crate) options: Options,
+    /// Behind a pointer, as it crosses every await of the operation.
+    pub(crate) options: Rc<Options>,
     pub(crate) attempt: Attempt,
 }
 
@@ -38,7 +39,7 @@ impl Operation {
         request: &HttpRequest,
         key: &IdempotencyKey,
         fingerprint: Fingerprint,
-        options: Options,
+        options: Rc<Options>,
         attempt: Attempt,
     ) -> Result<Self, HttpResponse> {
         let scope = layer.scope.of(request).map_err(|refusal| match refusal {
@@ -97,10 +98,10 @@ impl OuterClaim {
     }
 
     /// The outer options with those that the route sets for itself.
-    pub(crate) fn options(&self, outer: &Options) -> Options {
+    pub(crate) fn options(&self, outer: &Rc<Options>) -> Rc<Options> {
         match self.0.route.get() {
-            Some(route) => outer.with(route),
-            None => *outer,
+            Some(route) => Rc::new(outer.with(route)),
+            None => Rc::clone(outer),
         }
     }
 }

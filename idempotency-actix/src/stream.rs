@@ -116,7 +116,7 @@ impl Reader {
             End::Whole(last) => {
                 let response = head.with_body(Some(self.seen.freeze()));
                 let finished = Finished::Completed(response);
-                match held.complete(finished, options.ttl).await {
+                match held.complete(&finished, options.ttl).await {
                     Completed::Stored | Completed::Unstored => {
                         if let Some(last) = last {
                             pipe.push(last);
@@ -130,12 +130,12 @@ impl Reader {
             }
             End::TooLong => {
                 let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(not_kept, options.ttl).await;
+                held.complete(&not_kept, options.ttl).await;
                 pipe.close(Close::Rest(self.body));
             }
             End::Broken(error) => {
                 let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(not_kept, options.ttl).await;
+                held.complete(&not_kept, options.ttl).await;
                 pipe.close(Close::Cut(error));
             }
         }
