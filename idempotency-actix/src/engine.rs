@@ -169,15 +169,13 @@ fn set_body(response: &mut HttpResponse, body: BoxBody) -> BoxBody {
 /// The stored body of an answer that has none on the wire, whatever the handler made it of: its head
 /// is all that can wait for the record.
 fn body_of_none(response: &HttpResponse) -> Option<Option<Bytes>> {
-    let size = response.body().size();
     let is_headed = matches!(
         response.status(),
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
     );
-    match size {
+    match response.body().size() {
         BodySize::None => Some(None),
-        BodySize::Sized(0) => Some(Some(Bytes::new())),
-        _ if is_headed => Some(Some(Bytes::new())),
+        _ if is_headed || declared_length(response) == Some(0) => Some(Some(Bytes::new())),
         _ => None,
     }
 }

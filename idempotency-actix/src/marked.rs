@@ -16,7 +16,7 @@ use crate::options::RouteOptions;
 use crate::problem::{self, Problem};
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
-#[allow(missing_debug_implementations)]
+#[expect(missing_debug_implementations, reason = "a payload has none")]
 pub struct Marked {
     request: HttpRequest,
     payload: Payload,

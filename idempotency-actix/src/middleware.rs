@@ -146,7 +146,7 @@ fn is_claimed(request: &ServiceRequest) -> bool {
 
 pin_project! {
     /// The future of [`IdempotencyService`]: the inner one as it is, or a boxed one for a key.
-    #[allow(missing_debug_implementations)]
+    #[allow(missing_debug_implementations, reason = "a future has nothing to show")]
     pub struct IdempotencyFuture<F> {
         #[pin]
         way: Way<F>,

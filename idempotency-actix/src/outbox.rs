@@ -1,6 +1,6 @@
 //! Finished answers that the store did not take in time, and claims that could not be given up.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,18 @@ const MAX_PARCELS: usize = 65_536;
 pub(crate) struct Outbox {
     store: Arc<dyn ErasedStore>,
     keeper: Keeper,
-    parcels: Mutex<VecDeque<Arc<Parcel>>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// What waits, oldest first. Its size is counted and not summed up: an outage fills it.
+#[derive(Default)]
+struct Waiting {
+    parcels: BTreeMap<u64, Arc<Parcel>>,
+    bytes: usize,
+    /// The number of the next parcel.
+    next: u64,
+    /// The oldest parcel that may still hold an answer.
+    heaviest: u64,
 }
 
 /// One answer on its way; `None` once it was given up.
@@ -34,7 +45,7 @@ impl Outbox {
         Arc::new(Self {
             store,
             keeper,
-            parcels: Mutex::default(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -48,13 +59,12 @@ impl Outbox {
     ) {
         tenure.answer();
         let heartbeat = self.keeper.renew(Arc::clone(&tenure), timeout);
-        let parcel = self.admit(finished);
+        let parcel = Arc::new(Parcel(Mutex::new(Some(finished))));
+        let number = self.waiting().admit(Arc::clone(&parcel));
         let outbox = Arc::clone(self);
         self.keeper.run(async move {
             outbox.deliver(&parcel, &tenure, ttl, timeout).await;
-            outbox
-                .parcels()
-                .retain(|other| !Arc::ptr_eq(other, &parcel));
+            outbox.waiting().remove(number);
             drop(heartbeat);
         });
     }
@@ -93,26 +103,38 @@ impl Outbox {
         }
     }
 
-    fn admit(&self, finished: Finished) -> Arc<Parcel> {
-        let parcel = Arc::new(Parcel(Mutex::new(Some(finished))));
-        let mut parcels = self.parcels();
-        parcels.push_back(Arc::clone(&parcel));
-        let crowded = parcels.len() > MAX_PARCELS;
-        if let Some(oldest) = crowded.then(|| parcels.pop_front()).flatten() {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Takes a parcel in, at the cost of the oldest where the bounds are passed.
+    fn admit(&mut self, parcel: Arc<Parcel>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.bytes += parcel.size();
+        self.parcels.insert(number, parcel);
+        if self.parcels.len() > MAX_PARCELS
+            && let Some((_, oldest)) = self.parcels.pop_first()
+        {
+            self.bytes -= oldest.size();
             *oldest.lock() = None;
         }
-        let mut bytes: usize = parcels.iter().map(|parcel| parcel.size()).sum();
-        for oldest in parcels.iter() {
-            if bytes <= MAX_BYTES {
+        while self.bytes > MAX_BYTES {
+            let Some((&oldest, parcel)) = self.parcels.range(self.heaviest..).next() else {
                 break;
-            }
-            bytes -= oldest.lighten();
+            };
+            self.bytes -= parcel.lighten();
+            self.heaviest = oldest + 1;
         }
-        parcel
+        number
     }
 
-    fn parcels(&self) -> MutexGuard<'_, VecDeque<Arc<Parcel>>> {
-        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remove(&mut self, number: u64) {
+        if let Some(parcel) = self.parcels.remove(&number) {
+            self.bytes -= parcel.size();
+        }
     }
 }
 
@@ -193,4 +215,44 @@ fn delays(longest: Duration) -> impl Iterator<Item = Duration> {
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::web::Bytes;
+
+    use super::*;
+    use crate::store::StoredResponse;
+
+    fn parcel(bytes: usize) -> Arc<Parcel> {
+        let body = Some(Bytes::from(vec![0; bytes]));
+        let response = StoredResponse::new(StatusCode::OK, [], body);
+        Arc::new(Parcel(Mutex::new(Some(Finished::Completed(response)))))
+    }
+
+    #[test]
+    fn past_the_bytes_the_oldest_answers_are_lightened() {
+        let mut waiting = Waiting::default();
+        let parcels = [(); 4].map(|()| parcel(MAX_BYTES / 2));
+        let numbers = parcels.clone().map(|parcel| waiting.admit(parcel));
+        let sizes = parcels.map(|parcel| parcel.size());
+        assert_eq!(sizes, [0, 0, MAX_BYTES / 2, MAX_BYTES / 2]);
+        assert_eq!(waiting.bytes, MAX_BYTES);
+        numbers.iter().for_each(|&number| waiting.remove(number));
+        assert_eq!((waiting.bytes, waiting.parcels.len()), (0, 0));
+    }
+
+    #[test]
+    fn past_the_count_the_oldest_answer_is_given_up() {
+        let mut waiting = Waiting::default();
+        let oldest = parcel(1);
+        waiting.admit(Arc::clone(&oldest));
+        for _ in 0..MAX_PARCELS {
+            waiting.admit(parcel(1));
+        }
+        assert!(oldest.lock().is_none());
+        assert_eq!(waiting.parcels.len(), MAX_PARCELS);
+        assert_eq!(waiting.bytes, MAX_PARCELS);
+    }
 }

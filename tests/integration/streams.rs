@@ -31,6 +31,7 @@ in_both_modes! {
     an_empty_stream_is_replayed
     an_empty_sized_stream_is_replayed
     an_empty_sized_stream_is_answered_after_its_record
+    a_stream_of_declared_length_0_is_answered_after_its_record
     a_204_with_a_stream_is_answered_after_its_record
     a_304_with_a_stream_is_answered_after_its_record
     the_last_byte_of_an_unchunked_stream_waits_for_the_record
@@ -369,6 +370,12 @@ fn assert_answered_after_its_record<B: MessageBody + 'static>(
 fn an_empty_sized_stream_is_answered_after_its_record(mode: Mode) {
     assert_answered_after_its_record(mode, |mut response: HttpResponseBuilder, pipe| {
         response.body(SizedStream::new(0, pipe))
+    });
+}
+
+fn a_stream_of_declared_length_0_is_answered_after_its_record(mode: Mode) {
+    assert_answered_after_its_record(mode, |mut response: HttpResponseBuilder, pipe| {
+        response.no_chunking(0).body(BodyStream::new(pipe))
     });
 }
 
