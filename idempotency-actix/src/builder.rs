@@ -168,7 +168,7 @@ impl IdempotencyBuilder {
     /// The first option that cannot hold, with a message that says what to change.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         self.scope.check()?;
-        self.options.check()?;
+        self.options.check(self.store.timeout())?;
         if let Some(statuses) = &self.release_on {
             self.options.release_on = release_set(statuses)?;
         }

@@ -34,12 +34,23 @@ impl StoredResponse {
     /// Refuses what could not be read back: more than 4,096 header lines, a name over 64 KiB or a
     /// value over 4 GiB.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut out = Vec::with_capacity(self.encoded_len());
+        self.encode_into(&mut out)?;
+        Ok(out)
+    }
+
+    /// How many octets the binary form takes.
+    pub(crate) fn encoded_len(&self) -> usize {
+        HEAD + ROW * self.headers().len() + self.size()
+    }
+
+    /// Writes the binary form behind what is there already.
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let lines = self.headers();
         if lines.len() > MAX_HEADERS {
             return Err(EncodeError);
         }
         let body = self.body().map_or(&[][..], |body| body);
-        let mut out = Vec::with_capacity(HEAD + ROW * lines.len() + self.size());
         out.extend([VERSION, u8::from(self.body().is_some())]);
         out.extend(self.status().as_u16().to_be_bytes());
         out.extend((lines.len() as u16).to_be_bytes());
@@ -55,7 +66,7 @@ impl StoredResponse {
             out.extend_from_slice(value.as_bytes());
         }
         out.extend_from_slice(body);
-        Ok(out)
+        Ok(())
     }
 
     /// Reads what [`encode`](Self::encode) wrote; the body is a slice of `bytes`, not a copy.

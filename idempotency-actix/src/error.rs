@@ -19,7 +19,7 @@ pub enum ConfigError {
         /// The lease it has to cover.
         lease: Duration,
     },
-    /// `store_timeout` is zero or over a third of the lease.
+    /// `store_timeout`, or the store's own timeout, is zero or over a third of the lease.
     StoreTimeout {
         /// What was asked for.
         timeout: Duration,
@@ -40,6 +40,14 @@ pub enum ConfigError {
     HeaderName(String),
     /// `problem_base` is no absolute URI that ends in `/`, `#` or `:`.
     ProblemBase(String),
+    /// The prefix of a Redis store has a brace.
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    RedisPrefix(String),
+    /// The timeout of a Redis store is zero.
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    RedisTimeout,
 }
 
 impl fmt::Display for ConfigError {
@@ -53,7 +61,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::StoreTimeout { timeout, lease } => write!(
                 f,
-                "`store_timeout` is {timeout:?}; give more than zero and at most a third of the lease of {lease:?}"
+                "`store_timeout`, or the store's own timeout, is {timeout:?}; give more than zero and at most a third of the lease of {lease:?}"
             ),
             Self::Method(method) => write!(
                 f,
@@ -72,6 +80,13 @@ impl fmt::Display for ConfigError {
                 f,
                 "{name:?} is no header name; give one to `key_header` and `KeyScope::header`"
             ),
+            #[cfg(feature = "redis")]
+            Self::RedisPrefix(prefix) => write!(
+                f,
+                "`prefix` is {prefix:?}; give one without braces, which would put all records into one slot of a cluster"
+            ),
+            #[cfg(feature = "redis")]
+            Self::RedisTimeout => f.write_str("`timeout` is 0; give more, at most a third of the lease"),
             Self::ProblemBase(base) => write!(
                 f,
                 "`problem_base` is {base:?}; give an absolute URI that ends in `/`, `#` or `:`"

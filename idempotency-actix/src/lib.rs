@@ -94,6 +94,8 @@
 //! - `metrics`: counters through the `metrics` facade: `idempotency_requests_total` by `outcome`
 //!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
 //!   `idempotency_incidents_total` by `kind`.
+//! - `redis`: [`RedisStore`], on Redis or Valkey; standalone, Sentinel and Cluster.
+//! - `encryption`: answers that `RedisStore` keeps are sealed.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -141,6 +143,12 @@ pub use self::options::{
 };
 pub use self::scope::KeyScope;
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::store::{RedisStore, RedisStoreBuilder};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use deadpool_redis;
 
 /// What the attribute's expansion calls; not part of the public interface.
 #[doc(hidden)]

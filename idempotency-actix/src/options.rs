@@ -84,7 +84,8 @@ impl Default for Options {
 }
 
 impl Options {
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Checks them against each other, and against what a call of the store takes at most.
+    pub(crate) fn check(&self, stores: Option<Duration>) -> Result<(), ConfigError> {
         let (ttl, lease) = (self.ttl, self.lease);
         if !(Duration::from_millis(1)..=MAX_TTL).contains(&ttl) {
             return Err(ConfigError::Ttl(ttl));
@@ -96,11 +97,10 @@ impl Options {
             Some(max_run) if max_run < lease => return Err(ConfigError::MaxRun { max_run, lease }),
             _ => {}
         }
-        match self.store_timeout {
-            Some(timeout) if timeout.is_zero() || timeout > lease / 3 => {
+        for timeout in [self.store_timeout, stores].into_iter().flatten() {
+            if timeout.is_zero() || timeout > lease / 3 {
                 return Err(ConfigError::StoreTimeout { timeout, lease });
             }
-            _ => {}
         }
         if self.max_body == 0 {
             return Err(ConfigError::ZeroLimit("max_body"));

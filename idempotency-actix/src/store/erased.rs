@@ -39,6 +39,8 @@ pub(crate) trait ErasedStore: Send + Sync {
     -> BoxFuture<'a, Result<Option<Record>, StoreError>>;
 
     fn health(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    fn timeout(&self) -> Option<Duration>;
 }
 
 impl<S: Store> ErasedStore for S {
@@ -85,5 +87,9 @@ impl<S: Store> ErasedStore for S {
 
     fn health(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(Store::health(self))
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        Store::timeout(self)
     }
 }

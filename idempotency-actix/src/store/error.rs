@@ -17,6 +17,8 @@ pub enum StoreErrorKind {
     /// No answer, or one that does not tell: the command may or may not have been applied. A claim
     /// that met it is released by token in the background.
     Unavailable,
+    /// The store said no, or could not even be asked: nothing was written.
+    Refused,
     /// The store has no room for a new claim, and nothing was written.
     Full,
     /// There is a value, and it cannot be read: undecodable, of a newer version, or of another
@@ -33,11 +35,28 @@ impl StoreError {
         }
     }
 
+    /// The store said no, or could not even be asked: nothing was written, and nothing will be.
+    pub fn refused(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: StoreErrorKind::Refused,
+            source: Some(source.into()),
+        }
+    }
+
     /// The store refused a new claim for want of room.
     pub fn full() -> Self {
         Self {
             kind: StoreErrorKind::Full,
             source: None,
+        }
+    }
+
+    /// The same with what the server said.
+    #[cfg(feature = "redis")]
+    pub(super) fn full_because(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::full()
         }
     }
 
@@ -59,6 +78,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             StoreErrorKind::Unavailable => "the store did not answer",
+            StoreErrorKind::Refused => "the store refused",
             StoreErrorKind::Full => "the store is full",
             StoreErrorKind::Unreadable => "the stored record cannot be read",
         })

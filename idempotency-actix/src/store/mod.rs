@@ -8,6 +8,8 @@ mod erased;
 mod error;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,6 +23,12 @@ pub use self::record::{
     AttemptId, Begun, Claim, Completion, Finished, NotKept, Record, Released, Renewed, Resolved,
     State, Token, Verdict,
 };
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+pub use self::redis::{Keyring, KeyringError};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{RedisPool, RedisStore, RedisStoreBuilder};
 pub use crate::fingerprint::Fingerprint;
 pub use crate::record_id::RecordId;
 pub use crate::response::{DecodeError, EncodeError, StoredResponse};
@@ -173,6 +181,13 @@ pub trait Store: Send + Sync + 'static {
     fn health(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
     }
+
+    /// The longest that a call takes before it fails by itself, where the store has such a limit.
+    ///
+    /// A layer with a lease shorter than three times of it is not built.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<S: Store> Store for Arc<S> {
@@ -217,5 +232,9 @@ impl<S: Store> Store for Arc<S> {
 
     async fn health(&self) -> Result<(), StoreError> {
         S::health(self).await
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        S::timeout(self)
     }
 }

@@ -1,0 +1,105 @@
+use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
+use deadpool_redis::redis::cluster_async::ClusterConnection;
+use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use deadpool_redis::redis::{
+    Cmd, Pipeline, RedisFuture, RedisResult, Value, cmd, from_redis_value,
+};
+use deadpool_redis::{cluster, sentinel};
+
+/// A connection to one server or to a cluster: shared by all operations of a worker, or borrowed
+/// from the pool for one.
+pub(super) enum Connection {
+    Shared(Inner),
+    Borrowed(Borrowed),
+}
+
+#[derive(Clone)]
+pub(super) enum Inner {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+pub(super) enum Borrowed {
+    Server(deadpool_redis::Connection),
+    Sentinel(sentinel::Connection),
+    Cluster(cluster::Connection),
+}
+
+/// The two kinds that there are below the pools' wrappers.
+enum Kind<'a> {
+    Server(&'a mut MultiplexedConnection),
+    Cluster(&'a mut ClusterConnection),
+}
+
+impl Connection {
+    /// Waits until this many replicas have what was written over this connection; returns how many
+    /// have. In a cluster only the primary that has the key is asked.
+    pub(super) async fn wait(
+        &mut self,
+        key: &[u8],
+        replicas: usize,
+        ms: u128,
+    ) -> RedisResult<usize> {
+        let mut wait = cmd("WAIT");
+        wait.arg(replicas).arg(ms.to_string());
+        match self.kind() {
+            Kind::Server(connection) => wait.query_async(connection).await,
+            Kind::Cluster(connection) => {
+                let route = Route::with_key(key, SlotAddr::Master);
+                let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+                let reply = connection.route_command(wait, route).await?;
+                Ok(from_redis_value(reply.extract_error()?)?)
+            }
+        }
+    }
+
+    pub(super) fn is_cluster(&mut self) -> bool {
+        matches!(self.kind(), Kind::Cluster(_))
+    }
+
+    /// Closes a borrowed connection instead of giving it back to its pool.
+    pub(super) fn discard(self) {
+        if let Self::Borrowed(borrowed) = self {
+            match borrowed {
+                Borrowed::Server(it) => drop(deadpool_redis::Connection::take(it)),
+                Borrowed::Sentinel(it) => drop(sentinel::Connection::take(it)),
+                Borrowed::Cluster(it) => drop(cluster::Connection::take(it)),
+            }
+        }
+    }
+
+    fn kind(&mut self) -> Kind<'_> {
+        match self {
+            Self::Shared(Inner::Server(it)) => Kind::Server(it),
+            Self::Shared(Inner::Cluster(it)) => Kind::Cluster(it),
+            Self::Borrowed(Borrowed::Server(it)) => Kind::Server(it),
+            Self::Borrowed(Borrowed::Sentinel(it)) => Kind::Server(it),
+            Self::Borrowed(Borrowed::Cluster(it)) => Kind::Cluster(it),
+        }
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self.kind() {
+            Kind::Server(it) => it.req_packed_command(cmd),
+            Kind::Cluster(it) => it.req_packed_command(cmd),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        cmd: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self.kind() {
+            Kind::Server(it) => it.req_packed_commands(cmd, offset, count),
+            Kind::Cluster(it) => it.req_packed_commands(cmd, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        0
+    }
+}

@@ -1,0 +1,236 @@
+//! One connection for each runtime, which is one for each worker and one for the keeper's thread: a
+//! connection is driven by the runtime that made it, and stalls with it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use deadpool_redis::redis::{RedisError, RedisResult};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::runtime::{Handle, Id};
+use tokio::sync::oneshot;
+
+use super::connection::{Connection, Inner};
+use super::pool::RedisPool;
+
+/// The longest pause between two tries to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest try to connect, where the pool has no limit of its own.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection that lived as long was no failed try to connect.
+const STEADY: Duration = Duration::from_secs(5);
+
+pub(super) struct Links {
+    pool: RedisPool,
+    timeout: Duration,
+    slots: Arc<RwLock<Slots>>,
+}
+
+type Slots = HashMap<Id, Arc<Slot>>;
+
+/// The connection of one runtime.
+struct Slot {
+    state: Mutex<State>,
+    /// Its end ends the task that watches the runtime.
+    _watch: oneshot::Sender<()>,
+}
+
+struct State {
+    stage: Stage,
+    /// Counts the connections that there were.
+    number: u64,
+    pauses: ExponentialBackoff,
+    /// No new try before.
+    retry_at: Instant,
+}
+
+enum Stage {
+    New,
+    Connecting(Connecting),
+    Ready { inner: Inner, since: Instant },
+    Broken(RedisError),
+}
+
+/// One try to connect, for all who wait for it.
+type Connecting = Shared<BoxFuture<'static, RedisResult<Inner>>>;
+
+/// A connection, and which one of its slot it is.
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    slot: Arc<Slot>,
+    number: u64,
+}
+
+impl Links {
+    pub(super) fn new(pool: RedisPool, timeout: Duration) -> Self {
+        Self {
+            pool,
+            timeout,
+            slots: Arc::default(),
+        }
+    }
+
+    /// The connection of this runtime, made if there is none.
+    pub(super) async fn get(&self) -> RedisResult<Link> {
+        let slot = self.slot()?;
+        let connecting = match slot.lock().start(&self.pool, self.timeout) {
+            Start::Ready(inner, number) => return Ok(Link::new(inner, &slot, number)),
+            Start::Wait(connecting) => connecting,
+            Start::Fail(error) => return Err(error),
+        };
+        let outcome = connecting.clone().await;
+        let number = slot.lock().settle(&connecting, &outcome);
+        outcome.map(|inner| Link::new(inner, &slot, number))
+    }
+
+    fn slot(&self) -> RedisResult<Arc<Slot>> {
+        let runtime = Handle::try_current().map_err(std::io::Error::other)?;
+        let id = runtime.id();
+        if let Some(slot) = read(&self.slots).get(&id) {
+            return Ok(Arc::clone(slot));
+        }
+        let (sender, dropped) = oneshot::channel();
+        let slot = match write(&self.slots).entry(id) {
+            Entry::Occupied(made) => return Ok(Arc::clone(made.get())),
+            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(Slot::new(sender)))),
+        };
+        let leave = Leave(Arc::downgrade(&self.slots), id);
+        runtime.spawn(async move {
+            let _ = dropped.await;
+            drop(leave);
+        });
+        Ok(slot)
+    }
+}
+
+/// Forgets the slot of a runtime that ends, and with it a connection that nobody drives any more.
+struct Leave(Weak<RwLock<Slots>>, Id);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let slots = self.0.upgrade();
+        drop(slots.and_then(|slots| write(&slots).remove(&self.1)));
+    }
+}
+
+impl Link {
+    fn new(inner: Inner, slot: &Arc<Slot>, number: u64) -> Self {
+        Self {
+            connection: Connection::Shared(inner),
+            slot: Arc::clone(slot),
+            number,
+        }
+    }
+
+    /// Gives the connection up, for everybody: the next who asks makes a new one.
+    pub(super) fn give_up(&self, error: &RedisError) {
+        self.slot.lock().give_up(self.number, error);
+    }
+}
+
+enum Start {
+    Ready(Inner, u64),
+    Wait(Connecting),
+    Fail(RedisError),
+}
+
+impl Slot {
+    fn new(watch: oneshot::Sender<()>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                stage: Stage::New,
+                number: 0,
+                pauses: pauses(),
+                retry_at: Instant::now(),
+            }),
+            _watch: watch,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What there is, or the one try to connect that all share. It waits for its turn; who could not
+    /// be served by then is told at once.
+    fn start(&mut self, pool: &RedisPool, timeout: Duration) -> Start {
+        let pause = self.retry_at.saturating_duration_since(Instant::now());
+        match &self.stage {
+            Stage::Ready { inner, .. } => return Start::Ready(inner.clone(), self.number),
+            Stage::Connecting(connecting) => return Start::Wait(connecting.clone()),
+            Stage::Broken(error) if pause > timeout / 2 => return Start::Fail(error.clone()),
+            Stage::New | Stage::Broken(_) => {}
+        }
+        let pool = pool.clone();
+        let connecting = async move {
+            tokio::time::sleep(pause).await;
+            let connected = tokio::time::timeout(CONNECT, pool.connect(timeout)).await;
+            connected.unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
+        };
+        let connecting = connecting.boxed().shared();
+        self.stage = Stage::Connecting(connecting.clone());
+        Start::Wait(connecting)
+    }
+
+    /// Notes how a try ended, for the first who tells; returns the number of the connection.
+    fn settle(&mut self, tried: &Connecting, outcome: &RedisResult<Inner>) -> u64 {
+        if matches!(&self.stage, Stage::Connecting(it) if it.ptr_eq(tried)) {
+            match outcome {
+                Ok(inner) => {
+                    self.number += 1;
+                    self.stage = Stage::Ready {
+                        inner: inner.clone(),
+                        since: Instant::now(),
+                    };
+                }
+                Err(error) => self.pause(error),
+            }
+        }
+        self.number
+    }
+
+    fn give_up(&mut self, number: u64, error: &RedisError) {
+        let Stage::Ready { since, .. } = &self.stage else {
+            return;
+        };
+        if self.number == number {
+            if since.elapsed() >= STEADY {
+                self.pauses = pauses();
+            }
+            self.pause(error);
+        }
+    }
+
+    fn pause(&mut self, error: &RedisError) {
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        self.retry_at = Instant::now() + pause;
+        self.stage = Stage::Broken(error.clone());
+    }
+}
+
+/// Growing pauses with jitter, so that replicas do not come back all at once.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+fn read(slots: &RwLock<Slots>) -> RwLockReadGuard<'_, Slots> {
+    slots.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(slots: &RwLock<Slots>) -> RwLockWriteGuard<'_, Slots> {
+    slots.write().unwrap_or_else(PoisonError::into_inner)
+}

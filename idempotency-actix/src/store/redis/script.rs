@@ -1,0 +1,54 @@
+use std::sync::LazyLock;
+
+use deadpool_redis::redis::{self, Cmd, FromRedisValue, ServerErrorKind};
+
+use super::session::{Ask, Failure, Session};
+
+/// A script of ours, called by its hash.
+pub(super) struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+/// Changes a record if it still is what was seen.
+pub(super) static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
+
+/// Reads a record with its time to live.
+pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("look.lua")));
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        let hash = redis::Script::new(code).get_hash().to_owned();
+        Self { code, hash }
+    }
+
+    /// The call by hash, which the server knows unless its cache was flushed.
+    pub(super) fn by_hash(&self, keys: &[&[u8]], args: &[&[u8]]) -> Cmd {
+        call("EVALSHA", &self.hash, keys, args)
+    }
+
+    /// Calls it; a server that does not know it gets it along.
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        session: &mut Session<'_>,
+        keys: &[&[u8]],
+        args: &[&[u8]],
+    ) -> Result<T, Failure> {
+        match session.send(Ask::Command(&self.by_hash(keys, args))).await {
+            Err(failure) if failure.is(ServerErrorKind::NoScript) => {
+                let call = call("EVAL", self.code, keys, args);
+                session.send(Ask::Command(&call)).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+fn call(name: &str, script: &str, keys: &[&[u8]], args: &[&[u8]]) -> Cmd {
+    let mut call = redis::cmd(name);
+    call.arg(script).arg(keys.len());
+    keys.iter().chain(args).for_each(|part| {
+        call.arg(*part);
+    });
+    call
+}

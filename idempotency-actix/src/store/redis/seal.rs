@@ -1,0 +1,81 @@
+#[cfg(feature = "encryption")]
+use super::keyring::Keyring;
+use super::value::ValueError;
+
+/// How answers are written and read: in plain, or sealed where there are keys.
+///
+/// The head of a value is authenticated with what it is the head of, so that no answer can be moved
+/// under another record, owner or fingerprint.
+#[derive(Debug, Default)]
+pub(super) struct Seal {
+    #[cfg(feature = "encryption")]
+    pub(super) keyring: Option<Keyring>,
+}
+
+/// What was read of a value.
+pub(super) enum Unsealed {
+    AsIs,
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(dead_code, reason = "nothing is sealed")
+    )]
+    Opened(Vec<u8>),
+}
+
+#[cfg(feature = "encryption")]
+impl Seal {
+    pub(super) fn seals(&self) -> bool {
+        self.keyring.is_some()
+    }
+
+    /// Seals what follows the head.
+    pub(super) fn close(&self, mut value: Vec<u8>, head: usize) -> Vec<u8> {
+        if let Some(keyring) = &self.keyring {
+            let sealed = keyring.seal(&value[..head], &value[head..]);
+            value.truncate(head);
+            value.extend(sealed);
+        }
+        value
+    }
+
+    pub(super) fn open(
+        &self,
+        head: &[u8],
+        rest: &[u8],
+        is_sealed: bool,
+    ) -> Result<Unsealed, ValueError> {
+        match (&self.keyring, is_sealed) {
+            (None, false) => Ok(Unsealed::AsIs),
+            (None, true) => Err(ValueError::NoKeys),
+            (Some(keyring), false) if keyring.accepts_unsealed() => Ok(Unsealed::AsIs),
+            (Some(_), false) => Err(ValueError::NotSealed),
+            (Some(keyring), true) => match keyring.open(head, rest) {
+                Ok(plain) => Ok(Unsealed::Opened(plain)),
+                Err(cause) => Err(ValueError::Seal(Box::new(cause))),
+            },
+        }
+    }
+}
+
+#[cfg(not(feature = "encryption"))]
+impl Seal {
+    pub(super) fn seals(&self) -> bool {
+        false
+    }
+
+    pub(super) fn close(&self, value: Vec<u8>, _head: usize) -> Vec<u8> {
+        value
+    }
+
+    pub(super) fn open(
+        &self,
+        _head: &[u8],
+        _rest: &[u8],
+        is_sealed: bool,
+    ) -> Result<Unsealed, ValueError> {
+        if is_sealed {
+            return Err(ValueError::NoKeys);
+        }
+        Ok(Unsealed::AsIs)
+    }
+}

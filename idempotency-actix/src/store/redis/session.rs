@@ -1,0 +1,286 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_redis::redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::Connection;
+use super::links::{Link, Links};
+use super::pool::RedisPool;
+use super::value::ValueError;
+use crate::store::StoreError;
+
+/// How to reach the server.
+pub(super) struct Server {
+    pub(super) pool: RedisPool,
+    pub(super) links: Links,
+    pub(super) timeout: Duration,
+    /// How many replicas a write waits for.
+    pub(super) wait_replicas: usize,
+}
+
+/// One operation's talk with the server, under one deadline.
+///
+/// A command that met a dropped connection is sent once more over a new one: every step of ours can
+/// be repeated by its token.
+pub(super) struct Session<'a> {
+    server: &'a Server,
+    key: &'a [u8],
+    deadline: Instant,
+    lane: Option<Lane>,
+    is_own: bool,
+    has_resent: bool,
+}
+
+enum Lane {
+    Shared(Link),
+    Own(Connection),
+}
+
+/// What is sent in one go.
+#[derive(Clone, Copy)]
+pub(super) enum Ask<'a> {
+    Command(&'a Cmd),
+    Pipeline(&'a Pipeline),
+}
+
+impl Server {
+    /// A talk that only reads, or whose writes need no replica.
+    pub(super) fn session<'a>(&'a self, key: &'a [u8]) -> Session<'a> {
+        Session {
+            server: self,
+            key,
+            deadline: Instant::now() + self.timeout,
+            lane: None,
+            is_own: false,
+            has_resent: false,
+        }
+    }
+
+    /// A talk whose writes are [confirmed](Session::confirm). `WAIT` blocks its connection, so where
+    /// replicas are waited for, nobody else may be on it.
+    pub(super) fn writing<'a>(&'a self, key: &'a [u8]) -> Session<'a> {
+        Session {
+            is_own: self.wait_replicas > 0,
+            ..self.session(key)
+        }
+    }
+}
+
+impl Session<'_> {
+    pub(super) fn key(&self) -> &[u8] {
+        self.key
+    }
+
+    pub(super) async fn send<T: FromRedisValue>(&mut self, ask: Ask<'_>) -> Result<T, Failure> {
+        loop {
+            let mut lane = match self.lane.take() {
+                Some(lane) => lane,
+                None => self.open().await?,
+            };
+            let is_cluster = lane.connection().is_cluster();
+            let answer = timeout_at(self.deadline, ask.send(lane.connection())).await;
+            let error = match answer {
+                Ok(Ok(reply)) => {
+                    self.lane = Some(lane);
+                    return Ok(reply);
+                }
+                Ok(Err(error)) => error,
+                Err(late) => {
+                    let error = RedisError::from(std::io::Error::from(late));
+                    lane.give_up(&error);
+                    return Err(Failure::Unclear(error.into()));
+                }
+            };
+            if is_reply(&error) {
+                // A client of a cluster sends again by itself, and tells of the last reply only.
+                let is_clear = !self.has_resent && !is_cluster;
+                self.lane = Some(lane.after_reply(&error, is_cluster));
+                return Err(match is_clear {
+                    true => Failure::Refused(error),
+                    false => Failure::Unclear(error.into()),
+                });
+            }
+            let is_dropped = error.is_connection_dropped() || error.is_unrecoverable_error();
+            lane.give_up(&error);
+            if self.has_resent || !is_dropped {
+                return Err(Failure::Unclear(error.into()));
+            }
+            self.has_resent = true;
+        }
+    }
+
+    /// Makes sure that as many replicas as were asked for have what was written.
+    pub(super) async fn confirm(&mut self) -> Result<(), Failure> {
+        let wanted = self.server.wait_replicas;
+        let (true, Some(mut lane)) = (self.is_own, self.lane.take()) else {
+            return Ok(());
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let ms = left.as_millis().saturating_sub(10).max(1);
+        let waited = timeout_at(self.deadline, lane.connection().wait(self.key, wanted, ms)).await;
+        match waited {
+            Ok(Ok(have)) if have >= wanted => {
+                self.lane = Some(lane);
+                Ok(())
+            }
+            Ok(Ok(have)) => {
+                self.lane = Some(lane);
+                Err(Failure::Unclear(TooFewReplicas { have, wanted }.into()))
+            }
+            Ok(Err(error)) => {
+                lane.give_up(&error);
+                Err(Failure::Unclear(error.into()))
+            }
+            Err(late) => {
+                lane.give_up(&std::io::Error::from(late).into());
+                let have = 0;
+                Err(Failure::Unclear(TooFewReplicas { have, wanted }.into()))
+            }
+        }
+    }
+
+    /// What fails here was not sent, unless it was sent once before.
+    async fn open(&self) -> Result<Lane, Failure> {
+        let open = async {
+            match self.is_own {
+                true => self.server.pool.borrow().await.map(Lane::Own),
+                false => self.server.links.get().await.map(Lane::Shared),
+            }
+        };
+        let opened = timeout_at(self.deadline, open).await;
+        let opened = opened.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));
+        opened.map_err(|error| match self.has_resent {
+            true => Failure::Unclear(error.into()),
+            false => Failure::Refused(error),
+        })
+    }
+}
+
+impl Lane {
+    fn connection(&mut self) -> &mut Connection {
+        match self {
+            Self::Shared(link) => &mut link.connection,
+            Self::Own(connection) => connection,
+        }
+    }
+
+    /// A server that turned into a replica is left to itself, but may still be read from.
+    fn after_reply(self, error: &RedisError, is_cluster: bool) -> Self {
+        let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
+        if let (Self::Shared(link), true, false) = (&self, is_demoted, is_cluster) {
+            link.give_up(error);
+        }
+        self
+    }
+
+    fn give_up(self, error: &RedisError) {
+        match self {
+            Self::Shared(link) => link.give_up(error),
+            Self::Own(connection) => connection.discard(),
+        }
+    }
+}
+
+impl Ask<'_> {
+    async fn send<T: FromRedisValue>(self, connection: &mut Connection) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Pipeline(pipeline) => pipeline.query_async(connection).await,
+        }
+    }
+}
+
+/// Whether the server said so itself, over a connection that goes on.
+fn is_reply(error: &RedisError) -> bool {
+    match error.kind() {
+        ErrorKind::Server(_) => true,
+        ErrorKind::Extension => error.code().is_some(),
+        _ => false,
+    }
+}
+
+/// Why the server did not do what it was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It said no, or was not even asked: nothing was written.
+    Refused(RedisError),
+    /// Nobody knows.
+    Unclear(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// What the server said.
+    fn reply(&self) -> Option<&RedisError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::Unclear(error) => error.downcast_ref(),
+        }
+    }
+
+    pub(super) fn is(&self, kind: ServerErrorKind) -> bool {
+        self.reply()
+            .is_some_and(|error| error.kind() == ErrorKind::Server(kind))
+    }
+
+    /// Whether the reply has this code, also where a script's own command got it.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        self.reply().is_some_and(|error| {
+            let detail = error.detail().unwrap_or_default();
+            let mut words = detail.split([' ', ':', '-']);
+            error.code() == Some(code) || words.any(|word| word == code)
+        })
+    }
+
+    /// Whether the server does not know the command in this form.
+    pub(super) fn is_syntax_error(&self) -> bool {
+        let detail = self.reply().and_then(RedisError::detail);
+        self.is(ServerErrorKind::ResponseError) && detail.is_some_and(|it| it.contains("syntax"))
+    }
+
+    /// Whether the server may still be read from, although it does not take a write.
+    pub(super) fn may_read(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "OOM",
+            "READONLY",
+            "NOREPLICAS",
+            "MISCONF",
+            "MASTERDOWN",
+            "CLUSTERDOWN",
+        ];
+        CODES.iter().any(|code| self.has_code(code))
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        let is_full = failure.has_code("OOM");
+        if failure.has_code("WRONGTYPE") {
+            return StoreError::unreadable(ValueError::WrongType);
+        }
+        match failure {
+            Failure::Refused(error) if is_full => StoreError::full_because(error),
+            Failure::Refused(error) => StoreError::refused(error),
+            Failure::Unclear(error) => StoreError::unavailable(error),
+        }
+    }
+}
+
+/// A write that fewer replicas have than were asked for.
+#[derive(Debug)]
+struct TooFewReplicas {
+    have: usize,
+    wanted: usize,
+}
+
+impl fmt::Display for TooFewReplicas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { have, wanted } = self;
+        write!(f, "{have} replicas have the write, {wanted} were asked for")
+    }
+}
+
+impl Error for TooFewReplicas {}

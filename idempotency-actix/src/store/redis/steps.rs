@@ -1,0 +1,521 @@
+//! The state machine on the server. What is there is read into a [`Stored`], decided about here, and
+//! changed by comparing with exactly the octets that were seen.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_redis::redis::{self, ServerErrorKind};
+
+use super::script::{LOOK, SWAP};
+use super::seal::Seal;
+use super::session::{Ask, Failure, Server, Session};
+use super::value::{self, Stage, Stored};
+use crate::store::{
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
+    State, StoreError, Token, Verdict,
+};
+
+/// How often a step looks again at a record that others change under its hands.
+const LOOKS: usize = 8;
+
+/// From this many octets on, a value is written beside the record and moved: a script copies it.
+const LARGE: usize = 2 * 1024;
+
+/// How long a value waits to be moved, in milliseconds.
+const WAITS: u64 = 60_000;
+
+pub(super) struct Steps {
+    pub(super) server: Server,
+    pub(super) prefix: String,
+    pub(super) seal: Seal,
+    /// Where changes are told of; empty for nowhere.
+    pub(super) channel: String,
+    /// Whether the server compares and sets in one command. Believed until it says that it does not.
+    pub(super) has_ifeq: AtomicBool,
+}
+
+/// A record, with its time to live and when that ends by the server's clock, in milliseconds.
+struct Seen {
+    stored: Stored,
+    left: i64,
+    pulse: u64,
+}
+
+impl Seen {
+    fn record(self) -> Option<Record> {
+        self.stored.record(self.left, self.pulse)
+    }
+}
+
+/// What to make of a record that still is what was seen. Times to live are in milliseconds.
+enum Change {
+    Keep { px: u64 },
+    Set { value: Vec<u8>, px: u64 },
+    Remove,
+}
+
+/// What a verdict is about: a lapsed claim without a sign of life since it was seen.
+struct Lapsed {
+    pulse: u64,
+    longest_left: u64,
+}
+
+/// What became of a change to the own claim.
+enum Own {
+    Changed,
+    /// There is another record, or none.
+    Other(Option<Seen>),
+}
+
+impl Steps {
+    /// The record's key. Its hash tag puts whatever belongs to one record into one slot.
+    pub(super) fn key(&self, id: &RecordId) -> Vec<u8> {
+        format!("{}{{{id}}}", self.prefix).into_bytes()
+    }
+
+    pub(super) async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.writing(&key);
+        let (value, px) = value::claim(id, claim, claim.generation());
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg(&value);
+        set.arg("NX").arg("GET").arg("PX").arg(px);
+        for _ in 0..LOOKS {
+            let found: Option<Vec<u8>> = match session.send(Ask::Command(&set)).await {
+                Ok(found) => found,
+                Err(failure) => return self.begin_unwritten(id, session, failure).await,
+            };
+            let begun = match found {
+                None => Some(Begun::Claimed {
+                    generation: claim.generation(),
+                }),
+                Some(value) => {
+                    let found = self.read(id, value)?;
+                    self.begin_on(id, &mut session, claim, found).await?
+                }
+            };
+            match begun {
+                Some(Begun::Found(record)) => return Ok(Begun::Found(record)),
+                Some(claimed) => {
+                    session.confirm().await?;
+                    return Ok(claimed);
+                }
+                None => {}
+            }
+        }
+        Err(contended())
+    }
+
+    /// Begins on a record that is there; `None` if it is there no longer.
+    async fn begin_on(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+        claim: &Claim,
+        found: Stored,
+    ) -> Result<Option<Begun>, StoreError> {
+        let (change, generation) = match found.stage {
+            Stage::Finished(_) => return Ok(found.record(0, 0).map(Begun::Found)),
+            Stage::Held { px, .. } if found.token == *claim.token() => {
+                (Change::Keep { px }, found.generation)
+            }
+            Stage::Held { .. } => {
+                let Some(seen) = self.look(id, session).await? else {
+                    return Ok(None);
+                };
+                self.start_clock(id, session, &seen).await?;
+                return Ok(seen.record().map(Begun::Found));
+            }
+            Stage::GivenUp => {
+                let generation = claim.generation().max(found.generation.saturating_add(1));
+                (set_claim(id, claim, generation), generation)
+            }
+        };
+        let is_claimed = self.swap(id, session, &found.bytes, &change, None).await?;
+        Ok(is_claimed.then_some(Begun::Claimed { generation }))
+    }
+
+    /// A server that does not take the claim may still have the answer. Nothing else that it says
+    /// counts: a claim that it has may be over, and one that it lacks may have been given.
+    async fn begin_unwritten(
+        &self,
+        id: &RecordId,
+        mut session: Session<'_>,
+        failure: Failure,
+    ) -> Result<Begun, StoreError> {
+        if failure.is_syntax_error() {
+            return Err(StoreError::refused(TooOld));
+        }
+        if !failure.may_read() {
+            return Err(failure.into());
+        }
+        let mut get = redis::cmd("GET");
+        get.arg(session.key());
+        let found: Option<Vec<u8>> = match session.send(Ask::Command(&get)).await {
+            Ok(found) => found,
+            Err(_) => return Err(failure.into()),
+        };
+        let found = found.map(|value| self.read(id, value)).transpose()?;
+        match found.and_then(|stored| stored.record(0, 0)) {
+            Some(record) if matches!(record.state, State::Finished(_)) => Ok(Begun::Found(record)),
+            _ => Err(failure.into()),
+        }
+    }
+
+    pub(super) async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.session(&key);
+        let keep = |_: &Stored, px| Change::Keep { px };
+        match self.change_own(id, &mut session, claim, keep).await? {
+            Own::Changed => Ok(Renewed::Alive),
+            Own::Other(_) => Ok(Renewed::Lost),
+        }
+    }
+
+    pub(super) async fn complete(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+        finished: &Finished,
+        ttl: Duration,
+    ) -> Result<Completion, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.writing(&key);
+        let finish =
+            |stored: &Stored, _| self.set_finished(id, stored, stored.token, finished, ttl);
+        for _ in 0..LOOKS {
+            let seen = match self.change_own(id, &mut session, claim, finish).await? {
+                Own::Changed => {
+                    session.confirm().await?;
+                    return Ok(Completion::Recorded);
+                }
+                Own::Other(seen) => seen,
+            };
+            let (seen, change, completion) = match &seen {
+                None => (&[][..], None, Completion::RecordedAbsent),
+                Some(Seen { stored, left, .. }) => match stored.stage {
+                    Stage::Finished(_) if stored.token == *claim.token() => {
+                        // Replicas confirm a write, so there has to be one.
+                        let px = u64::try_from(*left).unwrap_or(value::millis(ttl));
+                        let keep = Change::Keep { px };
+                        (&stored.bytes[..], Some(keep), Completion::Recorded)
+                    }
+                    Stage::GivenUp if stored.generation < claim.generation() => {
+                        (&stored.bytes[..], None, Completion::RecordedAbsent)
+                    }
+                    _ => return Ok(Completion::Refused),
+                },
+            };
+            let change = change.unwrap_or_else(|| finish(&Stored::held(id, claim), 0));
+            if self.swap(id, &mut session, seen, &change, None).await? {
+                session.confirm().await?;
+                return Ok(completion);
+            }
+        }
+        Err(contended())
+    }
+
+    pub(super) async fn release(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+    ) -> Result<Released, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.session(&key);
+        let give_up = |stored: &Stored, px| give_up(id, stored, px);
+        match self.change_own(id, &mut session, claim, give_up).await? {
+            Own::Changed => Ok(Released::Released),
+            Own::Other(_) => Ok(Released::NotOwner),
+        }
+    }
+
+    pub(super) async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
+        let key = self.key(id);
+        let seen = self.look(id, &mut self.server.session(&key)).await?;
+        Ok(seen.and_then(Seen::record))
+    }
+
+    pub(super) async fn resolve(
+        &self,
+        id: &RecordId,
+        attempt: &AttemptId,
+        verdict: &Verdict,
+    ) -> Result<Resolved, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.writing(&key);
+        let Some(Seen {
+            stored,
+            left,
+            pulse,
+        }) = self.look(id, &mut session).await?
+        else {
+            return Ok(Resolved::Refused);
+        };
+        let Stage::Held { lease, px } = stored.stage else {
+            return Ok(Resolved::Refused);
+        };
+        let (change, lapsed) = match verdict {
+            Verdict::TakeOver(claim) if stored.token == *claim.token() => {
+                (Change::Keep { px }, None)
+            }
+            _ if stored.attempt(pulse) != *attempt || !value::is_lapsed(lease, px, left) => {
+                return Ok(Resolved::Refused);
+            }
+            verdict => {
+                let change = match verdict {
+                    Verdict::Finished(finished, ttl) => {
+                        self.set_finished(id, &stored, Token::NOBODY, finished, *ttl)
+                    }
+                    Verdict::NotExecuted => give_up(id, &stored, px),
+                    Verdict::TakeOver(claim) => {
+                        set_claim(id, claim, stored.generation.saturating_add(1))
+                    }
+                };
+                let longest_left = px.saturating_sub(value::millis(lease));
+                (
+                    change,
+                    Some(Lapsed {
+                        pulse,
+                        longest_left,
+                    }),
+                )
+            }
+        };
+        match self
+            .swap(id, &mut session, &stored.bytes, &change, lapsed)
+            .await?
+        {
+            true => {
+                session.confirm().await?;
+                Ok(Resolved::Done)
+            }
+            false => Ok(Resolved::Refused),
+        }
+    }
+
+    /// Changes the claim of this token. What its owner knows of it is compared first, unread.
+    async fn change_own(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+        claim: &Claim,
+        change: impl Fn(&Stored, u64) -> Change,
+    ) -> Result<Own, StoreError> {
+        let mut stored = Stored::held(id, claim);
+        for _ in 0..LOOKS {
+            let Stage::Held { px, .. } = stored.stage else {
+                break;
+            };
+            let change = change(&stored, px);
+            if self.swap(id, session, &stored.bytes, &change, None).await? {
+                return Ok(Own::Changed);
+            }
+            match self.look(id, session).await? {
+                Some(seen) if seen.stored.is_held_by(claim.token()) => stored = seen.stored,
+                other => return Ok(Own::Other(other)),
+            }
+        }
+        Err(contended())
+    }
+
+    /// A claim that lost its expiry would never lapse: it is alive, and its time starts now.
+    async fn start_clock(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+        seen: &Seen,
+    ) -> Result<(), StoreError> {
+        if let (Stage::Held { px, .. }, -1) = (&seen.stored.stage, seen.left) {
+            let keep = Change::Keep { px: *px };
+            self.swap(id, session, &seen.stored.bytes, &keep, None)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn look(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+    ) -> Result<Option<Seen>, StoreError> {
+        let key = self.key(id);
+        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[&key], &[]).await?;
+        let (Some(value), left, ends) = seen else {
+            return Ok(None);
+        };
+        Ok(Some(Seen {
+            stored: self.read(id, value)?,
+            left,
+            pulse: u64::try_from(ends).unwrap_or(0),
+        }))
+    }
+
+    fn read(&self, id: &RecordId, value: Vec<u8>) -> Result<Stored, StoreError> {
+        Stored::decode(id, value, &self.seal).map_err(StoreError::unreadable)
+    }
+
+    fn set_finished(
+        &self,
+        id: &RecordId,
+        stored: &Stored,
+        owner: Token,
+        finished: &Finished,
+        ttl: Duration,
+    ) -> Change {
+        let px = value::millis(ttl);
+        let value = value::finished(id, stored, &owner, finished, &self.seal);
+        Change::Set { value, px }
+    }
+
+    /// Changes the record if it is as it was seen (empty: absent), in one atomic step.
+    async fn swap(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+        seen: &[u8],
+        change: &Change,
+        lapsed: Option<Lapsed>,
+    ) -> Result<bool, Failure> {
+        if let (Change::Set { value, px }, None, false) = (change, &lapsed, seen.is_empty()) {
+            if self.channel.is_empty()
+                && let Some(done) = self.swap_by_command(session, seen, value, *px).await?
+            {
+                return Ok(done);
+            }
+            if value.len() >= LARGE
+                && let Some(done) = self.swap_by_move(id, session, seen, value, *px).await?
+            {
+                return Ok(done);
+            }
+        }
+        let (act, value, px): (&[u8], &[u8], _) = match change {
+            Change::Keep { px } => (b"keep", b"", *px),
+            Change::Set { value, px } => (b"set", value, *px),
+            Change::Remove => (b"remove", b"", 0),
+        };
+        let px = px.to_string();
+        let mut args = vec![seen, act, value, px.as_bytes()];
+        args.extend([self.channel.as_bytes(), id.as_bytes()]);
+        let lapsed = lapsed.map(|it| [it.pulse.to_string(), it.longest_left.to_string()]);
+        args.extend(lapsed.iter().flatten().map(String::as_bytes));
+        let key = self.key(id);
+        let done: i64 = SWAP.run(session, &[&key], &args).await?;
+        Ok(done == 1)
+    }
+
+    /// The same in a command that not every server has; `None` where it has not, or is out of memory,
+    /// which scripts of ours may pass.
+    async fn swap_by_command(
+        &self,
+        session: &mut Session<'_>,
+        seen: &[u8],
+        value: &[u8],
+        px: u64,
+    ) -> Result<Option<bool>, Failure> {
+        if !self.has_ifeq.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(session.key()).arg(value);
+        set.arg("IFEQ").arg(seen).arg("PX").arg(px);
+        match session.send::<Option<String>>(Ask::Command(&set)).await {
+            Ok(done) => Ok(Some(done.is_some())),
+            Err(failure) if failure.is_syntax_error() => {
+                self.has_ifeq.store(false, Ordering::Relaxed);
+                Ok(None)
+            }
+            Err(failure) if failure.has_code("OOM") => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The same for a value that is too long to go through a script: it is written beside the record,
+    /// and the script moves it. `None` where it did not get there.
+    async fn swap_by_move(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+        seen: &[u8],
+        value: &[u8],
+        px: u64,
+    ) -> Result<Option<bool>, Failure> {
+        let key = self.key(id);
+        // Unique for each try: a late reply to an earlier one must not move this.
+        let waiting = [&key[..], b":", Token::random().as_bytes()].concat();
+        let mut set = redis::cmd("SET");
+        set.arg(&waiting).arg(value).arg("PX").arg(WAITS);
+        let (keys, px) = ([&key[..], &waiting], px.to_string());
+        let args = [
+            seen,
+            b"move",
+            b"",
+            px.as_bytes(),
+            self.channel.as_bytes(),
+            id.as_bytes(),
+        ];
+        let mut both = redis::Pipeline::with_capacity(2);
+        both.add_command(set).ignore();
+        both.add_command(SWAP.by_hash(&keys, &args));
+        let moved = match session.send::<(i64,)>(Ask::Pipeline(&both)).await {
+            Ok((moved,)) => Ok(moved),
+            Err(failure) if failure.is(ServerErrorKind::NoScript) => {
+                SWAP.run(session, &keys, &args).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match moved {
+            Ok(-1) => Ok(None),
+            Ok(moved) => Ok(Some(moved == 1)),
+            Err(failure) if failure.has_code("OOM") || failure.is(ServerErrorKind::TryAgain) => {
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// Makes the record absent; above generation 1 its generation is remembered.
+fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
+    if stored.generation > 1 {
+        let value = value::given_up(id, stored);
+        return Change::Set { value, px };
+    }
+    Change::Remove
+}
+
+fn set_claim(id: &RecordId, claim: &Claim, generation: u64) -> Change {
+    let (value, px) = value::claim(id, claim, generation);
+    Change::Set { value, px }
+}
+
+fn contended() -> StoreError {
+    StoreError::unavailable(Contended)
+}
+
+/// The record changed each time that it was looked at.
+#[derive(Debug)]
+struct Contended;
+
+impl fmt::Display for Contended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the record changed each time that it was looked at")
+    }
+}
+
+impl Error for Contended {}
+
+/// The server is older than the command that a claim takes.
+#[derive(Debug)]
+struct TooOld;
+
+impl fmt::Display for TooOld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the server does not know SET with NX and GET: Redis 7.0 or Valkey 7.2 is needed",
+        )
+    }
+}
+
+impl Error for TooOld {}

@@ -1,0 +1,308 @@
+//! The value under a record's key, version 1. All integers are big-endian.
+//!
+//! | octets | content |
+//! |---|---|
+//! | 1 | version: 1 |
+//! | 1 | kind: 1 claim, 2 answer, 3 not kept, 4 given up |
+//! | 1 | 1 if what follows the head is sealed |
+//! | 32 | the record's id |
+//! | 16 | the owner's token |
+//! | 8 | fencing generation |
+//! | 1 + 32 | fingerprint: scheme and digest |
+//! | .. | claim: lease and retention in milliseconds, 8 octets each |
+//! | .. | answer: the codec of [`StoredResponse`] |
+//! | .. | not kept: 2 octets of status, 1 if there is a location and else 0, the location |
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+
+use super::seal::{Seal, Unsealed};
+use crate::store::{
+    AttemptId, Claim, DecodeError, Fingerprint, Finished, NotKept, Record, RecordId, State,
+    StoredResponse, Token,
+};
+
+const VERSION: u8 = 1;
+const HEAD: usize = 92;
+
+const CLAIM: u8 = 1;
+const ANSWER: u8 = 2;
+const NOT_KEPT: u8 = 3;
+const GIVEN_UP: u8 = 4;
+
+/// A record as it stands on the server.
+pub(super) struct Stored {
+    pub(super) token: Token,
+    pub(super) generation: u64,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) stage: Stage,
+    /// The octets it was read from: what a change is compared with.
+    pub(super) bytes: Bytes,
+}
+
+pub(super) enum Stage {
+    /// In flight or unknown: the server's clock says which.
+    Held {
+        lease: Duration,
+        /// The whole time to live, in milliseconds: what is missing of it is the time since the last
+        /// sign of life.
+        px: u64,
+    },
+    Finished(Finished),
+    /// Absent to every reader; remembers the generation.
+    GivenUp,
+}
+
+impl Stored {
+    /// Reads a value that must be the record of this id.
+    pub(super) fn decode(id: &RecordId, bytes: Vec<u8>, seal: &Seal) -> Result<Self, ValueError> {
+        let bytes = Bytes::from(bytes);
+        match bytes.first() {
+            Some(&VERSION) => {}
+            Some(&version) => return Err(ValueError::Version(version)),
+            None => return Err(ValueError::Malformed),
+        }
+        let (head, rest) = bytes.split_at_checked(HEAD).ok_or(ValueError::Malformed)?;
+        if head[3..35] != *id.as_bytes() {
+            return Err(ValueError::OtherRecord);
+        }
+        let stage = match (head[1], head[2]) {
+            (CLAIM, 0) => {
+                let (lease, px) = rest.split_at_checked(8).ok_or(ValueError::Malformed)?;
+                let lease = Duration::from_millis(u64_of(lease)?);
+                let px = u64_of(px)?;
+                Stage::Held { lease, px }
+            }
+            (kind @ (ANSWER | NOT_KEPT), sealed @ (0 | 1)) => {
+                let plain = match seal.open(head, rest, sealed == 1)? {
+                    Unsealed::AsIs => bytes.slice(HEAD..),
+                    Unsealed::Opened(plain) => Bytes::from(plain),
+                };
+                Stage::Finished(match kind {
+                    ANSWER => Finished::Completed(StoredResponse::decode(plain)?),
+                    _ => Finished::NotKept(not_kept(&plain)?),
+                })
+            }
+            (GIVEN_UP, 0) if rest.is_empty() => Stage::GivenUp,
+            _ => return Err(ValueError::Malformed),
+        };
+        Ok(Self {
+            token: Token::from_bytes(array(&head[35..51])?),
+            generation: u64_of(&head[51..59])?,
+            fingerprint: Fingerprint::new(head[59], array(&head[60..92])?),
+            stage,
+            bytes,
+        })
+    }
+
+    /// A claim as its owner knows it, unread.
+    pub(super) fn held(id: &RecordId, claim: &Claim) -> Self {
+        let (bytes, px) = self::claim(id, claim, claim.generation());
+        Self {
+            token: *claim.token(),
+            generation: claim.generation(),
+            fingerprint: *claim.fingerprint(),
+            stage: Stage::Held {
+                lease: claim.lease(),
+                px,
+            },
+            bytes: Bytes::from(bytes),
+        }
+    }
+
+    pub(super) fn is_held_by(&self, token: &Token) -> bool {
+        matches!(self.stage, Stage::Held { .. }) && self.token == *token
+    }
+
+    /// The attempt, as the end of its time to live tells its signs of life apart. A finished one gives
+    /// none.
+    pub(super) fn attempt(&self, pulse: u64) -> AttemptId {
+        let pulse = match self.stage {
+            Stage::Held { .. } => pulse,
+            Stage::Finished(_) | Stage::GivenUp => 0,
+        };
+        AttemptId::new(&self.token, self.generation, pulse)
+    }
+
+    /// What a reader sees; `left` is the time to live in milliseconds, and `pulse` when it ends.
+    pub(super) fn record(self, left: i64, pulse: u64) -> Option<Record> {
+        let attempt = self.attempt(pulse);
+        let state = match self.stage {
+            Stage::GivenUp => return None,
+            Stage::Finished(finished) => State::Finished(finished),
+            Stage::Held { lease, px } if is_lapsed(lease, px, left) => State::Unknown,
+            Stage::Held { .. } => State::InFlight,
+        };
+        Some(Record {
+            attempt,
+            fingerprint: self.fingerprint,
+            state,
+        })
+    }
+}
+
+/// Whether a claim's lease is over. A value without an expiry (-1) lost its clock, and is alive.
+pub(super) fn is_lapsed(lease: Duration, px: u64, left: i64) -> bool {
+    u64::try_from(left).is_ok_and(|left| Duration::from_millis(px.saturating_sub(left)) >= lease)
+}
+
+/// The head of a value: whose record it is.
+struct Head<'a> {
+    id: &'a RecordId,
+    token: &'a Token,
+    generation: u64,
+    fingerprint: &'a Fingerprint,
+}
+
+impl Head<'_> {
+    fn write(&self, kind: u8, is_sealed: bool, room: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEAD + room);
+        out.extend([VERSION, kind, u8::from(is_sealed)]);
+        out.extend(self.id.as_bytes());
+        out.extend(self.token.as_bytes());
+        out.extend(self.generation.to_be_bytes());
+        out.push(self.fingerprint.scheme());
+        out.extend(self.fingerprint.digest());
+        out
+    }
+}
+
+/// The value of a claim, and the time to live that it is written with.
+///
+/// A claim outlives its lease three times at least, so that it can be seen to have lapsed.
+pub(super) fn claim(id: &RecordId, claim: &Claim, generation: u64) -> (Vec<u8>, u64) {
+    let px = millis(claim.retention().max(claim.lease() * 3));
+    let head = Head {
+        id,
+        token: claim.token(),
+        generation,
+        fingerprint: claim.fingerprint(),
+    };
+    let mut out = head.write(CLAIM, false, 16);
+    out.extend(millis(claim.lease()).to_be_bytes());
+    out.extend(px.to_be_bytes());
+    (out, px)
+}
+
+/// The value of a claim's attempt that finished, and belongs to `owner` from now on.
+///
+/// An answer that does not fit the stored form is remembered as one that was not kept.
+pub(super) fn finished(
+    id: &RecordId,
+    held: &Stored,
+    owner: &Token,
+    finished: &Finished,
+    seal: &Seal,
+) -> Vec<u8> {
+    let head = Head {
+        id,
+        token: owner,
+        generation: held.generation,
+        fingerprint: &held.fingerprint,
+    };
+    let kept = match finished {
+        Finished::Completed(response) => {
+            let mut out = head.write(ANSWER, seal.seals(), response.encoded_len());
+            match response.encode_into(&mut out) {
+                Ok(()) => return seal.close(out, HEAD),
+                Err(_) => &response.not_kept(),
+            }
+        }
+        Finished::NotKept(kept) => kept,
+    };
+    let location = kept.location.as_deref().unwrap_or_default();
+    let mut out = head.write(NOT_KEPT, seal.seals(), 3 + location.len());
+    out.extend(kept.status.to_be_bytes());
+    out.push(u8::from(kept.location.is_some()));
+    out.extend(location);
+    seal.close(out, HEAD)
+}
+
+/// The value that remembers a generation.
+pub(super) fn given_up(id: &RecordId, stored: &Stored) -> Vec<u8> {
+    let head = Head {
+        id,
+        token: &Token::NOBODY,
+        generation: stored.generation,
+        fingerprint: &stored.fingerprint,
+    };
+    head.write(GIVEN_UP, false, 0)
+}
+
+/// Milliseconds, rounded up: nothing is over before its time.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+fn not_kept(plain: &[u8]) -> Result<NotKept, ValueError> {
+    let (status, location) = plain.split_at_checked(2).ok_or(ValueError::Malformed)?;
+    let location = match location {
+        [0] => None,
+        [1, location @ ..] => Some(location.to_vec()),
+        _ => return Err(ValueError::Malformed),
+    };
+    let status = u16::from_be_bytes(array(status)?);
+    Ok(NotKept { status, location })
+}
+
+fn u64_of(bytes: &[u8]) -> Result<u64, ValueError> {
+    array(bytes).map(u64::from_be_bytes)
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], ValueError> {
+    bytes.try_into().map_err(|_| ValueError::Malformed)
+}
+
+/// Why a value is not the record that was asked for.
+#[derive(Debug)]
+pub(super) enum ValueError {
+    Version(u8),
+    Malformed,
+    OtherRecord,
+    WrongType,
+    Answer(DecodeError),
+    NoKeys,
+    #[cfg(feature = "encryption")]
+    NotSealed,
+    #[cfg(feature = "encryption")]
+    Seal(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "value of unknown version {version}"),
+            Self::Malformed => f.write_str("value is malformed"),
+            Self::OtherRecord => f.write_str("value belongs to another record"),
+            Self::WrongType => f.write_str("value is not a string: another application's key"),
+            Self::Answer(_) => f.write_str("the answer in the value cannot be read"),
+            Self::NoKeys => f.write_str("the answer is sealed, and the store has no keys"),
+            #[cfg(feature = "encryption")]
+            Self::NotSealed => {
+                f.write_str("the answer is not sealed, and only sealed ones are read")
+            }
+            #[cfg(feature = "encryption")]
+            Self::Seal(_) => f.write_str("the sealed answer cannot be opened"),
+        }
+    }
+}
+
+impl Error for ValueError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Answer(cause) => Some(cause),
+            #[cfg(feature = "encryption")]
+            Self::Seal(cause) => Some(&**cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<DecodeError> for ValueError {
+    fn from(cause: DecodeError) -> Self {
+        Self::Answer(cause)
+    }
+}
