@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::outbox::{Recorded, record};
 use crate::record_id::RecordId;
 use crate::store::{Claim, Finished, Record, Released, Renewed};
-use crate::telemetry::{Incident, incident};
+use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
 
 /// How long a finished answer may be held back for a second try to record it.
@@ -57,7 +57,7 @@ impl HeldClaim {
             }
             Ok(Renewed::Lost) => false,
             Err(error) => {
-                incident(Incident::ClaimFailed, tenure, &error);
+                incident(Incident::ClaimFailed, tenure, &Chain(&error));
                 let claim = tenure.claim.clone();
                 layer.outbox().release(tenure.id, claim, self.timeout);
                 false
@@ -84,7 +84,7 @@ impl HeldClaim {
                 incident(Incident::ReleaseFailed, &tenure, &cause);
             }
             Err(error) => {
-                incident(Incident::ReleaseFailed, &tenure, &error);
+                incident(Incident::ReleaseFailed, &tenure, &Chain(&error));
                 let claim = tenure.claim.clone();
                 layer.outbox().release(tenure.id, claim, self.timeout);
             }

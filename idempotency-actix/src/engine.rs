@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::response::{Head, STATUS, is_transient};
 use crate::store::{Begun, Claim, Finished, Record, State, StoreErrorKind, Token};
 use crate::stream;
-use crate::telemetry::{Incident, Outcome, incident, outcome};
+use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
 use crate::tenure::Moment;
 
 /// Asks the store for the claim; whatever else there is becomes the answer.
@@ -49,7 +49,7 @@ pub(crate) async fn begin(
         }
         Ok(Begun::Found(record)) => Err(found(layer, operation, record)),
         Err(error) => {
-            incident(Incident::ClaimFailed, id, &error);
+            incident(Incident::ClaimFailed, id, &Chain(&error));
             if error.kind() == StoreErrorKind::Unavailable {
                 layer.outbox().release(*id, claim, timeout);
             }

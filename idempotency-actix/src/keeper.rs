@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::deadline::deadline;
 use crate::store::{ErasedStore, Renewed};
-use crate::telemetry::{Incident, incident};
+use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
 
 /// How long the thread sleeps when nothing is due.
@@ -226,7 +226,7 @@ async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: D
         }
         Ok(Renewed::Lost) => {}
         Err(error) => {
-            tracing::warn!(?tenure, %error, "a claim could not be renewed, trying again");
+            tracing::warn!(?tenure, error = %Chain(&error), "a claim could not be renewed, trying again");
             shared.plan(slot, &tenure, Instant::now() + lease / 12);
         }
     }

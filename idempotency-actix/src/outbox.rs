@@ -1,6 +1,7 @@
 //! Finished answers that the store did not take in time, and claims that could not be given up.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::deadline::deadline;
 use crate::keeper::Keeper;
 use crate::record_id::RecordId;
 use crate::store::{Claim, Completion, ErasedStore, Finished, Released};
-use crate::telemetry::{Incident, incident};
+use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::Tenure;
 
 /// Bodies that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*.
@@ -19,11 +20,15 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Answers that wait for the store. Past it the oldest is given up, and its record becomes unknown.
 const MAX_PARCELS: usize = 65_536;
 
+/// Claims that wait for their release. Past it another one is left to become unknown.
+const MAX_GHOSTS: usize = 65_536;
+
 /// Retries on the keeper's thread what must not be lost.
 pub(crate) struct Outbox {
     store: Arc<dyn ErasedStore>,
     keeper: Keeper,
     waiting: Mutex<Waiting>,
+    ghosts: AtomicUsize,
 }
 
 /// What waits, oldest first. Its size is counted and not summed up: an outage fills it.
@@ -46,6 +51,7 @@ impl Outbox {
             store,
             keeper,
             waiting: Mutex::default(),
+            ghosts: AtomicUsize::new(0),
         })
     }
 
@@ -69,20 +75,39 @@ impl Outbox {
         });
     }
 
-    /// Repeats a `release` by token for two leases: the claim may not even have landed yet.
+    /// Repeats a `release` by token until two leases have passed since the store last failed: the claim
+    /// may not even have landed yet, and lands when a store that stood still goes on.
     pub(crate) fn release(self: &Arc<Self>, id: RecordId, claim: Claim, timeout: Duration) {
+        if self.ghosts.fetch_add(1, Ordering::Relaxed) >= MAX_GHOSTS {
+            self.ghosts.fetch_sub(1, Ordering::Relaxed);
+            let cause = "too many claims wait for their release";
+            return incident(Incident::ReleaseDropped, &id, &cause);
+        }
         let outbox = Arc::clone(self);
         self.keeper.run(async move {
-            let until = Instant::now() + claim.lease() * 2;
-            for delay in delays(claim.lease() / 4) {
-                let answer = deadline(timeout, outbox.store.release(&id, &claim)).await;
-                let over = Instant::now() >= until || outbox.keeper.is_closed();
-                if over || matches!(answer, Ok(Released::Released)) {
-                    return;
-                }
-                tokio::time::sleep(delay).await;
-            }
+            outbox.release_ghost(&id, &claim, timeout).await;
+            outbox.ghosts.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+
+    async fn release_ghost(&self, id: &RecordId, claim: &Claim, timeout: Duration) {
+        let (start, watch) = (Instant::now(), claim.lease() * 2);
+        let mut failed = start;
+        for delay in delays(claim.lease() / 4) {
+            let answer = deadline(timeout, self.store.release(id, claim)).await;
+            let now = Instant::now();
+            match answer {
+                Ok(Released::Released) => return,
+                Ok(Released::NotOwner) if now >= failed + watch => return,
+                Ok(Released::NotOwner) => {}
+                Err(_) => failed = now,
+            }
+            if now >= start + claim.retention() || self.keeper.is_closed() {
+                let cause = "the store did not answer in all that time";
+                return incident(Incident::ReleaseDropped, id, &cause);
+            }
+            tokio::time::sleep(delay).await;
+        }
     }
 
     async fn deliver(&self, parcel: &Parcel, tenure: &Tenure, ttl: Duration, timeout: Duration) {
@@ -201,7 +226,7 @@ pub(crate) async fn record(
             Recorded::Refused
         }
         Err(error) => {
-            incident(Incident::CompleteFailed, tenure, &error);
+            incident(Incident::CompleteFailed, tenure, &Chain(&error));
             Recorded::Failed
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Neither ever shows a key, a scope, a header or a body; a record is named by a short hash.
 
+use std::error::Error;
 use std::fmt;
 
 /// How a covered request was answered: the label of `idempotency_requests_total`.
@@ -54,6 +55,8 @@ pub(crate) enum Incident {
     CompleteDropped,
     /// A claim could not be released in time; it is retried in the background.
     ReleaseFailed,
+    /// A claim was left to become unknown: too many of them wait for their release, or for too long.
+    ReleaseDropped,
     /// A running handler's claim is no longer its own.
     ClaimLost,
     /// A handler runs longer than `max_run`; its claim is not renewed any more.
@@ -71,6 +74,7 @@ impl Incident {
             Self::RecordedAbsent => "recorded_absent",
             Self::CompleteDropped => "complete_dropped",
             Self::ReleaseFailed => "release_failed",
+            Self::ReleaseDropped => "release_dropped",
             Self::ClaimLost => "claim_lost",
             Self::RanTooLong => "ran_too_long",
             Self::Abandoned => "abandoned",
@@ -84,4 +88,19 @@ pub(crate) fn incident(incident: Incident, subject: &dyn fmt::Debug, cause: &dyn
     tracing::error!(incident = label, ?subject, %cause, "idempotency incident");
     #[cfg(feature = "metrics")]
     metrics::counter!("idempotency_incidents_total", "kind" => label).increment(1);
+}
+
+/// An error with its causes, for a log line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }

@@ -22,6 +22,7 @@ in_both_modes! {
     a_refused_begin_is_503_and_the_next_try_runs
     a_ghost_claim_is_released_in_the_background
     a_ghost_claim_that_lands_late_is_released_too
+    a_ghost_claim_that_lands_after_a_long_outage_is_released_too
     a_hanging_begin_is_cut_by_the_store_timeout
     a_full_store_is_503_and_nothing_is_released
     an_unreadable_record_is_503_on_every_retry
@@ -93,6 +94,22 @@ fn a_ghost_claim_that_lands_late_is_released_too(mode: Mode) {
     eventually("a release of the claim", || store.record(&id).is_none());
     assert_first(&rig.send("k"), 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
+}
+
+fn a_ghost_claim_that_lands_after_a_long_outage_is_released_too(mode: Mode) {
+    let store = store();
+    store.next(Call::Begin, DOWN).always(Call::Release, DOWN);
+    let lease = Duration::from_millis(40);
+    let rig = Rig::new(mode, store.clone(), |layer| layer.lease(lease), answer);
+    assert_refused(&rig, "k");
+    // Each pause is a fourth of the lease at least, so two leases are over.
+    store.answered(Call::Release).wait_for(20);
+    let (id, claim) = store.calls(Call::Begin).remove(0);
+    let landed = store.memory().begin(&id, &claim).now_or_never();
+    landed.expect("memory does not wait").unwrap();
+    store.heal(Call::Release);
+    eventually("a release of the claim", || store.record(&id).is_none());
+    assert_first(&rig.send("k"), 201, "run 1");
 }
 
 fn a_hanging_begin_is_cut_by_the_store_timeout(mode: Mode) {
