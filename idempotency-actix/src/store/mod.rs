@@ -23,12 +23,14 @@ pub use self::record::{
     AttemptId, Begun, Claim, Completion, Finished, NotKept, Record, Released, Renewed, Resolved,
     State, Token, Verdict,
 };
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{
+    Finding, RedisPool, RedisReport, RedisStore, RedisStoreBuilder, ServerReport, Severity,
+};
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::redis::{Keyring, KeyringError};
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{RedisPool, RedisStore, RedisStoreBuilder};
 pub use crate::fingerprint::Fingerprint;
 pub use crate::record_id::RecordId;
 pub use crate::response::{DecodeError, EncodeError, StoredResponse};

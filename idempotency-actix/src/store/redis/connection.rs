@@ -1,8 +1,10 @@
 use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
 use deadpool_redis::redis::cluster_async::ClusterConnection;
-use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use deadpool_redis::redis::cluster_routing::{
+    MultipleNodeRoutingInfo, ResponsePolicy, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr,
+};
 use deadpool_redis::redis::{
-    Cmd, Pipeline, RedisFuture, RedisResult, Value, cmd, from_redis_value,
+    Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd, from_redis_value,
 };
 use deadpool_redis::{cluster, sentinel};
 
@@ -53,6 +55,26 @@ impl Connection {
         }
     }
 
+    /// What every server that takes claims replies, by its address.
+    pub(super) async fn ask_primaries(&mut self, ask: &Cmd) -> RedisResult<Vec<(String, Value)>> {
+        match self.kind() {
+            Kind::Server(connection) => {
+                let reply = connection.req_packed_command(ask).await?;
+                Ok(vec![(address(connection).await, reply)])
+            }
+            Kind::Cluster(connection) => {
+                let primaries = MultipleNodeRoutingInfo::AllMasters;
+                let route = RoutingInfo::MultiNode((primaries, Some(ResponsePolicy::Special)));
+                let replies = connection.route_command(ask.clone(), route).await?;
+                let replies = replies.into_map_iter().map_err(|_| {
+                    RedisError::from((ErrorKind::UnexpectedReturnType, "not a reply of each node"))
+                })?;
+                let named = |(address, reply)| Ok((from_redis_value(address)?, reply));
+                replies.map(named).collect()
+            }
+        }
+    }
+
     pub(super) fn is_cluster(&mut self) -> bool {
         matches!(self.kind(), Kind::Cluster(_))
     }
@@ -77,6 +99,15 @@ impl Connection {
             Self::Borrowed(Borrowed::Cluster(it)) => Kind::Cluster(it),
         }
     }
+}
+
+/// What the server calls its own end of the connection; it need not tell.
+async fn address(connection: &mut MultiplexedConnection) -> String {
+    let info = cmd("CLIENT").arg("INFO").query_async(connection).await;
+    let info: String = info.unwrap_or_default();
+    let mut fields = info.split_whitespace();
+    let address = fields.find_map(|field| field.strip_prefix("laddr="));
+    address.unwrap_or("server").to_owned()
 }
 
 impl ConnectionLike for Connection {

@@ -1,9 +1,11 @@
 //! Records shared by many replicas, on Redis or Valkey.
 
+mod check;
 mod connection;
 #[cfg(feature = "encryption")]
 mod keyring;
 mod links;
+mod notifications;
 mod pool;
 mod script;
 mod seal;
@@ -11,18 +13,21 @@ mod session;
 mod steps;
 mod value;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_redis::redis::cmd;
+use deadpool_redis::redis::{Client, Value, cmd, from_redis_value};
 
+pub use self::check::{Finding, RedisReport, ServerReport, Severity};
 #[cfg(feature = "encryption")]
 pub use self::keyring::{Keyring, KeyringError};
 pub use self::pool::RedisPool;
 
 use self::links::Links;
+use self::notifications::Notifications;
 use self::seal::Seal;
 use self::session::{Ask, Server};
 use self::steps::Steps;
@@ -93,8 +98,48 @@ impl RedisStore {
             prefix: "idem:".into(),
             timeout: TIMEOUT,
             wait_replicas: 0,
+            notifications: None,
             seal: Seal::default(),
         }
+    }
+
+    /// Reports what the configuration of the servers means for the promise of one run: for start-up.
+    ///
+    /// It asks the primaries of a cluster, or the one server that takes claims, for `INFO` and
+    /// `CONFIG GET appendfsync`. What they do not tell is a finding too.
+    ///
+    /// # Errors
+    ///
+    /// No server could be reached.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn start(store: idempotency_actix::RedisStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = store.check().await?;
+    /// println!("{report}");
+    /// if !report.is_safe() {
+    ///     return Err("the Redis server is not configured to keep claims".into());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Result<RedisReport, StoreError> {
+        let server = &self.0.server;
+        let infos = server.ask_primaries(&cmd("INFO")).await?;
+        let mut config = cmd("CONFIG");
+        config.arg("GET").arg("appendfsync");
+        let config = server.ask_primaries(&config).await.unwrap_or_default();
+        let policies: HashMap<String, Value> = config.into_iter().collect();
+        let report = |(address, info): (String, Value)| {
+            let info: String = from_redis_value(info).unwrap_or_default();
+            let policy: Option<(String, String)> = policies
+                .get(&address)
+                .and_then(|it| from_redis_value(it.clone()).ok());
+            let policy = policy.as_ref().map(|(_, policy)| policy.as_str());
+            ServerReport::read(address, &info, policy, server.wait_replicas)
+        };
+        Ok(RedisReport::new(infos.into_iter().map(report).collect()))
     }
 }
 
@@ -143,6 +188,16 @@ impl Store for RedisStore {
         self.0.resolve(id, seen, verdict).await
     }
 
+    /// Resolves at the next completion, release or verdict of this record, told by whichever replica,
+    /// and when notifications may have been missed. Without
+    /// [`notifications`](RedisStoreBuilder::notifications) it never does.
+    async fn changed(&self, id: &RecordId) {
+        match &self.0.notifications {
+            Some(notifications) => notifications.changed(id).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Writes a key of its own, `health` behind the prefix, since a server may answer and take no claim.
     async fn health(&self) -> Result<(), StoreError> {
         let key = format!("{}health", self.0.prefix);
@@ -165,6 +220,7 @@ pub struct RedisStoreBuilder {
     prefix: String,
     timeout: Duration,
     wait_replicas: usize,
+    notifications: Option<Client>,
     seal: Seal,
 }
 
@@ -201,6 +257,15 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// A client for pub/sub, which a pool cannot give: replicas then tell each other of each change, on
+    /// the channel `changed` behind the prefix, and who waits for a record is woken at once.
+    ///
+    /// Off by default, and who waits polls. In a cluster, any of its servers will do.
+    pub fn notifications(mut self, client: Client) -> Self {
+        self.notifications = Some(client);
+        self
+    }
+
     /// The keys that answers are sealed with; none by default, which keeps them in plain.
     #[cfg(feature = "encryption")]
     #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
@@ -225,6 +290,10 @@ impl RedisStoreBuilder {
     }
 
     fn make(self) -> RedisStore {
+        let channel = format!("{}changed", self.prefix);
+        let notifications = self
+            .notifications
+            .map(|client| Notifications::new(client, channel.clone()));
         RedisStore(Arc::new(Steps {
             server: Server {
                 links: Links::new(self.pool.clone(), self.timeout),
@@ -232,7 +301,8 @@ impl RedisStoreBuilder {
                 timeout: self.timeout,
                 wait_replicas: self.wait_replicas,
             },
-            channel: String::new(),
+            channel: notifications.as_ref().map_or_else(String::new, |_| channel),
+            notifications,
             prefix: self.prefix,
             seal: self.seal,
             has_ifeq: AtomicBool::new(true),

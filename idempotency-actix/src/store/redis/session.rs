@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use deadpool_redis::redis::{
-    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -58,6 +58,17 @@ impl Server {
             is_own: false,
             has_resent: false,
         }
+    }
+
+    /// Asks every server that takes claims; a reply may be an error.
+    pub(super) async fn ask_primaries(&self, ask: &Cmd) -> Result<Vec<(String, Value)>, Failure> {
+        let asked = async {
+            let mut link = self.links.get().await?;
+            link.connection.ask_primaries(ask).await
+        };
+        let replies = tokio::time::timeout(self.timeout, asked).await;
+        let replies = replies.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));
+        replies.map_err(Failure::Refused)
     }
 
     /// A talk whose writes are [confirmed](Session::confirm). `WAIT` blocks its connection, so where

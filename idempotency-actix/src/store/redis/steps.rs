@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{self, ServerErrorKind};
 
+use super::notifications::Notifications;
 use super::script::{LOOK, SWAP};
 use super::seal::Seal;
 use super::session::{Ask, Failure, Server, Session};
@@ -32,6 +33,7 @@ pub(super) struct Steps {
     pub(super) seal: Seal,
     /// Where changes are told of; empty for nowhere.
     pub(super) channel: String,
+    pub(super) notifications: Option<Notifications>,
     /// Whether the server compares and sets in one command. Believed until it says that it does not.
     pub(super) has_ifeq: AtomicBool,
 }
