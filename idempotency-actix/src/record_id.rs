@@ -26,7 +26,7 @@ impl RecordId {
     }
 
     /// Rebuilds an id from its octets, for stores that keep it inside the value.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

@@ -306,3 +306,191 @@ impl From<DecodeError> for ValueError {
         Self::Answer(cause)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
+
+    use super::*;
+
+    const ID: RecordId = RecordId::from_bytes([1; 32]);
+    const LEASE: Duration = Duration::from_secs(30);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn claimed() -> Claim {
+        let fingerprint = Fingerprint::new(Fingerprint::BYTES, [2; 32]);
+        Claim::new(Token::from_bytes([3; 16]), fingerprint, LEASE, DAY)
+    }
+
+    fn answer() -> Finished {
+        let tag = [(ETAG, HeaderValue::from_static("a"))];
+        let body = Some(Bytes::from_static(b"ok"));
+        Finished::Completed(StoredResponse::new(StatusCode::CREATED, tag, body))
+    }
+
+    fn write(finished: &Finished, seal: &Seal) -> Vec<u8> {
+        let held = Stored::held(&ID, &claimed());
+        self::finished(&ID, &held, claimed().token(), finished, seal)
+    }
+
+    fn read(value: Vec<u8>, seal: &Seal) -> Result<Stored, ValueError> {
+        Stored::decode(&ID, value, seal)
+    }
+
+    fn finished_of(stored: Stored) -> Option<Finished> {
+        match stored.record(0, 0)?.state {
+            State::Finished(finished) => Some(finished),
+            _ => None,
+        }
+    }
+
+    fn hex(value: &[u8]) -> String {
+        value.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// Frozen with the version: replicas of two versions share a server while one is deployed.
+    #[test]
+    fn the_stored_form_of_version_1_never_changes() {
+        let owner = ["01".repeat(32), "03".repeat(16)].concat();
+        let of = |kind, generation, rest: &str| {
+            let fingerprint = ["01", &"02".repeat(32)].concat();
+            format!("01{kind}00{owner}{generation:016x}{fingerprint}{rest}")
+        };
+        let (claim_value, px) = claim(&ID, &claimed(), 7);
+        assert_eq!(
+            hex(&claim_value),
+            of("01", 7, "00000000000075300000000005265c00")
+        );
+        assert_eq!(px, 86_400_000);
+        let codec = "010100c900010000000000000002000400000001".to_owned() + "65746167616f6b";
+        assert_eq!(
+            hex(&write(&answer(), &Seal::default())),
+            of("02", 1, &codec)
+        );
+        let location = Some(b"/1".to_vec());
+        let not_kept = Finished::NotKept(NotKept {
+            status: 201,
+            location,
+        });
+        assert_eq!(
+            hex(&write(&not_kept, &Seal::default())),
+            of("03", 1, "00c9012f31")
+        );
+        let remembered = hex(&given_up(
+            &ID,
+            &Stored::held(&ID, &claimed().with_generation(7)),
+        ));
+        assert_eq!(
+            remembered,
+            of("04", 7, "").replace(&"03".repeat(16), &"00".repeat(16))
+        );
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_was_written() {
+        let not_kept = |location| {
+            Finished::NotKept(NotKept {
+                status: 204,
+                location,
+            })
+        };
+        for finished in [answer(), not_kept(None), not_kept(Some(Vec::new()))] {
+            let stored = read(write(&finished, &Seal::default()), &Seal::default());
+            assert_eq!(stored.ok().and_then(finished_of), Some(finished));
+        }
+        let (value, _) = claim(&ID, &claimed(), 2);
+        let stored = read(value.clone(), &Seal::default()).expect("a claim");
+        assert_eq!((stored.generation, &stored.bytes[..]), (2, &value[..]));
+        assert!(stored.is_held_by(claimed().token()));
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_remembered_as_not_kept() {
+        let line = (HeaderName::from_static("x"), HeaderValue::from_static(""));
+        let lines = std::iter::repeat_n(line, 5_000);
+        let long = StoredResponse::new(StatusCode::CREATED, lines, None);
+        let stored = read(
+            write(&Finished::Completed(long), &Seal::default()),
+            &Seal::default(),
+        );
+        let kept = NotKept {
+            status: 201,
+            location: None,
+        };
+        assert_eq!(
+            stored.ok().and_then(finished_of),
+            Some(Finished::NotKept(kept))
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_record_is_an_error() {
+        let good = write(&answer(), &Seal::default());
+        let error = |value| read(value, &Seal::default()).err();
+        for length in 0..good.len() {
+            assert!(error(good[..length].to_vec()).is_some(), "{length} octets");
+        }
+        let with = |at: usize, octet| {
+            let mut value = good.clone();
+            value[at] = octet;
+            error(value)
+        };
+        assert!(matches!(with(0, 2), Some(ValueError::Version(2))));
+        assert!(matches!(with(1, 9), Some(ValueError::Malformed)));
+        assert!(matches!(with(2, 1), Some(ValueError::NoKeys)));
+        assert!(matches!(with(3, 9), Some(ValueError::OtherRecord)));
+        assert!(matches!(with(HEAD, 9), Some(ValueError::Answer(_))));
+        assert!(matches!(
+            error(b"someone else's".to_vec()),
+            Some(ValueError::Version(_))
+        ));
+    }
+
+    #[test]
+    fn a_lease_is_measured_by_what_is_missing_of_the_time_to_live() {
+        let px = 90_000;
+        assert!(!is_lapsed(LEASE, px, 90_000));
+        assert!(!is_lapsed(LEASE, px, 60_001));
+        assert!(is_lapsed(LEASE, px, 60_000));
+        // A clock that was set back leaves more than there was.
+        assert!(!is_lapsed(LEASE, px, 90_001));
+        // A claim without an expiry has lost its clock.
+        assert!(!is_lapsed(LEASE, px, -1));
+    }
+
+    #[cfg(feature = "encryption")]
+    #[test]
+    fn a_sealed_answer_is_bound_to_its_head() {
+        use super::super::keyring::Keyring;
+
+        let sealing = |keyring| Seal {
+            keyring: Some(keyring),
+        };
+        let seal = sealing(Keyring::new(1, [7; 32]));
+        let value = write(&answer(), &seal);
+        assert!(!value.windows(2).any(|octets| octets == b"ok"));
+        let opened = read(value.clone(), &seal).ok().and_then(finished_of);
+        assert_eq!(opened, Some(answer()));
+        // Kind, token, generation, fingerprint: whatever of the head is changed, it is not opened.
+        for at in [1, 40, 58, 60] {
+            let mut moved = value.clone();
+            moved[at] ^= 1;
+            assert!(
+                matches!(read(moved, &seal), Err(ValueError::Seal(_))),
+                "{at}"
+            );
+        }
+        assert!(matches!(
+            read(value, &Seal::default()),
+            Err(ValueError::NoKeys)
+        ));
+        let plain = write(&answer(), &Seal::default());
+        assert!(matches!(
+            read(plain.clone(), &seal),
+            Err(ValueError::NotSealed)
+        ));
+        let lenient = sealing(Keyring::new(1, [7; 32]).accept_unsealed(true));
+        assert!(read(plain, &lenient).is_ok());
+    }
+}
