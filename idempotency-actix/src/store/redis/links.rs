@@ -16,13 +16,16 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Inner};
-use super::pool::RedisPool;
+use super::pool::{Connected, RedisPool};
 
 /// The longest pause between two tries to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest try to connect, where the pool has no limit of its own.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How often the sentinels are asked which server is the primary.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// A connection that lived as long was no failed try to connect.
 const STEADY: Duration = Duration::from_secs(5);
@@ -54,12 +57,12 @@ struct State {
 enum Stage {
     New,
     Connecting(Connecting),
-    Ready { inner: Inner, since: Instant },
+    Ready { to: Connected, since: Instant },
     Broken(RedisError),
 }
 
 /// One try to connect, for all who wait for it.
-type Connecting = Shared<BoxFuture<'static, RedisResult<Inner>>>;
+type Connecting = Shared<BoxFuture<'static, RedisResult<Connected>>>;
 
 /// A connection, and which one of its slot it is.
 pub(super) struct Link {
@@ -87,7 +90,7 @@ impl Links {
         };
         let outcome = connecting.clone().await;
         let number = slot.lock().settle(&connecting, &outcome);
-        outcome.map(|inner| Link::new(inner, &slot, number))
+        outcome.map(|to| Link::new(to.inner, &slot, number))
     }
 
     fn slot(&self) -> RedisResult<Arc<Slot>> {
@@ -102,9 +105,14 @@ impl Links {
             Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(Slot::new(sender)))),
         };
         let leave = Leave(Arc::downgrade(&self.slots), id);
+        let pool = self.pool.is_sentinel().then(|| self.pool.clone());
+        let follow = follow_primary(pool, Arc::downgrade(&slot), self.timeout);
         runtime.spawn(async move {
-            let _ = dropped.await;
-            drop(leave);
+            let _leave = leave;
+            tokio::select! {
+                _ = dropped => {}
+                () = follow => {}
+            }
         });
         Ok(slot)
     }
@@ -117,6 +125,21 @@ impl Drop for Leave {
     fn drop(&mut self) {
         let slots = self.0.upgrade();
         drop(slots.and_then(|slots| write(&slots).remove(&self.1)));
+    }
+}
+
+/// Asks the sentinels again and again: an old primary goes on granting claims for seconds after a
+/// failover, and all of them are lost.
+async fn follow_primary(pool: Option<RedisPool>, slot: Weak<Slot>, timeout: Duration) {
+    let Some(pool) = pool else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        let named = tokio::time::timeout(CONNECT, pool.connect(timeout)).await;
+        if let (Ok(Ok(named)), Some(slot)) = (named, slot.upgrade()) {
+            slot.lock().follow(named);
+        }
     }
 }
 
@@ -165,7 +188,7 @@ impl State {
     fn start(&mut self, pool: &RedisPool, timeout: Duration) -> Start {
         let pause = self.retry_at.saturating_duration_since(Instant::now());
         match &self.stage {
-            Stage::Ready { inner, .. } => return Start::Ready(inner.clone(), self.number),
+            Stage::Ready { to, .. } => return Start::Ready(to.inner.clone(), self.number),
             Stage::Connecting(connecting) => return Start::Wait(connecting.clone()),
             Stage::Broken(error) if pause > timeout / 2 => return Start::Fail(error.clone()),
             Stage::New | Stage::Broken(_) => {}
@@ -182,20 +205,27 @@ impl State {
     }
 
     /// Notes how a try ended, for the first who tells; returns the number of the connection.
-    fn settle(&mut self, tried: &Connecting, outcome: &RedisResult<Inner>) -> u64 {
+    fn settle(&mut self, tried: &Connecting, outcome: &RedisResult<Connected>) -> u64 {
         if matches!(&self.stage, Stage::Connecting(it) if it.ptr_eq(tried)) {
             match outcome {
-                Ok(inner) => {
-                    self.number += 1;
-                    self.stage = Stage::Ready {
-                        inner: inner.clone(),
-                        since: Instant::now(),
-                    };
-                }
+                Ok(to) => self.set_ready(to.clone()),
                 Err(error) => self.pause(error),
             }
         }
         self.number
+    }
+
+    /// Changes over to another server, if it is another one.
+    fn follow(&mut self, named: Connected) {
+        if matches!(&self.stage, Stage::Ready { to, .. } if to.primary != named.primary) {
+            self.set_ready(named);
+        }
+    }
+
+    fn set_ready(&mut self, to: Connected) {
+        self.number += 1;
+        let since = Instant::now();
+        self.stage = Stage::Ready { to, since };
     }
 
     fn give_up(&mut self, number: u64, error: &RedisError) {

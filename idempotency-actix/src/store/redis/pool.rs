@@ -1,7 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{self, ErrorKind, RedisError, RedisResult};
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{ErrorKind, RedisError, RedisResult, cmd};
 use deadpool_redis::{PoolError, cluster, sentinel};
 
 use super::connection::{Borrowed, Connection, Inner};
@@ -32,46 +34,64 @@ impl RedisPool {
     ///
     /// Idle connections are closed first: one that another worker's runtime made would be driven by
     /// that worker, and stall with it.
-    pub(super) async fn connect(&self, timeout: Duration) -> RedisResult<Inner> {
+    pub(super) async fn connect(&self, timeout: Duration) -> RedisResult<Connected> {
         match &self.0 {
             Pool::Server(pool) => {
                 pool.retain(|_, _| false);
                 let taken = deadpool_redis::Connection::take(pool.get().await.map_err(cause)?);
-                Ok(responding(taken, timeout))
+                Ok(Connected::to(taken, timeout, None))
             }
             Pool::Sentinel(pool) => {
                 pool.retain(|_, _| false);
-                let taken = sentinel::Connection::take(pool.get().await.map_err(cause)?);
-                let mut inner = responding(taken, timeout);
-                if let Inner::Server(connection) = &mut inner {
-                    refuse_replica(connection).await?;
-                }
-                Ok(inner)
+                let mut taken = sentinel::Connection::take(pool.get().await.map_err(cause)?);
+                let primary = name_of_primary(&mut taken).await?;
+                Ok(Connected::to(taken, timeout, Some(primary)))
             }
             Pool::Cluster(pool) => {
                 pool.retain(|_, _| false);
                 let taken = cluster::Connection::take(pool.get().await.map_err(cause)?);
-                Ok(Inner::Cluster(taken))
+                Ok(Connected {
+                    inner: Inner::Cluster(taken),
+                    primary: None,
+                })
             }
         }
     }
+
+    /// Whether others decide which server is the primary, and may change their mind.
+    pub(super) fn is_sentinel(&self) -> bool {
+        matches!(self.0, Pool::Sentinel(_))
+    }
 }
 
-fn responding(mut connection: redis::aio::MultiplexedConnection, timeout: Duration) -> Inner {
-    connection.set_response_timeout(timeout);
-    Inner::Server(connection)
+/// A connection, and which server it goes to where the sentinels chose it.
+#[derive(Clone)]
+pub(super) struct Connected {
+    pub(super) inner: Inner,
+    pub(super) primary: Option<Arc<str>>,
 }
 
-/// Sentinels name the old primary for a while after a failover.
-async fn refuse_replica(connection: &mut redis::aio::MultiplexedConnection) -> RedisResult<()> {
-    let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
-    let role: Option<String> = role
-        .into_iter()
-        .next()
-        .map(redis::from_redis_value)
-        .transpose()?;
-    match role.as_deref() {
-        Some("master") => Ok(()),
+impl Connected {
+    fn to(
+        mut connection: MultiplexedConnection,
+        timeout: Duration,
+        primary: Option<Arc<str>>,
+    ) -> Self {
+        connection.set_response_timeout(timeout);
+        let inner = Inner::Server(connection);
+        Self { inner, primary }
+    }
+}
+
+/// The server's own name for this run of it. Sentinels name the old primary for a while after a failover,
+/// so what they named may be a replica by now.
+async fn name_of_primary(connection: &mut MultiplexedConnection) -> RedisResult<Arc<str>> {
+    let mut info = cmd("INFO");
+    info.arg("server").arg("replication");
+    let info: String = info.query_async(connection).await?;
+    let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
+    match (field("role:"), field("run_id:")) {
+        (Some("master"), Some(name)) => Ok(name.into()),
         _ => Err((
             ErrorKind::Io,
             "the sentinels named a server that is not a primary",
