@@ -1,0 +1,4 @@
+//! The stores of the crate pass the public suite, over whatever they run on.
+
+mod memory;
+mod redis;
