@@ -79,13 +79,18 @@ impl Connection {
         matches!(self.kind(), Kind::Cluster(_))
     }
 
-    /// Closes a borrowed connection instead of giving it back to its pool.
-    pub(super) fn discard(self) {
-        if let Self::Borrowed(borrowed) = self {
-            match borrowed {
-                Borrowed::Server(it) => drop(deadpool_redis::Connection::take(it)),
-                Borrowed::Sentinel(it) => drop(sentinel::Connection::take(it)),
-                Borrowed::Cluster(it) => drop(cluster::Connection::take(it)),
+    /// Takes a borrowed connection from its pool for good, so that nobody else gets it.
+    pub(super) fn take(self) -> Self {
+        match self {
+            Self::Shared(_) => self,
+            Self::Borrowed(Borrowed::Server(it)) => {
+                Self::Shared(Inner::Server(deadpool_redis::Connection::take(it)))
+            }
+            Self::Borrowed(Borrowed::Sentinel(it)) => {
+                Self::Shared(Inner::Server(sentinel::Connection::take(it)))
+            }
+            Self::Borrowed(Borrowed::Cluster(it)) => {
+                Self::Shared(Inner::Cluster(cluster::Connection::take(it)))
             }
         }
     }
