@@ -40,6 +40,9 @@ pub struct Slice {
 
 const DIGITS: usize = 16;
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Client {
     /// Connects, and sends two requests: the answer to the second is what all others must look like.
     ///
@@ -66,7 +69,7 @@ impl Client {
         let open = |_| {
             let connection = TcpStream::connect(server)?;
             connection.set_nodelay(true)?;
-            connection.set_read_timeout(Some(Duration::from_secs(5)))?;
+            connection.set_nonblocking(true)?;
             Ok(connection)
         };
         let mut client = Self {
@@ -142,7 +145,7 @@ impl Client {
     fn receive(&mut self, i: usize) -> io::Result<()> {
         let mut buffer = [0; 4096];
         let expected = self.answer.len();
-        self.connections[i].read_exact(&mut buffer[..expected])?;
+        read_exact(&mut self.connections[i], &mut buffer[..expected])?;
         let is_expected = buffer.starts_with(&self.answer[..STATUS_LINE]);
         if !is_expected {
             let text = String::from_utf8_lossy(&buffer[..expected]).into_owned();
@@ -166,12 +169,27 @@ impl Client {
 /// As far as `HTTP/1.1 201`.
 const STATUS_LINE: usize = 12;
 
+/// Asks again and again rather than sleep: to wake a sleeper would be a cost of the server's.
+fn read_exact(connection: &mut TcpStream, mut buffer: &mut [u8]) -> io::Result<()> {
+    let start = Instant::now();
+    while !buffer.is_empty() {
+        match connection.read(buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => buffer = &mut buffer[read..],
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) if start.elapsed() > PATIENCE => return Err(error),
+            Err(_) => std::hint::spin_loop(),
+        }
+    }
+    Ok(())
+}
+
 /// Reads one answer that declares its length.
 fn read_whole(connection: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut byte = [0];
     while !answer.ends_with(b"\r\n\r\n") {
-        connection.read_exact(&mut byte)?;
+        read_exact(connection, &mut byte)?;
         answer.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&answer).to_lowercase();
@@ -181,7 +199,7 @@ fn read_whole(connection: &mut TcpStream) -> io::Result<Vec<u8>> {
     let length = length.and_then(|length| length.trim().parse::<usize>().ok());
     let length = length.ok_or_else(|| io::Error::other(format!("no content-length: {head}")))?;
     let mut body = vec![0; length];
-    connection.read_exact(&mut body)?;
+    read_exact(connection, &mut body)?;
     answer.extend(body);
     Ok(answer)
 }

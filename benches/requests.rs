@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 const ROUNDS: usize = 17;
 const SLICE: Duration = Duration::from_millis(250);
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 32;
 
 /// Shorter than a round: a first run pays for the removal of an earlier record, as it does in a store
 /// that has been running for longer than its retention.
