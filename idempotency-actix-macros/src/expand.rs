@@ -136,15 +136,17 @@ fn options(args: &Args) -> TokenStream {
         let setter = syn::Ident::new(setter, span);
         calls.extend(value.map(|value| quote_spanned!(span=> .#setter(#value))));
     };
-    call("ttl_ms", args.ttl_ms.map(|ms| quote!(#ms)));
-    call("lease_ms", args.lease_ms.map(|ms| quote!(#ms)));
+    let millis = |ms: u64| quote_spanned!(span=> ::core::time::Duration::from_millis(#ms));
+    call("ttl", args.ttl_ms.map(millis));
+    call("lease", args.lease_ms.map(millis));
     call("required", args.required.map(|required| quote!(#required)));
-    call("release_on", args.release_on.as_deref().map(ranges));
-    call("max_body", args.max_body.map(|bytes| quote!(#bytes)));
-    call(
-        "max_response",
-        args.max_response.map(|bytes| quote!(#bytes)),
-    );
+    call("release_on_ranges", args.release_on.as_deref().map(ranges));
+    let bytes = |bytes: u64| {
+        let bytes = proc_macro2::Literal::u64_unsuffixed(bytes);
+        quote_spanned!(span=> #bytes)
+    };
+    call("max_body", args.max_body.map(bytes));
+    call("max_response", args.max_response.map(bytes));
     calls
 }
 
@@ -178,7 +180,8 @@ mod tests {
                 ::idempotency_actix::__private::Marked::run(
                     __marked,
                     f,
-                    const { &::idempotency_actix::__private::RouteOptions::new().ttl_ms(86400000u64) },
+                    const { &::idempotency_actix::__private::RouteOptions::new()
+                        .ttl(::core::time::Duration::from_millis(86400000u64)) },
                 )
                 .await
             }
@@ -220,8 +223,8 @@ mod tests {
             ),
         );
         let calls = quote! {
-            .lease_ms(1000u64).required(false)
-            .release_on(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024u64)
+            .lease(::core::time::Duration::from_millis(1000u64)).required(false)
+            .release_on_ranges(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
         };
         assert!(code.contains(&calls.to_string()), "{code}");
     }

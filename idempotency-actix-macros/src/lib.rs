@@ -55,7 +55,7 @@ use crate::mistakes::Mistakes;
 /// ```text
 /// async fn charge(__marked: Marked) -> HttpResponse {
 ///     async fn charge(order: web::Json<Order>) -> Result<impl Responder, ChargeError> { .. }
-///     Marked::run(__marked, charge, const { &RouteOptions::new().ttl_ms(86400000u64).required(true) }).await
+///     Marked::run(__marked, charge, const { &RouteOptions::new().ttl(..).required(true) }).await
 /// }
 /// ```
 ///

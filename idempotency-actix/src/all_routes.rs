@@ -27,6 +27,7 @@ pub(crate) async fn once<S, B>(
     layer: LayerHandle,
     mut request: ServiceRequest,
     key: Option<Result<IdempotencyKey, InvalidKey>>,
+    options: Rc<Options>,
 ) -> Result<ServiceResponse, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
@@ -34,7 +35,7 @@ where
     B: MessageBody + 'static,
 {
     let problem = match key {
-        Some(Ok(key)) => match identify(&layer, &mut request, &key).await {
+        Some(Ok(key)) => match identify(&layer, &mut request, &key, options).await {
             Ok(operation) => {
                 let once = run(service, layer, request, operation);
                 return detach::to_completion(once).await;
@@ -52,8 +53,8 @@ async fn identify(
     layer: &LayerHandle,
     request: &mut ServiceRequest,
     key: &IdempotencyKey,
+    options: Rc<Options>,
 ) -> Result<Operation, HttpResponse> {
-    let options = Rc::new(layer.options);
     let payload = request.take_payload();
     let read = body::read(request.request(), payload, options.max_body).await;
     let (bytes, fingerprint) = read.map_err(|unread| unread.response(layer))?;
@@ -77,7 +78,7 @@ where
         Ok(held) => held,
         Err(answer) => return Ok(request.into_response(answer)),
     };
-    let claim = OuterClaim::default();
+    let claim = OuterClaim::new(&operation.options);
     request.extensions_mut().insert(claim.clone());
     let call = async { service.call(request).await };
     match AssertUnwindSafe(call).catch_unwind().await {
@@ -85,33 +86,25 @@ where
             let (request, response) = response.into_parts();
             let mut response = response.map_into_boxed_body();
             let is_routed = is_routed(&request, &response);
-            let options = &operation.options;
-            finish(held, &mut response, is_routed, &claim, options).await;
+            finish(held, &mut response, is_routed, &claim).await;
             Ok(ServiceResponse::new(request, response))
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
             let mut response = error.error_response();
-            finish(held, &mut response, true, &claim, &operation.options).await;
+            finish(held, &mut response, true, &claim).await;
             Err(InternalError::from_response(error, response).into())
         }
         Err(panic) => {
             let mut response = engine::panicked(&*panic);
-            let options = claim.options(&operation.options);
-            engine::bind(held, &mut response, &options).await;
+            engine::bind(held, &mut response, &claim.options()).await;
             Err(InternalError::from_response("handler panicked", response).into())
         }
     }
 }
 
-async fn finish(
-    held: HeldClaim,
-    response: &mut HttpResponse,
-    is_routed: bool,
-    claim: &OuterClaim,
-    outer: &Rc<Options>,
-) {
-    let options = claim.options(outer);
+async fn finish(held: HeldClaim, response: &mut HttpResponse, is_routed: bool, claim: &OuterClaim) {
+    let options = claim.options();
     let untouched = match claim.progress() {
         Progress::Unmarked => !is_routed,
         Progress::Reached => true,

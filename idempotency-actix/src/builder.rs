@@ -8,9 +8,10 @@ use crate::error::ConfigError;
 use crate::keeper::Keeper;
 use crate::layer::{ELIGIBLE, Layer};
 use crate::middleware::Idempotency;
-use crate::options::{Options, StatusSet};
+use crate::options::{Options, RouteOptions};
 use crate::outbox::Outbox;
 use crate::problem::DEFAULT_BASE;
+use crate::routes::{self, Routes};
 use crate::scope::KeyScope;
 use crate::store::ErasedStore;
 
@@ -20,9 +21,11 @@ pub struct IdempotencyBuilder {
     store: Arc<dyn ErasedStore>,
     scope: KeyScope,
     options: Options,
+    /// What is set like a route's options, for all routes.
+    common: RouteOptions,
     all_routes: bool,
     methods: Option<Vec<Method>>,
-    release_on: Option<Vec<StatusCode>>,
+    routes: Vec<routes::Entry>,
     key_header: String,
     strict_keys: bool,
     problem_base: String,
@@ -34,9 +37,10 @@ impl IdempotencyBuilder {
             store,
             scope,
             options: Options::default(),
+            common: RouteOptions::new(),
             all_routes: false,
             methods: None,
-            release_on: None,
+            routes: Vec::new(),
             key_header: "idempotency-key".into(),
             strict_keys: false,
             problem_base: DEFAULT_BASE.into(),
@@ -65,12 +69,23 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Sets options for one route of all-routes mode, by its method and its pattern as it is registered,
+    /// with the scopes that it is in: `/v1/charges/{id}`.
+    ///
+    /// Default: every route as the layer has it. In all-routes mode some options are decided before
+    /// routing comes to the handler, so that its attribute would set them too late: `lease`, `max_body`
+    /// and `required = false` belong here.
+    pub fn route(mut self, method: Method, pattern: &str, options: RouteOptions) -> Self {
+        self.routes.push((method, pattern.to_owned(), options));
+        self
+    }
+
     /// Sets how long a finished record is replayed, from its completion: 1 ms to 10 years.
     ///
     /// Default: 24 hours, as Stripe does. Shorter than the longest retry of a client means a second
     /// run; longer costs room in the store.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.options.ttl = ttl;
+        self.common = self.common.ttl(ttl);
         self
     }
 
@@ -79,7 +94,7 @@ impl IdempotencyBuilder {
     /// Default: 30 seconds, renewed every third. Retries wait that long to learn that the process of
     /// the first request died; shorter calls a paused process dead sooner.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.options.lease = lease;
+        self.common = self.common.lease(lease);
         self
     }
 
@@ -112,9 +127,9 @@ impl IdempotencyBuilder {
     /// Sets whether a covered request without a key is refused with 400 `missing-key`.
     ///
     /// Default: `false`, it passes through unprotected. In all-routes mode this is decided before
-    /// routing: a marked handler inside may require more, and cannot take the layer's demand back.
+    /// the handler is reached: a marked one may require more, and a [route](Self::route) less.
     pub fn required(mut self, required: bool) -> Self {
-        self.options.required = required;
+        self.common = self.common.required(required);
         self
     }
 
@@ -131,7 +146,7 @@ impl IdempotencyBuilder {
     /// Default: [`DEFAULT_RELEASE_ON`](crate::DEFAULT_RELEASE_ON). Never 408 or a 5xx by default: a
     /// handler that charged and then met a failing mail server answers 503 too.
     pub fn release_on(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
-        self.release_on = Some(statuses.into_iter().collect());
+        self.common = self.common.release_on(statuses);
         self
     }
 
@@ -139,7 +154,7 @@ impl IdempotencyBuilder {
     ///
     /// Default: 2 MiB. The body is held in memory, to be hashed before the handler runs.
     pub fn max_body(mut self, bytes: usize) -> Self {
-        self.options.max_body = bytes as u64;
+        self.common = self.common.max_body(bytes);
         self
     }
 
@@ -148,7 +163,7 @@ impl IdempotencyBuilder {
     ///
     /// Default: 1 MiB. It also bounds how far a stream is read ahead of its client.
     pub fn max_response(mut self, bytes: usize) -> Self {
-        self.options.max_response = bytes as u64;
+        self.common = self.common.max_response(bytes);
         self
     }
 
@@ -168,11 +183,12 @@ impl IdempotencyBuilder {
     /// The first option that cannot hold, with a message that says what to change.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         self.scope.check()?;
-        self.options.check(self.store.timeout())?;
-        if let Some(statuses) = &self.release_on {
-            self.options.release_on = release_set(statuses)?;
-        }
+        let stores = self.store.timeout();
+        let options = self.options.with(&self.common).checked(stores)?;
         let all_routes = self.covered_methods()?;
+        let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {
+            options.with(route).checked(stores)
+        })?;
         let key_header = HeaderName::from_bytes(self.key_header.as_bytes())
             .map_err(|_| ConfigError::HeaderName(self.key_header.clone()))?;
         let is_absolute = url::Url::parse(&self.problem_base).is_ok();
@@ -184,8 +200,9 @@ impl IdempotencyBuilder {
         Ok(Idempotency(Arc::new(Layer {
             store: self.store,
             scope: self.scope,
-            options: self.options,
+            options,
             all_routes,
+            routes,
             key_header,
             strict_keys: self.strict_keys,
             problem_base: self.problem_base,
@@ -213,21 +230,11 @@ impl IdempotencyBuilder {
     }
 }
 
-fn release_set(statuses: &[StatusCode]) -> Result<StatusSet, ConfigError> {
-    let is_refusal = |status: &StatusCode| status.is_client_error() || status.is_server_error();
-    if let Some(status) = statuses.iter().find(|status| !is_refusal(status)) {
-        return Err(ConfigError::ReleaseOn(*status));
-    }
-    let codes = statuses.iter().map(StatusCode::as_u16);
-    let ranges: Vec<_> = codes.map(|code| (code, code)).collect();
-    Ok(StatusSet::of(&ranges))
-}
-
 impl std::fmt::Debug for IdempotencyBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IdempotencyBuilder")
             .field("scope", &self.scope)
-            .field("options", &self.options)
+            .field("options", &self.common)
             .finish_non_exhaustive()
     }
 }

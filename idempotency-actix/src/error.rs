@@ -40,6 +40,15 @@ pub enum ConfigError {
     HeaderName(String),
     /// `problem_base` is no absolute URI that ends in `/`, `#` or `:`.
     ProblemBase(String),
+    /// An entry of the table of routes cannot hold.
+    Route {
+        /// The entry's method.
+        method: Method,
+        /// The entry's pattern.
+        pattern: String,
+        /// What is wrong with it.
+        mistake: RouteMistake,
+    },
     /// The prefix of a Redis store has a brace.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -80,6 +89,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "{name:?} is no header name; give one to `key_header` and `KeyScope::header`"
             ),
+            Self::Route {
+                method,
+                pattern,
+                mistake,
+            } => write!(f, "`route` for {method} {pattern}: {mistake}"),
             #[cfg(feature = "redis")]
             Self::RedisPrefix(prefix) => write!(
                 f,
@@ -96,3 +110,37 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+/// What is wrong with an entry of the table of routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteMistake {
+    /// There is no `all_routes`, without which the table has no effect.
+    WithoutAllRoutes,
+    /// The layer does not cover the method.
+    Method,
+    /// The pattern does not start with `/`.
+    Pattern,
+    /// There is an entry for the same method and pattern already.
+    Twice,
+    /// One of its options, together with the layer's, cannot hold.
+    Option(Box<ConfigError>),
+}
+
+impl fmt::Display for RouteMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithoutAllRoutes => f.write_str(
+                "the table is for all-routes mode; add `all_routes()`, or give the options to the handler's attribute",
+            ),
+            Self::Method => f.write_str(
+                "the method is not covered; give POST, PUT, PATCH or DELETE, and one of `methods` if that is set",
+            ),
+            Self::Pattern => f.write_str(
+                "the pattern is not a path; give the whole one, as in `/v1/charges/{id}`",
+            ),
+            Self::Twice => f.write_str("it is given twice; join the two"),
+            Self::Option(error) => error.fmt(f),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::dev::Extensions;
+use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::HeaderName;
 
@@ -12,6 +12,7 @@ use crate::keeper::Keeper;
 use crate::key::{IdempotencyKey, InvalidKey};
 use crate::options::Options;
 use crate::outbox::Outbox;
+use crate::routes::{Route, Routes};
 use crate::scope::KeyScope;
 use crate::store::ErasedStore;
 
@@ -24,6 +25,7 @@ pub(crate) struct Layer {
     pub(crate) store: Arc<dyn ErasedStore>,
     pub(crate) scope: KeyScope,
     pub(crate) options: Options,
+    pub(crate) routes: Routes,
     /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
     pub(crate) all_routes: Option<Vec<Method>>,
     pub(crate) key_header: HeaderName,
@@ -64,9 +66,21 @@ impl Layer {
         &self.outbox
     }
 
-    pub(crate) fn covers_all_routes(&self, method: &Method) -> bool {
-        let methods = self.all_routes.as_deref();
-        methods.is_some_and(|methods| methods.contains(method))
+    /// The options by which all-routes mode covers the request; `None` if it leaves it alone.
+    pub(crate) fn covering(&self, request: &ServiceRequest) -> Option<&Options> {
+        let (covered, method) = (self.all_routes.as_ref()?, request.method());
+        if !covered.contains(method) {
+            return None;
+        }
+        if self.routes.is_empty() {
+            return Some(&self.options);
+        }
+        let pattern = request.match_pattern()?;
+        match self.routes.get(method, &pattern) {
+            None => Some(&self.options),
+            Some(Route::Covered(options)) => Some(options),
+            Some(Route::Skipped) => None,
+        }
     }
 }
 
@@ -82,6 +96,7 @@ impl fmt::Debug for Layer {
             .field("scope", &self.scope)
             .field("options", &self.options)
             .field("all_routes", &self.all_routes)
+            .field("routes", &self.routes)
             .field("key_header", &self.key_header)
             .field("strict_keys", &self.strict_keys)
             .field("problem_base", &self.problem_base)

@@ -52,6 +52,7 @@
 //!
 //! In [all-routes mode](IdempotencyBuilder::all_routes) the same happens around everything inside the
 //! layer, without an attribute. Replays then skip what is inside, inner authentication included.
+//! Single routes have options of their own there, or are left alone, by a table of [`RouteOptions`].
 //!
 //! # Outcomes
 //!
@@ -122,6 +123,7 @@ mod outbox;
 mod problem;
 mod record_id;
 mod response;
+mod routes;
 mod scope;
 pub mod store;
 mod stream;
@@ -134,12 +136,13 @@ pub use idempotency_actix_macros::idempotent;
 
 pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;
-pub use self::error::ConfigError;
+pub use self::error::{ConfigError, RouteMistake};
 pub use self::key::IdempotencyKey;
 pub use self::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
 pub use self::not_executed::NotExecuted;
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_RELEASE_ON, DEFAULT_TTL,
+    RouteOptions,
 };
 pub use self::scope::KeyScope;
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};

@@ -97,12 +97,14 @@ impl Marked {
         Args: FromRequest,
         F::Output: Responder,
     {
-        if let Some(option) = route.decided_before_claim() {
+        if let Some(option) = outer.too_late(route) {
+            let pattern = self.request.match_pattern().unwrap_or_default();
             tracing::error!(
                 option,
-                route = self.request.match_pattern().unwrap_or_default(),
                 "`{option}` of #[idempotent] comes too late under an all-routes layer, which has \
-                 claimed the key already: set `{option}` on the layer, or drop `all_routes()`",
+                 claimed the key already: give the layer an entry \
+                 `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
+                self.request.method(),
             );
             return problem::misconfigured();
         }

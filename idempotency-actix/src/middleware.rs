@@ -124,16 +124,17 @@ where
             return IdempotencyFuture::pass(self.service.call(request));
         }
         request.extensions_mut().insert(self.layer.clone());
-        if !self.layer.covers_all_routes(request.method()) {
+        let Some(options) = self.layer.covering(&request) else {
             return IdempotencyFuture::pass(self.service.call(request));
-        }
+        };
         let key = self.layer.key(request.request());
-        let is_asked = key.is_some() || self.layer.options.required;
+        let is_asked = key.is_some() || options.required;
         if !is_asked || is_claimed(&request) || request.match_pattern().is_none() {
             return IdempotencyFuture::pass(self.service.call(request));
         }
+        let options = Rc::new(*options);
         let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
-        let future = Box::pin(all_routes::once(service, layer, request, key));
+        let future = Box::pin(all_routes::once(service, layer, request, key, options));
         IdempotencyFuture {
             way: Way::Once { future },
         }

@@ -58,11 +58,11 @@ impl Operation {
 }
 
 /// The claim that an outer layer holds for this request, as a marked handler inside meets it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct OuterClaim(Rc<Inside>);
 
-#[derive(Default)]
 struct Inside {
+    outer: Rc<Options>,
     route: Cell<Option<&'static RouteOptions>>,
     progress: Cell<Progress>,
 }
@@ -80,8 +80,22 @@ pub(crate) enum Progress {
 }
 
 impl OuterClaim {
+    /// A claim that was made by these options.
+    pub(crate) fn new(outer: &Rc<Options>) -> Self {
+        Self(Rc::new(Inside {
+            outer: Rc::clone(outer),
+            route: Cell::default(),
+            progress: Cell::default(),
+        }))
+    }
+
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
+    }
+
+    /// The first option of a marked handler that comes too late under this claim.
+    pub(crate) fn too_late(&self, route: &RouteOptions) -> Option<&'static str> {
+        route.comes_too_late(&self.0.outer)
     }
 
     pub(crate) fn reach(&self, route: &'static RouteOptions) {
@@ -98,10 +112,10 @@ impl OuterClaim {
     }
 
     /// The outer options with those that the route sets for itself.
-    pub(crate) fn options(&self, outer: &Rc<Options>) -> Rc<Options> {
+    pub(crate) fn options(&self) -> Rc<Options> {
         match self.0.route.get() {
-            Some(route) => Rc::new(outer.with(route)),
-            None => Rc::clone(outer),
+            Some(route) => Rc::new(self.0.outer.with(route)),
+            None => Rc::clone(&self.0.outer),
         }
     }
 }

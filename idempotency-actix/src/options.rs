@@ -50,8 +50,19 @@ impl StatusSet {
     }
 
     pub(crate) fn contains(&self, status: StatusCode) -> bool {
-        let code = usize::from(status.as_u16());
+        self.has(status.as_u16())
+    }
+
+    fn has(&self, code: u16) -> bool {
+        let code = usize::from(code);
         self.0[code / 64] >> (code % 64) & 1 == 1
+    }
+
+    /// The first member that is not between these two.
+    fn first_outside(&self, first: u16, last: u16) -> Option<StatusCode> {
+        let mut codes = 100..1000;
+        let code = codes.find(|&code| self.has(code) && !(first..=last).contains(&code))?;
+        StatusCode::from_u16(code).ok()
     }
 }
 
@@ -85,7 +96,7 @@ impl Default for Options {
 
 impl Options {
     /// Checks them against each other, and against what a call of the store takes at most.
-    pub(crate) fn check(&self, stores: Option<Duration>) -> Result<(), ConfigError> {
+    pub(crate) fn checked(self, stores: Option<Duration>) -> Result<Self, ConfigError> {
         let (ttl, lease) = (self.ttl, self.lease);
         if !(Duration::from_millis(1)..=MAX_TTL).contains(&ttl) {
             return Err(ConfigError::Ttl(ttl));
@@ -102,13 +113,16 @@ impl Options {
                 return Err(ConfigError::StoreTimeout { timeout, lease });
             }
         }
+        if let Some(status) = self.release_on.first_outside(400, 599) {
+            return Err(ConfigError::ReleaseOn(status));
+        }
         if self.max_body == 0 {
             return Err(ConfigError::ZeroLimit("max_body"));
         }
         if self.max_response == 0 {
             return Err(ConfigError::ZeroLimit("max_response"));
         }
-        Ok(())
+        Ok(self)
     }
 
     /// These options with those that a route sets for itself.
@@ -141,8 +155,29 @@ impl Options {
     }
 }
 
-/// What a route sets for itself; the attribute fills it in at compile time.
-#[derive(Clone, Copy, Debug, Default)]
+/// The options of one route; what is not set is as the layer has it.
+///
+/// The attribute fills it in at compile time. For all-routes mode it is an entry of the layer's
+/// [table](crate::IdempotencyBuilder::route). The options mean what they mean for the
+/// [layer](crate::IdempotencyBuilder).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_web::http::Method;
+/// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, RouteOptions};
+///
+/// let receipts = RouteOptions::new().ttl(Duration::from_secs(7 * 24 * 3600)).required(true);
+/// let idempotency = Idempotency::builder(MemoryStore::new(), KeyScope::everyone())
+///     .all_routes()
+///     .route(Method::POST, "/receipts", receipts)
+///     .route(Method::PUT, "/files/{name}", RouteOptions::new().skip())
+///     .build()?;
+/// # Ok::<(), idempotency_actix::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteOptions {
     ttl: Option<Duration>,
     lease: Option<Duration>,
@@ -150,6 +185,7 @@ pub struct RouteOptions {
     release_on: Option<StatusSet>,
     max_body: Option<u64>,
     max_response: Option<u64>,
+    is_skipped: bool,
 }
 
 impl RouteOptions {
@@ -162,51 +198,78 @@ impl RouteOptions {
             release_on: None,
             max_body: None,
             max_response: None,
+            is_skipped: false,
         }
     }
 
-    /// Sets the retention, in milliseconds.
-    pub const fn ttl_ms(mut self, millis: u64) -> Self {
-        self.ttl = Some(Duration::from_millis(millis));
+    /// Sets how long a finished record is replayed.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
         self
     }
 
-    /// Sets the lease, in milliseconds.
-    pub const fn lease_ms(mut self, millis: u64) -> Self {
-        self.lease = Some(Duration::from_millis(millis));
+    /// Sets how long a claim is believed alive without renewal.
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
         self
     }
 
-    /// Sets whether a request must have a key.
+    /// Sets whether a request without a key is refused. `false` takes back what the layer requires.
     pub const fn required(mut self, required: bool) -> Self {
         self.required = Some(required);
         self
     }
 
-    /// Replaces the set of releasing status codes by these inclusive ranges.
-    pub const fn release_on(mut self, ranges: &[(u16, u16)]) -> Self {
+    /// Replaces the set of status codes that release the claim.
+    pub fn release_on(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
+        let codes = statuses.into_iter().map(|status| status.as_u16());
+        let ranges: Vec<_> = codes.map(|code| (code, code)).collect();
+        self.release_on = Some(StatusSet::of(&ranges));
+        self
+    }
+
+    /// The same from inclusive ranges, as the attribute has them.
+    #[doc(hidden)]
+    pub const fn release_on_ranges(mut self, ranges: &[(u16, u16)]) -> Self {
         self.release_on = Some(StatusSet::of(ranges));
         self
     }
 
-    /// Sets the largest request body, in bytes.
-    pub const fn max_body(mut self, bytes: u64) -> Self {
-        self.max_body = Some(bytes);
+    /// Sets the largest request body that is read for a key, in bytes.
+    pub const fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = Some(bytes as u64);
         self
     }
 
-    /// Sets the largest kept answer, in bytes.
-    pub const fn max_response(mut self, bytes: u64) -> Self {
-        self.max_response = Some(bytes);
+    /// Sets the largest answer that is kept, in bytes of its body.
+    pub const fn max_response(mut self, bytes: usize) -> Self {
+        self.max_response = Some(bytes as u64);
         self
     }
 
-    /// The first option set here that is decided before the claim, too late under an outer claim.
-    pub(crate) fn decided_before_claim(&self) -> Option<&'static str> {
-        if self.lease.is_some() {
-            return Some("lease");
-        }
-        self.max_body.is_some().then_some("max_body")
+    /// Leaves the route alone in all-routes mode, key or not: for uploads and event streams.
+    ///
+    /// A marked handler on it claims for itself.
+    pub const fn skip(mut self) -> Self {
+        self.is_skipped = true;
+        self
+    }
+
+    pub(crate) fn is_skipped(&self) -> bool {
+        self.is_skipped
+    }
+
+    /// The first option set here that is decided before the claim, and too late under a layer that
+    /// has claimed by these options already.
+    pub(crate) fn comes_too_late(&self, outer: &Options) -> Option<&'static str> {
+        let takes_back = self.required == Some(false) && outer.required;
+        [
+            ("lease", self.lease.is_some()),
+            ("max_body", self.max_body.is_some()),
+            ("required", takes_back),
+        ]
+        .into_iter()
+        .find_map(|(option, is_late)| is_late.then_some(option))
     }
 }
 

@@ -18,6 +18,7 @@ mod problems;
 mod replay;
 mod request_body;
 mod rig;
+mod route_table;
 mod scope;
 mod streams;
 mod wiring;

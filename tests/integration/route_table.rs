@@ -1,0 +1,258 @@
+//! All-routes mode with options for single routes: the layer's table.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Responder, post};
+use idempotency_actix::store::Clock;
+use idempotency_actix::{
+    ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RouteMistake,
+    RouteOptions, idempotent,
+};
+use idempotency_actix_tests::Request;
+
+use crate::app::{Counting, Runs, Site, assert_problem, builder};
+
+const ITEM: &str = "/v1/items/{id}";
+
+async fn any(runs: Runs) -> impl Responder {
+    HttpResponse::Created().body(runs.next().to_string())
+}
+
+async fn refused(request: HttpRequest, runs: Runs) -> impl Responder {
+    let status = request
+        .match_info()
+        .query("status")
+        .parse()
+        .expect("a number");
+    let status = StatusCode::from_u16(status).expect("a status");
+    HttpResponse::build(status).body(runs.next().to_string())
+}
+
+#[post("/optional")]
+#[idempotent(required = false)]
+async fn optional(runs: Runs) -> impl Responder {
+    any(runs).await
+}
+
+#[post("/marked")]
+#[idempotent]
+async fn marked(runs: Runs) -> impl Responder {
+    any(runs).await
+}
+
+fn routes(config: &mut ServiceConfig) {
+    let item = web::resource("/items/{id}")
+        .route(web::post().to(any))
+        .route(web::put().to(any));
+    config
+        .service(web::scope("/v1").service(item))
+        .route("/plain", web::post().to(any))
+        .route("/answers/{status}", web::post().to(refused))
+        .service(optional)
+        .service(marked);
+}
+
+fn covering() -> IdempotencyBuilder {
+    builder().all_routes()
+}
+
+fn site(layer: IdempotencyBuilder) -> Site {
+    Site::new(layer.build().expect("a layer"), routes)
+}
+
+#[test]
+fn an_entry_holds_for_its_method_and_pattern_only() {
+    let options = RouteOptions::new().max_body(3);
+    let site = site(covering().route(Method::POST, ITEM, options));
+    let long = |request: Request, key| site.send(request.key(key).body("1234"));
+    assert_problem(
+        &long(Request::post("/v1/items/7"), "k"),
+        413,
+        "body-too-large",
+    );
+    assert_problem(
+        &long(Request::post("/v1/items/8"), "k"),
+        413,
+        "body-too-large",
+    );
+    assert_eq!(
+        long(Request::new(Method::PUT, "/v1/items/7"), "k").status,
+        201
+    );
+    assert_eq!(long(Request::post("/plain"), "k").status, 201);
+    assert_eq!(site.runs(), 2);
+}
+
+#[test]
+fn the_ttl_of_an_entry_holds() {
+    let clock = Clock::manual();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let minute = RouteOptions::new().ttl(Duration::from_secs(60));
+    let layer = Idempotency::builder(store, KeyScope::everyone()).all_routes();
+    let site = site(layer.route(Method::POST, "/plain", minute));
+    let [short, long] = ["/plain", "/v1/items/1"].map(|path| Request::post(path).key("k"));
+    site.twice(&short);
+    site.twice(&long);
+    assert_eq!(site.runs(), 2);
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(site.send(short).text(), "3");
+    assert!(site.send(long).is_replay());
+}
+
+#[test]
+fn the_releasing_answers_of_an_entry_replace_the_layers() {
+    let options = RouteOptions::new().release_on([StatusCode::NOT_FOUND]);
+    let site = site(covering().route(Method::POST, "/answers/{status}", options));
+    let (_, retry) = site.twice(&Request::post("/answers/404").key("k"));
+    assert!(!retry.is_replay());
+    let (_, retry) = site.twice(&Request::post("/answers/429").key("k"));
+    assert!(retry.is_replay());
+}
+
+#[test]
+fn the_answer_limit_of_an_entry_holds() {
+    let options = RouteOptions::new().max_response(1);
+    let site = site(covering().route(Method::POST, "/plain", options));
+    let plain = Request::post("/plain");
+    for i in 1..10 {
+        assert!(site.twice(&plain.clone().key(&i.to_string())).1.is_replay());
+    }
+    let (first, retry) = site.twice(&plain.key("10"));
+    assert_eq!(first.text(), "10");
+    assert_problem(&retry, 410, "response-not-kept");
+}
+
+#[test]
+fn an_entry_may_require_a_key() {
+    let required = RouteOptions::new().required(true);
+    let site = site(covering().route(Method::POST, ITEM, required));
+    assert_problem(&site.send(Request::post("/v1/items/1")), 400, "missing-key");
+    assert_eq!(site.send(Request::post("/plain")).status, 201);
+    assert_eq!(site.runs(), 1);
+}
+
+#[test]
+fn an_entry_may_take_back_what_the_layer_requires() {
+    let keyless = RouteOptions::new().required(false);
+    let layer = covering().required(true);
+    let site = site(layer.route(Method::POST, "/plain", keyless));
+    assert_problem(&site.send(Request::post("/v1/items/1")), 400, "missing-key");
+    assert_eq!(site.send(Request::post("/plain")).status, 201);
+    assert!(site.twice(&Request::post("/plain").key("k")).1.is_replay());
+}
+
+#[test]
+fn an_attribute_that_takes_back_what_the_layer_requires_comes_too_late() {
+    let site = site(covering().required(true));
+    let (first, retry) = site.twice(&Request::post("/optional").key("k"));
+    assert_eq!((first.status, retry.status), (500, 500));
+    assert!(!retry.is_replay());
+    assert_eq!(site.runs(), 0);
+}
+
+#[test]
+fn an_attribute_that_takes_back_what_its_entry_took_back_is_in_time() {
+    let keyless = RouteOptions::new().required(false);
+    let layer = covering().required(true);
+    let site = site(layer.route(Method::POST, "/optional", keyless));
+    assert_eq!(site.send(Request::post("/optional")).status, 201);
+    let (first, retry) = site.twice(&Request::post("/optional").key("k"));
+    assert_eq!((first.status, retry.text()), (201, first.text()));
+    assert!(retry.is_replay());
+}
+
+#[test]
+fn a_skipped_route_is_left_alone() {
+    let store = Counting::default();
+    let layer = Idempotency::builder(store.clone(), KeyScope::everyone()).all_routes();
+    let site = site(layer.route(Method::POST, "/plain", RouteOptions::new().skip()));
+    let (first, retry) = site.twice(&Request::post("/plain").key("k"));
+    assert_eq!((first.text(), retry.text()), ("1".into(), "2".into()));
+    assert_eq!((store.begun(), store.len()), (0, 0));
+    assert!(
+        site.twice(&Request::post("/v1/items/1").key("k"))
+            .1
+            .is_replay()
+    );
+}
+
+#[test]
+fn a_skipped_route_passes_even_where_the_layer_requires_a_key() {
+    let layer = covering().required(true);
+    let site = site(layer.route(Method::POST, "/plain", RouteOptions::new().skip()));
+    assert_eq!(site.send(Request::post("/plain")).status, 201);
+}
+
+#[test]
+fn a_marked_handler_on_a_skipped_route_claims_for_itself() {
+    let site = site(covering().route(Method::POST, "/marked", RouteOptions::new().skip()));
+    let (first, retry) = site.twice(&Request::post("/marked").key("k"));
+    assert_eq!(first.text(), retry.text());
+    assert!(retry.is_replay());
+    assert_eq!(site.runs(), 1);
+}
+
+#[track_caller]
+fn refusal(layer: IdempotencyBuilder) -> (String, RouteMistake) {
+    let error = layer.build().expect_err("a layer that cannot be built");
+    let message = error.to_string();
+    assert!(message.contains("`route` for "), "{message}");
+    match error {
+        ConfigError::Route { mistake, .. } => (message, mistake),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_table_without_all_routes_is_refused() {
+    let (message, mistake) = refusal(builder().route(Method::POST, "/", RouteOptions::new()));
+    assert_eq!(mistake, RouteMistake::WithoutAllRoutes);
+    assert!(message.contains("`all_routes()`"), "{message}");
+}
+
+#[test]
+fn a_method_that_is_not_covered_is_refused() {
+    let narrow = covering().methods([Method::PUT]);
+    for layer in [
+        covering().route(Method::GET, "/", RouteOptions::new()),
+        narrow.route(Method::POST, "/", RouteOptions::new()),
+    ] {
+        assert_eq!(refusal(layer).1, RouteMistake::Method);
+    }
+}
+
+#[test]
+fn a_pattern_that_is_no_path_is_refused() {
+    for pattern in ["", "items/{id}", "*"] {
+        let layer = covering().route(Method::POST, pattern, RouteOptions::new());
+        assert_eq!(refusal(layer).1, RouteMistake::Pattern);
+    }
+}
+
+#[test]
+fn an_entry_that_is_given_twice_is_refused() {
+    let options = RouteOptions::new().required(true);
+    let other = covering()
+        .route(Method::POST, ITEM, options)
+        .route(Method::PUT, ITEM, options);
+    let (message, mistake) = refusal(other.route(Method::POST, ITEM, RouteOptions::new()));
+    assert_eq!(mistake, RouteMistake::Twice);
+    assert!(message.contains("POST /v1/items/{id}"), "{message}");
+}
+
+#[test]
+fn an_entry_s_options_are_checked_like_the_layers() {
+    let with = |options| refusal(covering().route(Method::POST, ITEM, options));
+    let (message, mistake) = with(RouteOptions::new().ttl(Duration::ZERO));
+    let ttl = ConfigError::Ttl(Duration::ZERO);
+    assert_eq!(mistake, RouteMistake::Option(Box::new(ttl)));
+    assert!(message.contains("`ttl`"), "{message}");
+    let (_, mistake) = with(RouteOptions::new().release_on([StatusCode::OK]));
+    let status = ConfigError::ReleaseOn(StatusCode::OK);
+    assert_eq!(mistake, RouteMistake::Option(Box::new(status)));
+    let (_, mistake) = with(RouteOptions::new().max_body(0));
+    let size = ConfigError::ZeroLimit("max_body");
+    assert_eq!(mistake, RouteMistake::Option(Box::new(size)));
+}
