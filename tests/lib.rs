@@ -1,6 +1,8 @@
 //! What the integration tests share: a real server on a free port, and a raw client that sends
 //! exactly the bytes it is told and reads exactly the bytes that come.
 
+pub mod redis;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
