@@ -67,7 +67,7 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If they don't within 30 s.
+    /// If they don't within 60 s.
     pub fn primary_of(&self, key: &str) -> &RedisServer {
         self.wait("one primary of the key", || {
             let mut views = self.up().map(|node| primary_seen_by(node, key));
@@ -88,7 +88,7 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If that does not happen within 30 s.
+    /// If that does not happen within 60 s.
     pub fn wait_for_promotion(&self, key: &str, old: &RedisServer) -> &RedisServer {
         self.wait("a promotion", || {
             let new = self.primary_of(key);
@@ -100,7 +100,7 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If that does not happen within 30 s.
+    /// If that does not happen within 60 s.
     pub fn wait_until_whole(&self) {
         self.wait("a whole cluster", || {
             let all = self.up().count() == NODES && self.all_serve();
@@ -152,9 +152,9 @@ impl RedisCluster {
     }
 
     fn wait<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        until(Duration::from_secs(30), probe).unwrap_or_else(|| {
+        until(Duration::from_secs(60), probe).unwrap_or_else(|| {
             let logs: Vec<_> = self.nodes.iter().map(RedisServer::log_tail).collect();
-            panic!("no {what} within 30 s:\n{}", logs.join("\n\n"))
+            panic!("no {what} within 60 s:\n{}", logs.join("\n\n"))
         })
     }
 }
