@@ -67,7 +67,7 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If they don't within 30 s.
+    /// If they don't within 60 s.
     pub fn primary_of(&self, key: &str) -> &RedisServer {
         self.wait("one primary of the key", || {
             let mut views = self.up().map(|node| primary_seen_by(node, key));
@@ -88,7 +88,7 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If that does not happen within 30 s.
+    /// If that does not happen within 60 s.
     pub fn wait_for_promotion(&self, key: &str, old: &RedisServer) -> &RedisServer {
         self.wait("a promotion", || {
             let new = self.primary_of(key);
@@ -100,18 +100,11 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// If that does not happen within 30 s.
+    /// If that does not happen within 60 s.
     pub fn wait_until_whole(&self) {
         self.wait("a whole cluster", || {
             let all = self.up().count() == NODES && self.all_serve();
-            let linked =
-                |node: &RedisServer| view(node).iter().filter(|seen| seen.is_linked()).count();
-            let whole = |node: &RedisServer| {
-                let role = node.info("role");
-                let replica = node.info("master_link_status").is_some_and(|s| s == "up");
-                linked(node) == PRIMARIES && (replica || role.is_some_and(|role| role == "master"))
-            };
-            (all && self.nodes.iter().all(whole)).then_some(())
+            (all && self.nodes.iter().all(is_linked)).then_some(())
         });
     }
 
@@ -159,11 +152,21 @@ impl RedisCluster {
     }
 
     fn wait<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
-        until(Duration::from_secs(30), probe).unwrap_or_else(|| {
+        until(Duration::from_secs(60), probe).unwrap_or_else(|| {
             let logs: Vec<_> = self.nodes.iter().map(RedisServer::log_tail).collect();
-            panic!("no {what} within 30 s:\n{}", logs.join("\n\n"))
+            panic!("no {what} within 60 s:\n{}", logs.join("\n\n"))
         })
     }
+}
+
+/// Whether a node is linked to its primary, if it is a replica, and sees the other replicas.
+fn is_linked(node: &RedisServer) -> bool {
+    let replicas = view(node).iter().filter(|seen| seen.is_replica()).count();
+    let linked = match node.info("role").as_deref() {
+        Some("slave") => node.info("master_link_status").is_some_and(|s| s == "up"),
+        role => role == Some("master"),
+    };
+    linked && replicas == NODES - PRIMARIES
 }
 
 fn primary_seen_by(node: &RedisServer, key: &str) -> Option<u16> {
@@ -205,7 +208,7 @@ impl Seen {
         self.flags.iter().any(|f| f == flag)
     }
 
-    fn is_linked(&self) -> bool {
+    fn is_replica(&self) -> bool {
         self.flag("slave") && self.link == "connected"
     }
 

@@ -24,6 +24,12 @@ impl Connection {
         })
     }
 
+    /// Lets a read fail after this time already.
+    pub fn limit(self, limit: Duration) -> Result<Self> {
+        self.stream.set_read_timeout(Some(limit))?;
+        Ok(self)
+    }
+
     /// Sends a command and reads its reply.
     pub fn command(&mut self, args: &[&str]) -> Result<Reply> {
         self.send(&[args])?;

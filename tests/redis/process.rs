@@ -1,6 +1,6 @@
 use std::fs::File;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
@@ -10,24 +10,24 @@ use super::watchdog::Watchdog;
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    watchdog: Watchdog,
+    watchdog: Arc<Watchdog>,
     frozen: bool,
 }
 
 impl Process {
     /// Starts a program whose output goes to the log.
-    pub(super) fn spawn(command: &mut Command, dir: &Path, log: File) -> Self {
+    pub(super) fn spawn(command: &mut Command, log: File, watchdog: Arc<Watchdog>) -> Self {
         let errors = log.try_clone().expect("an open file");
         let child = command
-            .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
             .spawn()
             .expect("a program that can run");
+        watchdog.watch(child.id());
         Self {
-            watchdog: Watchdog::watch(child.id(), dir),
             child,
+            watchdog,
             frozen: false,
         }
     }
@@ -67,7 +67,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         // Before the child is reaped: after that, its number may be somebody else's.
-        self.watchdog.dismiss();
+        self.watchdog.unwatch();
         let _ = self.child.wait();
     }
 }

@@ -3,7 +3,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,6 +14,7 @@ use super::deadline::until;
 use super::port::Port;
 use super::process::Process;
 use super::reply::Reply;
+use super::watchdog::Watchdog;
 
 /// Not kept on disk, open to `DEBUG`, and without the pauses that gather many replicas.
 const CONFIG: &[(&str, &str)] = &[
@@ -35,6 +36,7 @@ pub struct RedisServer {
     password: Option<String>,
     port: Port,
     dir: TempDir,
+    watchdog: Arc<Watchdog>,
 }
 
 impl RedisServer {
@@ -73,13 +75,15 @@ impl RedisServer {
         let password = config.iter().find(|(name, _)| *name == "requirepass");
         (0..10)
             .find_map(|_| {
+                let dir = TempDir::with_prefix("redis-").expect("a folder for temporary files");
                 let server = Self {
                     process: Mutex::new(None),
                     binary: product.binary(),
                     sentinel,
                     password: password.map(|(_, value)| (*value).to_owned()),
                     port: Port::reserve(),
-                    dir: TempDir::with_prefix("redis-").expect("a folder for temporary files"),
+                    watchdog: Arc::new(Watchdog::of(dir.path())),
+                    dir,
                 };
                 let mut lines = format!("port {}\n", server.port());
                 for (name, value) in config {
@@ -179,19 +183,18 @@ impl RedisServer {
 
     /// Starts the process and waits until it answers; false if the port is somebody else's.
     fn launch(&self) -> bool {
-        let log = self.dir.path().join(LOG_FILE);
-        let log = File::options().create(true).append(true).open(log);
+        let dir = self.dir.path();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join(LOG_FILE))
+            .expect("a writable folder");
         let mut command = Command::new(&self.binary);
-        command.arg(CONFIG_FILE);
+        command.arg(CONFIG_FILE).current_dir(dir);
         if self.sentinel {
             command.arg("--sentinel");
         }
-        let mut process = Process::spawn(
-            &mut command,
-            self.dir.path(),
-            log.expect("a writable folder"),
-        );
-
+        let mut process = Process::spawn(&mut command, log, Arc::clone(&self.watchdog));
         let pid = process.pid().to_string();
         let up = until(Duration::from_secs(30), || {
             if process.has_exited() {

@@ -1,18 +1,24 @@
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Its input ends when the process that holds the other end is gone, however it went.
-const SCRIPT: &str = r#"trap '' HUP INT TERM; read -r _; kill -KILL "$1"; rm -rf "$2""#;
+const SCRIPT: &str = r#"
+    trap '' HUP INT TERM
+    pid=
+    while read -r line; do pid=$line; done
+    [ -z "$pid" ] || kill -KILL "$pid"
+    rm -rf "$1"
+"#;
 
-/// Ends a server and removes its folder if the test process is killed.
+/// Ends a server and removes its folder if the test process is killed; called off when dropped.
 #[derive(Debug)]
 pub(super) struct Watchdog(Child);
 
 impl Watchdog {
-    pub(super) fn watch(pid: u32, dir: &Path) -> Self {
+    pub(super) fn of(dir: &Path) -> Self {
         let child = Command::new("sh")
             .args(["-c", SCRIPT, "watchdog"])
-            .arg(pid.to_string())
             .arg(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -22,8 +28,24 @@ impl Watchdog {
         Self(child)
     }
 
-    /// Calls it off.
-    pub(super) fn dismiss(&mut self) {
+    /// Names the process to end.
+    pub(super) fn watch(&self, pid: u32) {
+        self.tell(&pid.to_string()).expect("a running watchdog");
+    }
+
+    /// Leaves no process to end.
+    pub(super) fn unwatch(&self) {
+        let _ = self.tell("");
+    }
+
+    fn tell(&self, line: &str) -> io::Result<()> {
+        let mut input = self.0.stdin.as_ref().expect("piped");
+        input.write_all(format!("{line}\n").as_bytes())
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

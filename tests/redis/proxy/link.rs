@@ -101,9 +101,9 @@ impl Link {
                     return Ok(End::Closed);
                 }
                 Some(Harm::CutMidReply) => {
+                    self.ledger.harm();
                     client.write_all(&octets[..octets.len() / 2]).await?;
                     client.shutdown().await?;
-                    self.ledger.harm();
                     return Ok(End::Closed);
                 }
                 Some(Harm::DelayReply(delay)) => {
@@ -116,13 +116,14 @@ impl Link {
                 }
                 Some(Harm::CutBefore | Harm::DelayCommand(_)) | None => {}
             }
+            // Counted before the client can see it, for a test that then asks.
+            if !swallowed && !unasked {
+                self.ledger.reply(self.number);
+            }
             if !swallowed {
                 client.write_all(&octets).await?;
             }
             if !unasked {
-                if !swallowed {
-                    self.ledger.reply(self.number);
-                }
                 self.pending().pop_front();
                 self.answered.notify_one();
             }

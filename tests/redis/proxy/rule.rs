@@ -18,12 +18,11 @@ pub enum Harm {
     Blackhole,
 }
 
-/// Tells of a command's arguments, the name first, whether it is meant.
-type Predicate = dyn FnMut(&[Vec<u8>]) -> bool + Send;
+type Predicate = Box<dyn FnMut(&[Vec<u8>]) -> bool + Send>;
 
 /// Which commands to hurt, and how.
 pub struct Rule {
-    matches: Box<Predicate>,
+    matches: Predicate,
     harm: Harm,
     once: bool,
 }

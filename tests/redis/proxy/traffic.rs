@@ -7,7 +7,7 @@ use super::rule::{Harm, Rule};
 pub struct Traffic {
     /// The names of the commands that came from the client, in upper case and in order.
     pub commands: Vec<String>,
-    /// How many replies the client was sent whole.
+    /// How many whole replies were sent to the client.
     pub replies: usize,
 }
 
