@@ -11,13 +11,15 @@ use crate::mistakes::Mistakes;
 use crate::value::{self, Limits};
 
 /// Every option, with an example of its use.
-const KNOWN: [(&str, &str); 8] = [
+const KNOWN: [(&str, &str); 10] = [
     ("ttl", r#"ttl = "24h""#),
     ("lease", r#"lease = "30s""#),
     ("required", "required"),
     ("release_on", "release_on = [429, 500..=599]"),
     ("max_body", r#"max_body = "2MiB""#),
     ("max_response", r#"max_response = "1MiB""#),
+    ("keep_cookies", "keep_cookies"),
+    ("on_store_failure", r#"on_store_failure = "run""#),
     ("associated", "associated"),
     ("inner", "inner = charge_unprotected"),
 ];
@@ -44,6 +46,8 @@ pub(crate) struct Args {
     pub(crate) release_on: Option<Vec<(u16, u16)>>,
     pub(crate) max_body: Option<u64>,
     pub(crate) max_response: Option<u64>,
+    pub(crate) keep_cookies: Option<bool>,
+    pub(crate) on_store_failure: Option<&'static str>,
     /// Where `associated` was written.
     pub(crate) associated: Option<Span>,
     pub(crate) inner: Option<Ident>,
@@ -70,12 +74,15 @@ impl Args {
         match option.name.to_string().as_str() {
             "ttl" => self.ttl_ms = Some(value::duration(option.value()?, &TTL)?),
             "lease" => self.lease_ms = Some(value::duration(option.value()?, &LEASE)?),
-            "required" => {
-                self.required = Some(option.value.as_ref().map_or(Ok(true), value::switch)?);
-            }
+            "required" => self.required = Some(option.switch()?),
             "release_on" => self.release_on = Some(value::statuses(option.value()?)?),
             "max_body" => self.max_body = Some(value::size(option.value()?)?),
             "max_response" => self.max_response = Some(value::size(option.value()?)?),
+            "keep_cookies" => self.keep_cookies = Some(option.switch()?),
+            "on_store_failure" => {
+                let choices = [("reject", "Reject"), ("run", "Run")];
+                self.on_store_failure = Some(value::choice(option.value()?, &choices)?);
+            }
             "associated" => self.associated = Some(option.no_value()?),
             "inner" => self.inner = Some(value::name(option.value()?)?),
             _ => return Err(option.unknown()),
@@ -128,6 +135,11 @@ impl Written {
             let expected = format!("`{}` needs a value, such as `{example}`", self.name);
             Error::new(self.name.span(), expected)
         })
+    }
+
+    /// A flag: `name`, or `name = false` to take it back.
+    fn switch(&self) -> Result<bool> {
+        self.value.as_ref().map_or(Ok(true), value::switch)
     }
 
     fn no_value(&self) -> Result<Span> {

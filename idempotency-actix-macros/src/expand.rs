@@ -147,6 +147,12 @@ fn options(args: &Args) -> TokenStream {
     };
     call("max_body", args.max_body.map(bytes));
     call("max_response", args.max_response.map(bytes));
+    call("keep_cookies", args.keep_cookies.map(|keep| quote!(#keep)));
+    let choice = args.on_store_failure.map(|variant| {
+        let variant = syn::Ident::new(variant, span);
+        quote_spanned!(span=> ::idempotency_actix::OnStoreFailure::#variant)
+    });
+    call("on_store_failure", choice);
     calls
 }
 

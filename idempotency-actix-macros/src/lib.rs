@@ -39,6 +39,8 @@ use crate::mistakes::Mistakes;
 /// | `release_on = [429, 500..=599]` | answers by which the handler says that it did nothing, so that a retry runs it again; `[]` for none | status codes 400 to 599 | `[401, 403, 425, 429]` |
 /// | `max_body = "2MiB"` | largest request body; over it 413 | from 1 byte | 2 MiB |
 /// | `max_response = "1MiB"` | largest answer that is kept for replay | from 1 byte | 1 MiB |
+/// | `keep_cookies` | whether `Set-Cookie` is kept and replayed; also `keep_cookies = false` | | `false` |
+/// | `on_store_failure = "run"` | what happens when the store cannot be asked: `"reject"` answers 503, `"run"` runs the handler unprotected | | `"reject"` |
 /// | `associated` | flag: the handler is an associated function, in an `impl` block | | |
 /// | `inner = name` | keeps the original function callable as `name` | | |
 ///

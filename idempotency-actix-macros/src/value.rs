@@ -62,6 +62,20 @@ pub(crate) fn switch(value: &Expr) -> Result<bool> {
     }
 }
 
+/// One of a few words in quotes, as the variant that it stands for.
+pub(crate) fn choice(value: &Expr, choices: &[(&str, &'static str)]) -> Result<&'static str> {
+    let written = match literal(value) {
+        Some(Lit::Str(text)) => text.value(),
+        _ => String::new(),
+    };
+    let chosen = choices.iter().find(|(word, _)| *word == written);
+    chosen.map(|(_, variant)| *variant).ok_or_else(|| {
+        let words = choices.iter().map(|(word, _)| format!("`\"{word}\"`"));
+        let expected = format!("expected {}", words.collect::<Vec<_>>().join(" or "));
+        Error::new_spanned(value, expected)
+    })
+}
+
 /// The name of a function: one identifier that is free to be declared.
 pub(crate) fn name(value: &Expr) -> Result<Ident> {
     let name = match bare(value) {

@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::keeper::Keeper;
 use crate::layer::{ELIGIBLE, Layer};
 use crate::middleware::Idempotency;
-use crate::options::{Options, RouteOptions};
+use crate::options::{OnStoreFailure, Options, RouteOptions};
 use crate::outbox::Outbox;
 use crate::problem::DEFAULT_BASE;
 use crate::routes::{self, Routes};
@@ -164,6 +164,23 @@ impl IdempotencyBuilder {
     /// Default: 1 MiB. It also bounds how far a stream is read ahead of its client.
     pub fn max_response(mut self, bytes: usize) -> Self {
         self.common = self.common.max_response(bytes);
+        self
+    }
+
+    /// Sets whether `Set-Cookie` is kept and replayed.
+    ///
+    /// Default: `false`. A replayed cookie would open the first session again, in another browser perhaps.
+    pub fn keep_cookies(mut self, keep: bool) -> Self {
+        self.common = self.common.keep_cookies(keep);
+        self
+    }
+
+    /// Sets what happens to a request with a key when the store cannot be asked for the claim.
+    ///
+    /// Default: [`OnStoreFailure::Reject`], 503. With [`OnStoreFailure::Run`] the handler runs unprotected,
+    /// and a retry of it may run again.
+    pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+        self.common = self.common.on_store_failure(choice);
         self
     }
 

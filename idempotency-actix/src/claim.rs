@@ -26,16 +26,17 @@ pub(crate) struct HeldClaim {
 }
 
 impl HeldClaim {
-    /// Takes up a claim that the store granted.
+    /// Takes up a claim that the store granted, or that it is still asked for while the handler runs.
     pub(crate) fn take_up(
         layer: &LayerHandle,
         id: RecordId,
         claim: Claim,
         asked: Moment,
+        is_granted: bool,
         options: &Options,
     ) -> Self {
         let timeout = options.store_timeout();
-        let tenure = Arc::new(Tenure::new(id, claim, asked, options.max_run()));
+        let tenure = Arc::new(Tenure::new(id, claim, asked, is_granted, options.max_run()));
         Self {
             _heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
             layer: layer.clone(),
@@ -79,6 +80,11 @@ impl HeldClaim {
         let call = layer.store().release(&tenure.id, &tenure.claim);
         match deadline(self.timeout, call).await {
             Ok(Released::Released) => {}
+            // A try to claim may still be on its way.
+            Ok(Released::NotOwner) if !tenure.is_granted() => {
+                let claim = tenure.claim.clone();
+                layer.outbox().release(tenure.id, claim, self.timeout);
+            }
             Ok(Released::NotOwner) => {
                 let cause = "the record is another attempt's or a verdict's";
                 incident(Incident::ReleaseFailed, &tenure, &cause);

@@ -40,7 +40,7 @@ pub(crate) async fn begin(
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
             let is_late = asked.elapsed() > options.lease / 3;
-            let held = HeldClaim::take_up(layer, *id, claim, asked, options);
+            let held = HeldClaim::take_up(layer, *id, claim, asked, true, options);
             if is_late && !Box::pin(held.confirm()).await {
                 return Err(reject(layer, Problem::StoreUnavailable));
             }
@@ -48,6 +48,12 @@ pub(crate) async fn begin(
             Ok(held)
         }
         Ok(Begun::Found(record)) => Err(found(layer, operation, record)),
+        Err(error) if options.runs_despite(&error) => {
+            incident(Incident::Unprotected, id, &Chain(&error));
+            let held = HeldClaim::take_up(layer, *id, claim, asked, false, options);
+            attempt.begin(held.tenure());
+            Ok(held)
+        }
         Err(error) => {
             incident(Incident::ClaimFailed, id, &Chain(&error));
             if error.kind() == StoreErrorKind::Unavailable {
@@ -141,7 +147,7 @@ enum Captured {
 }
 
 fn capture(response: &mut HttpResponse, options: &Options) -> Captured {
-    let head = Head::capture(response);
+    let head = Head::capture(response, options.keep_cookies);
     if is_transient(response) || exceeds(response.body().size(), options.max_response) {
         return Captured::Whole(Finished::NotKept(head.not_kept()));
     }

@@ -15,7 +15,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::deadline::deadline;
-use crate::store::{ErasedStore, Renewed};
+use crate::store::{Begun, ErasedStore, Renewed, StoreError};
 use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
 
@@ -199,6 +199,20 @@ async fn contained(job: Job) {
     }
 }
 
+/// Renews the claim, or asks for it again where the handler runs without.
+async fn sign_of_life(store: &dyn ErasedStore, tenure: &Tenure) -> Result<Renewed, StoreError> {
+    if tenure.is_granted() {
+        return store.renew(&tenure.id, &tenure.claim).await;
+    }
+    match store.begin(&tenure.id, &tenure.claim).await? {
+        Begun::Claimed { .. } => {
+            tenure.grant();
+            Ok(Renewed::Alive)
+        }
+        Begun::Found(_) => Ok(Renewed::Lost),
+    }
+}
+
 async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: Duration) {
     let lease = tenure.claim.lease();
     if tenure.ran_too_long() {
@@ -206,7 +220,7 @@ async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: D
         return incident(Incident::RanTooLong, &tenure, &cause);
     }
     let asked = Moment::now();
-    let answer = deadline(timeout, shared.store.renew(&tenure.id, &tenure.claim)).await;
+    let answer = deadline(timeout, sign_of_life(&*shared.store, &tenure)).await;
     let still_running = shared.lock().beats.get(slot).is_some_and(|beat| {
         // A claim that ended in the meantime is lost by rights.
         Arc::ptr_eq(&beat.tenure, &tenure)

@@ -142,7 +142,7 @@ pub use self::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
 pub use self::not_executed::NotExecuted;
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_RELEASE_ON, DEFAULT_TTL,
-    RouteOptions,
+    OnStoreFailure, RouteOptions,
 };
 pub use self::scope::KeyScope;
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};

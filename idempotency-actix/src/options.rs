@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use crate::error::ConfigError;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
 ///
@@ -66,6 +67,22 @@ impl StatusSet {
     }
 }
 
+/// What happens to a request with a key when the store cannot be asked for the claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreFailure {
+    /// It is answered 503, and nothing runs: what keeps the promise.
+    #[default]
+    Reject,
+    /// The handler runs unprotected, with a loud incident: what keeps the service up.
+    ///
+    /// While it runs the claim is asked for again, and its answer is recorded at the end if the store is
+    /// back by then. A retry meanwhile may run a second time, so this is for effects that can be
+    /// repeated, or that are made safe by a key [derived](crate::IdempotencyKey::derive) for the service
+    /// behind. A record that is there, readable or not, is never run over.
+    Run,
+}
+
 /// The options of one operation, resolved.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
@@ -77,6 +94,8 @@ pub(crate) struct Options {
     pub(crate) release_on: StatusSet,
     pub(crate) max_body: u64,
     pub(crate) max_response: u64,
+    pub(crate) keep_cookies: bool,
+    pub(crate) on_store_failure: OnStoreFailure,
 }
 
 impl Default for Options {
@@ -90,6 +109,8 @@ impl Default for Options {
             release_on: StatusSet::of(&DEFAULT_RELEASE_ON.map(|code| (code, code))),
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
+            keep_cookies: false,
+            on_store_failure: OnStoreFailure::Reject,
         }
     }
 }
@@ -134,6 +155,8 @@ impl Options {
             release_on: route.release_on.unwrap_or(self.release_on),
             max_body: route.max_body.unwrap_or(self.max_body),
             max_response: route.max_response.unwrap_or(self.max_response),
+            keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
+            on_store_failure: route.on_store_failure.unwrap_or(self.on_store_failure),
             ..*self
         }
     }
@@ -146,6 +169,16 @@ impl Options {
     /// How long handler and drain are kept alive.
     pub(crate) fn max_run(&self) -> Duration {
         self.max_run.unwrap_or(self.lease * 10).max(self.lease)
+    }
+
+    /// Whether the handler runs although the claim failed like this. A record that could be read, or that
+    /// is there and could not, stands in its way, and so does a store without room.
+    pub(crate) fn runs_despite(&self, error: &StoreError) -> bool {
+        let is_down = matches!(
+            error.kind(),
+            StoreErrorKind::Unavailable | StoreErrorKind::Refused
+        );
+        is_down && self.on_store_failure == OnStoreFailure::Run
     }
 
     /// The deadline of one store call: three of them fit in a lease, also in a route's shorter one.
@@ -185,6 +218,8 @@ pub struct RouteOptions {
     release_on: Option<StatusSet>,
     max_body: Option<u64>,
     max_response: Option<u64>,
+    keep_cookies: Option<bool>,
+    on_store_failure: Option<OnStoreFailure>,
     is_skipped: bool,
 }
 
@@ -198,6 +233,8 @@ impl RouteOptions {
             release_on: None,
             max_body: None,
             max_response: None,
+            keep_cookies: None,
+            on_store_failure: None,
             is_skipped: false,
         }
     }
@@ -247,6 +284,18 @@ impl RouteOptions {
         self
     }
 
+    /// Sets whether `Set-Cookie` is kept and replayed.
+    pub const fn keep_cookies(mut self, keep: bool) -> Self {
+        self.keep_cookies = Some(keep);
+        self
+    }
+
+    /// Sets what happens to a request when the store cannot be asked.
+    pub const fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+        self.on_store_failure = Some(choice);
+        self
+    }
+
     /// Leaves the route alone in all-routes mode, key or not: for uploads and event streams.
     ///
     /// A marked handler on it claims for itself.
@@ -266,6 +315,7 @@ impl RouteOptions {
         [
             ("lease", self.lease.is_some()),
             ("max_body", self.max_body.is_some()),
+            ("on_store_failure", self.on_store_failure.is_some()),
             ("required", takes_back),
         ]
         .into_iter()

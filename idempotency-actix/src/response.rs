@@ -141,14 +141,17 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn capture<B>(response: &HttpResponse<B>) -> Self {
+    pub(crate) fn capture<B>(response: &HttpResponse<B>, keep_cookies: bool) -> Self {
         let headers = response.headers();
-        let hop_by_hop = |name: &HeaderName| named_by_connection(headers, name);
+        let is_left_out = |name: &HeaderName| {
+            let is_wanted = keep_cookies && name == header::SET_COOKIE;
+            NOT_STORED.contains(name) && !is_wanted || named_by_connection(headers, name)
+        };
         Self {
             status: response.status(),
             headers: headers
                 .iter()
-                .filter(|(name, _)| !NOT_STORED.contains(name) && !hop_by_hop(name))
+                .filter(|(name, _)| !is_left_out(name))
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
         }
@@ -208,7 +211,7 @@ mod tests {
             .append_header(("x-end", "1"))
             .append_header(("x-end", "2"))
             .finish();
-        let head = Head::capture(&response);
+        let head = Head::capture(&response, false);
         let kept: Vec<_> = head.headers.iter().map(|(n, v)| (n.as_str(), v)).collect();
         assert_eq!(kept.len(), 2, "{kept:?}");
         assert_eq!(kept[0], ("x-end", &HeaderValue::from_static("1")));

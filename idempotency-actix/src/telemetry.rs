@@ -45,6 +45,8 @@ pub(crate) fn outcome(outcome: Outcome) {
 pub(crate) enum Incident {
     /// The store did not grant or refuse a claim; the client got 503.
     ClaimFailed,
+    /// The handler runs without a claim, as its route chose for a store that is down.
+    Unprotected,
     /// A finished answer could not be recorded in time; it is retried in the background.
     CompleteFailed,
     /// A finished answer was refused: another attempt or a verdict owns the record.
@@ -69,6 +71,7 @@ impl Incident {
     fn label(self) -> &'static str {
         match self {
             Self::ClaimFailed => "claim_failed",
+            Self::Unprotected => "unprotected",
             Self::CompleteFailed => "complete_failed",
             Self::CompleteRefused => "complete_refused",
             Self::RecordedAbsent => "recorded_absent",

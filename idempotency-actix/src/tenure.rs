@@ -13,18 +13,27 @@ pub(crate) struct Tenure {
     /// When renewal stops, because handler and drain took longer than any should.
     pub(crate) renew_until: Instant,
     acked: Mutex<Moment>,
+    /// Whether the store ever said so; a handler may run without.
+    granted: AtomicBool,
     lost: AtomicBool,
     answered: AtomicBool,
 }
 
 impl Tenure {
     /// A tenure that began when its claim was asked for, not when the answer came.
-    pub(crate) fn new(id: RecordId, claim: Claim, asked: Moment, max_run: Duration) -> Self {
+    pub(crate) fn new(
+        id: RecordId,
+        claim: Claim,
+        asked: Moment,
+        is_granted: bool,
+        max_run: Duration,
+    ) -> Self {
         Self {
             id,
             claim,
             renew_until: asked.monotonic + max_run,
             acked: Mutex::new(asked),
+            granted: AtomicBool::new(is_granted),
             lost: AtomicBool::new(false),
             answered: AtomicBool::new(false),
         }
@@ -32,6 +41,14 @@ impl Tenure {
 
     pub(crate) fn renewed(&self, asked: Moment) {
         *self.acked() = asked;
+    }
+
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        self.granted.load(Ordering::Acquire)
     }
 
     pub(crate) fn lose(&self) {
@@ -51,9 +68,11 @@ impl Tenure {
         !self.answered.load(Ordering::Acquire) && Instant::now() >= self.renew_until
     }
 
-    /// When the next renewal is due: a third of the lease after the last sign of life.
+    /// When the next renewal is due: a third of the lease after the last sign of life, or soon where
+    /// there is no claim yet.
     pub(crate) fn renewal_due(&self) -> Instant {
-        self.acked().monotonic + self.claim.lease() / 3
+        let parts = if self.is_granted() { 3 } else { 12 };
+        self.acked().monotonic + self.claim.lease() / parts
     }
 
     /// Whether an absent record may still be this claim's, lost by the store: if it expired by its

@@ -20,5 +20,6 @@ mod request_body;
 mod rig;
 mod route_table;
 mod scope;
+mod store_failure;
 mod streams;
 mod wiring;

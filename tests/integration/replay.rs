@@ -1,12 +1,12 @@
 //! Every retry gets the first answer: status, header lines and octets.
 
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
 use futures_util::stream;
-use idempotency_actix::idempotent;
+use idempotency_actix::{IdempotencyBuilder, RouteOptions, idempotent};
 use idempotency_actix_tests::{Client, Request, Response};
 
 use crate::app::{Gate, Runs, Site, assert_problem, builder, charge, covering, marked};
@@ -230,6 +230,46 @@ fn a_cookie_goes_to_the_first_client_only() {
     let (first, retry) = answers("cookie");
     assert_eq!(first.lines("set-cookie"), ["session=1", "theme=2"]);
     assert_eq!(retry.header("set-cookie"), None);
+}
+
+#[post("/remembered")]
+#[idempotent(keep_cookies)]
+async fn remembered() -> HttpResponse {
+    respond("cookie", 1)
+}
+
+#[post("/forgotten")]
+#[idempotent(keep_cookies = false)]
+async fn forgotten() -> HttpResponse {
+    respond("cookie", 1)
+}
+
+#[test]
+fn a_cookie_is_replayed_where_the_application_asks_for_it() {
+    let both = |config: &mut ServiceConfig| {
+        config.service(remembered).service(forgotten);
+    };
+    let keeping = || builder().keep_cookies(true);
+    let kept = |layer: IdempotencyBuilder, target| {
+        let site = Site::new(layer.build().unwrap(), both);
+        let (_, retry) = site.twice(&Request::post(target).key("k"));
+        assert!(retry.is_replay());
+        retry.lines("set-cookie") == ["session=1", "theme=2"]
+    };
+    assert!(kept(builder(), "/remembered"));
+    assert!(kept(builder().all_routes(), "/remembered"));
+    assert!(!kept(builder().all_routes(), "/forgotten"));
+    assert!(!kept(keeping(), "/forgotten"));
+    let entry = RouteOptions::new().keep_cookies(true);
+    let table = |target| builder().all_routes().route(Method::POST, target, entry);
+    let plain = |config: &mut ServiceConfig| {
+        config.route("/covered/{case}", web::post().to(of_covered));
+    };
+    for layer in [table("/covered/{case}"), keeping().all_routes()] {
+        let site = Site::new(layer.build().unwrap(), plain);
+        let (_, retry) = site.twice(&Request::post("/covered/cookie").key("k"));
+        assert_eq!(retry.lines("set-cookie"), ["session=1", "theme=2"]);
+    }
 }
 
 #[test]

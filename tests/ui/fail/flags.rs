@@ -16,6 +16,11 @@ async fn third() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(keep_cookies = 1)]
+async fn fourth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third);
+    let _ = (first, second, third, fourth);
 }

@@ -32,6 +32,8 @@ async fn never_released() -> &'static str {
     release_on = [401, 429, 500..=599],
     max_body = "2MiB",
     max_response = 1_048_576,
+    keep_cookies = false,
+    on_store_failure = "reject",
 )]
 async fn together() -> &'static str {
     "ok"

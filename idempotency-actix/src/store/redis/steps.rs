@@ -124,7 +124,8 @@ impl Steps {
                 (Change::Keep { px }, found.generation)
             }
             Stage::Held { .. } => {
-                let Some(seen) = self.look(id, session).await? else {
+                let seen = self.look(id, session).await.map_err(undecided)?;
+                let Some(seen) = seen else {
                     return Ok(None);
                 };
                 self.start_clock(id, session, &seen).await?;
@@ -162,7 +163,8 @@ impl Steps {
         let found = found.map(|value| self.read(id, value)).transpose()?;
         match found.and_then(|stored| stored.record(0, 0)) {
             Some(record) if matches!(record.state, State::Finished(_)) => Ok(Begun::Found(record)),
-            _ => Err(failure.into()),
+            Some(_) => Err(undecided(failure.into())),
+            None => Err(failure.into()),
         }
     }
 
@@ -490,6 +492,27 @@ fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
 fn set_claim(id: &RecordId, claim: &Claim, generation: u64) -> Change {
     let (value, px) = value::claim(id, claim, generation);
     Change::Set { value, px }
+}
+
+/// What is there is somebody's, whatever becomes of it.
+fn undecided(cause: StoreError) -> StoreError {
+    StoreError::unreadable(Undecided(cause))
+}
+
+/// There is a claim, and the server did not tell whether its owner lives.
+#[derive(Debug)]
+struct Undecided(StoreError);
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is a claim, and the server did not tell whether its owner lives")
+    }
+}
+
+impl Error for Undecided {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
 }
 
 fn contended() -> StoreError {

@@ -1,0 +1,21 @@
+use actix_web::HttpResponse;
+use idempotency_actix::idempotent;
+
+#[idempotent(on_store_failure = "retry")]
+async fn first() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(on_store_failure = run)]
+async fn second() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(on_store_failure)]
+async fn third() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+fn main() {
+    let _ = (first, second, third);
+}
