@@ -15,7 +15,7 @@ use idempotency_actix::store::{
 };
 use idempotency_actix_tests::redis::{Proxy, RedisServer};
 
-use crate::site::{PATIENCE, Setup, eventually, own_server};
+use crate::site::{PATIENCE, Setup, eventually, own_server, proxy_to};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -26,7 +26,7 @@ struct Replica {
 }
 
 fn replica(setup: &Setup, server: &RedisServer) -> Replica {
-    let proxy = Proxy::to(server.addr());
+    let proxy = proxy_to(server);
     let client = Client::open(proxy.url()).expect("an address");
     let store = setup.store_builder(&server.url()).notifications(client);
     let store = store.build().expect("options that can hold");
