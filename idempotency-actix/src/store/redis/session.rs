@@ -179,11 +179,11 @@ impl Lane {
         }
     }
 
-    /// A server that turned into a replica is left to itself, but may still be read from.
+    /// A server that turned into a replica may still be read from, but another may be the primary.
     fn after_reply(self, error: &RedisError, is_cluster: bool) -> Self {
         let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
         if let (Self::Shared(link), true, false) = (&self, is_demoted, is_cluster) {
-            link.give_up(error);
+            link.retire();
         }
         self
     }
