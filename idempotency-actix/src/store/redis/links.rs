@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest try to connect, where the pool has no limit of its own.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How often the sentinels are asked which server is the primary.
+/// How often the sentinels are asked which server is the primary, and one that says it is none is left.
 const FOLLOW: Duration = Duration::from_secs(1);
 
 /// A connection that lived as long was no failed try to connect.
@@ -156,6 +156,11 @@ impl Link {
     pub(super) fn give_up(&self, error: &RedisError) {
         self.slot.lock().give_up(self.number, error);
     }
+
+    /// Lets the next who asks make a new one, which is no failure of this one: no pause is due.
+    pub(super) fn retire(&self) {
+        self.slot.lock().retire(self.number);
+    }
 }
 
 enum Start {
@@ -237,6 +242,16 @@ impl State {
                 self.pauses = pauses();
             }
             self.pause(error);
+        }
+    }
+
+    /// Not more often than every second: a replica replays, and would be connected to for each replay.
+    fn retire(&mut self, number: u64) {
+        if let Stage::Ready { since, .. } = &self.stage
+            && self.number == number
+            && since.elapsed() >= FOLLOW
+        {
+            self.stage = Stage::New;
         }
     }
 

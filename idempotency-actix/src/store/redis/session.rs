@@ -179,14 +179,14 @@ impl Lane {
         }
     }
 
-    /// A server that turned into a replica is left to itself, but may still be read from.
+    /// A server that turned into a replica may still be read from, but another may be the primary.
     fn after_reply(self, error: &RedisError, is_cluster: bool) -> Self {
         let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
         match self {
             lane if !is_demoted || is_cluster => lane,
             Self::Own(connection) => Self::Own(connection.take()),
             Self::Shared(link) => {
-                link.give_up(error);
+                link.retire();
                 Self::Shared(link)
             }
         }
@@ -204,9 +204,19 @@ impl Ask<'_> {
     async fn send<T: FromRedisValue>(self, connection: &mut Connection) -> RedisResult<T> {
         match self {
             Self::Command(command) => command.query_async(connection).await,
-            Self::Pipeline(pipeline) => pipeline.query_async(connection).await,
+            Self::Pipeline(pipeline) => {
+                let answer = pipeline.query_async(connection).await;
+                answer.map_err(first_reply)
+            }
         }
     }
+}
+
+/// The first error that the server replied in a pipeline, which as a whole has no code.
+fn first_reply(error: RedisError) -> RedisError {
+    let replies = error.clone().into_server_errors();
+    let first = replies.and_then(|replies| replies.first().map(|(_, reply)| reply.clone()));
+    first.map_or(error, RedisError::from)
 }
 
 /// Whether the server said so itself, over a connection that goes on.

@@ -1,0 +1,17 @@
+//! The layer on a Redis store, over HTTP: connections that break at every command, and servers in
+//! every state in which they do not do as they are told.
+
+#[path = "../integration/counted.rs"]
+mod counted;
+mod site;
+
+mod away;
+mod check;
+mod costs;
+mod cuts;
+mod foreign;
+mod leases;
+mod notifications;
+mod refusals;
+mod sealed;
+mod stalls;

@@ -1,0 +1,113 @@
+//! A server or a network that stands still or is slow.
+
+use std::time::{Duration, Instant};
+
+use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
+
+use crate::site::{
+    SHORT, Setup, assert_first, assert_refused, assert_replay, assert_unstored, calls, eventually,
+    own_server,
+};
+
+/// Claims that were sent and not answered are carried out when the server goes on.
+#[test]
+fn ghost_claims_of_a_frozen_server_are_released_when_it_thaws() {
+    let server = own_server(&[]);
+    let site = Setup::impatient().on(server);
+    let mut client = site.client();
+    client.send(&site.request("warm"));
+    assert_first(&client.receive(), 1);
+    let sets = calls(server)["set"];
+    server.freeze();
+    // The same worker, so its connection is there and the claim goes out.
+    let start = Instant::now();
+    client.send(&site.request("ghost"));
+    assert_refused(&client.receive());
+    let took = start.elapsed();
+    assert!(took >= SHORT / 2, "not even waited for: {took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(site.runs.count(), 1);
+    server.thaw();
+    eventually("the ghost", || calls(server)["set"] > sets);
+    site.wait_for_keys(1);
+    site.assert_recovers("ghost");
+    assert_eq!(site.runs.count(), 2);
+    assert_eq!(site.keys().len(), 2);
+}
+
+#[test]
+fn many_requests_on_a_frozen_server_are_503_in_time_and_run_once_afterwards() {
+    let server = own_server(&[]);
+    let site = Setup::impatient().on(server);
+    site.assert_serves("warm");
+    server.freeze();
+    let start = Instant::now();
+    let keys: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    let clients: Vec<_> = keys.iter().map(|key| site.ask(key)).collect();
+    for mut client in clients {
+        assert_refused(&client.receive());
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(site.runs.count(), 1);
+    server.thaw();
+    for key in &keys {
+        assert_eq!(site.settle(&site.request(key)).status, 201);
+        assert!(site.send(key).is_replay());
+    }
+    assert_eq!(site.runs.count(), 51);
+    site.wait_for_keys(51);
+}
+
+#[test]
+fn a_server_that_freezes_while_a_handler_runs_gets_the_answer_when_it_thaws() {
+    let server = own_server(&[]);
+    let site = Setup::impatient().on(server);
+    site.gate.close();
+    let mut owner = site.start("k");
+    server.freeze();
+    site.gate.let_through();
+    assert_unstored(&owner.receive(), 1);
+    assert_refused(&site.send("k"));
+    server.thaw();
+    assert_replay(&site.settle(&site.request("k")), 1);
+    assert_eq!(site.runs.count(), 1);
+}
+
+#[test]
+fn a_slow_reply_below_the_timeout_is_waited_for() {
+    let site = Setup::new().on(RedisServer::shared());
+    let delay = Duration::from_millis(200);
+    site.proxy
+        .arm(Rule::when(|_| true, Harm::DelayReply(delay)));
+    let start = Instant::now();
+    site.assert_serves("k");
+    assert!(start.elapsed() >= delay);
+}
+
+#[test]
+fn a_slow_reply_above_the_timeout_is_503() {
+    let site = Setup::impatient().on(RedisServer::shared());
+    site.assert_recovers("first");
+    let delay = Harm::DelayReply(4 * SHORT);
+    site.proxy.arm(Rule::named("SET", delay));
+    site.assert_refuses("k");
+    site.proxy.disarm();
+    site.wait_for_keys(1);
+    site.assert_recovers("k");
+}
+
+#[test]
+fn a_claim_that_arrives_after_its_timeout_is_released() {
+    let site = Setup::impatient().on(RedisServer::shared());
+    let late = Harm::DelayCommand(3 * SHORT);
+    let claims = |command: &[Vec<u8>]| command.iter().any(|word| word == b"NX");
+    site.proxy.arm(Rule::when(claims, late).once());
+    assert_refused(&site.send("k"));
+    assert_eq!(site.runs.count(), 0);
+    // It lands, and goes.
+    site.wait_for_keys(1);
+    site.wait_for_keys(0);
+    site.assert_recovers("k");
+    assert_eq!(site.runs.count(), 1);
+}
