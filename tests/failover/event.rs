@@ -29,23 +29,28 @@ impl Event {
         }
     }
 
-    /// Makes it happen, and returns when all servers are well again.
-    pub fn happen(self, servers: &Servers, pause: Duration) {
+    /// Makes it happen, and returns when all servers are well again. In between, after the failover,
+    /// the cause goes on for as long as `linger` takes.
+    pub fn happen(self, servers: &Servers, linger: impl FnOnce()) {
         match servers {
-            Servers::Sentinel(group) => self.happen_to_group(group, pause),
-            Servers::Cluster(cluster) => self.happen_to_cluster(cluster, pause),
-            Servers::Server(server) => server.restart(),
+            Servers::Sentinel(group) => self.happen_to_group(group, linger),
+            Servers::Cluster(cluster) => self.happen_to_cluster(cluster, linger),
+            Servers::Server(server) => {
+                server.restart();
+                linger();
+            }
         }
     }
 
-    fn happen_to_group(self, group: &SentinelGroup, pause: Duration) {
+    fn happen_to_group(self, group: &SentinelGroup, linger: impl FnOnce()) {
         let old = group.primary();
         self.begin(old, || {
             let failover = ["SENTINEL", "FAILOVER", group.service()];
             group.sentinels()[0].command(&failover).text();
         });
         group.wait_for_failover(old);
-        self.end(old, pause);
+        linger();
+        self.end(old);
         until(Duration::from_secs(60), || {
             let is_linked = old.info("master_link_status").is_some_and(|s| s == "up");
             is_linked.then_some(())
@@ -53,13 +58,14 @@ impl Event {
         .expect("an old primary that becomes a replica within a minute");
     }
 
-    fn happen_to_cluster(self, cluster: &RedisCluster, pause: Duration) {
+    fn happen_to_cluster(self, cluster: &RedisCluster, linger: impl FnOnce()) {
         let (old, replica) = (&cluster.nodes()[0], &cluster.nodes()[3]);
         self.begin(old, || {
             replica.command(&["CLUSTER", "FAILOVER"]).text();
         });
         cluster.wait_for_promotion(KEY, old);
-        self.end(old, pause);
+        linger();
+        self.end(old);
         cluster.wait_until_whole();
     }
 
@@ -78,10 +84,7 @@ impl Event {
         }
     }
 
-    fn end(self, old: &RedisServer, pause: Duration) {
-        if !matches!(self, Self::Ordered) {
-            std::thread::sleep(pause);
-        }
+    fn end(self, old: &RedisServer) {
         match self {
             Self::Killed | Self::Restarted => old.restart(),
             Self::Frozen => old.thaw(),

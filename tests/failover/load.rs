@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,15 +20,19 @@ const THREADS: usize = 2;
 /// Requests under way on each.
 const TASKS: usize = 8;
 
-/// How long a client waits after a refusal.
-const BACK_OFF: Duration = Duration::from_millis(10);
+/// How long a client waits after a refusal, and after each request once the load has eased off.
+const PAUSE: Duration = Duration::from_millis(10);
+
+const FULL_SPEED: u8 = 0;
+const EASED: u8 = 1;
+const OVER: u8 = 2;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Requests with fresh keys at full speed, until stopped.
 pub struct Load {
     since: Instant,
-    is_over: Arc<AtomicBool>,
+    stage: Arc<AtomicU8>,
     threads: Vec<JoinHandle<Log>>,
 }
 
@@ -36,8 +40,8 @@ pub struct Load {
 #[derive(Debug, Default)]
 pub struct Log {
     pub grants: Vec<Grant>,
-    /// When claims were refused.
-    pub refusals: Vec<Duration>,
+    /// How many claims were refused.
+    pub refusals: usize,
 }
 
 /// A claim that was granted, so that its handler ran.
@@ -55,12 +59,12 @@ impl Load {
             .wait_replicas(configuration.wait_replicas)
             .build()
             .expect("a store");
-        let (since, is_over) = (Instant::now(), Arc::<AtomicBool>::default());
+        let (since, stage) = (Instant::now(), Arc::new(AtomicU8::new(FULL_SPEED)));
         let client = Client {
             kind,
             store,
             since,
-            is_over: Arc::clone(&is_over),
+            stage: Arc::clone(&stage),
         };
         let start = |_| {
             let client = client.clone();
@@ -68,7 +72,7 @@ impl Load {
         };
         Self {
             since,
-            is_over,
+            stage,
             threads: (0..THREADS).map(start).collect(),
         }
     }
@@ -78,9 +82,14 @@ impl Load {
         self.since.elapsed()
     }
 
+    /// Slows it down.
+    pub fn ease(&self) {
+        self.stage.store(EASED, Ordering::Relaxed);
+    }
+
     /// Stops it.
     pub fn stop(self) -> Log {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.stage.store(OVER, Ordering::Relaxed);
         let logs = self.threads.into_iter().map(JoinHandle::join);
         logs.map(|log| log.expect("a client that ends"))
             .fold(Log::default(), Log::and)
@@ -90,7 +99,7 @@ impl Load {
 impl Log {
     fn and(mut self, other: Self) -> Self {
         self.grants.extend(other.grants);
-        self.refusals.extend(other.refusals);
+        self.refusals += other.refusals;
         self
     }
 }
@@ -100,7 +109,7 @@ struct Client {
     kind: Kind,
     store: RedisStore,
     since: Instant,
-    is_over: Arc<AtomicBool>,
+    stage: Arc<AtomicU8>,
 }
 
 impl Client {
@@ -115,16 +124,20 @@ impl Client {
 
     async fn requests(&self) -> Log {
         let mut log = Log::default();
-        while !self.is_over.load(Ordering::Relaxed) {
-            match self.request().await {
+        loop {
+            let stage = self.stage.load(Ordering::Relaxed);
+            if stage == OVER {
+                return log;
+            }
+            let granted = self.request().await;
+            if granted.is_none() || stage == EASED {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match granted {
                 Some(grant) => log.grants.push(grant),
-                None => {
-                    log.refusals.push(self.since.elapsed());
-                    tokio::time::sleep(BACK_OFF).await;
-                }
+                None => log.refusals += 1,
             }
         }
-        log
     }
 
     /// One request, whose handler takes no time; `None` if its claim was refused.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! It prints a table, which docs/failover.md explains. Only rows whose first cells contain the filter
-//! are run. The load goes on for `n` seconds (2 by default) before and after each event.
+//! are run. The load goes on at full speed for `n` seconds (2 by default) before each event and after the
+//! failover, and eases off until all servers are well again.
 
 mod configuration;
 mod event;
@@ -42,10 +43,12 @@ impl Row {
         let load = Load::start(self.kind, &servers, &self.configuration);
         std::thread::sleep(pause);
         let event = load.now();
-        self.event.happen(&servers, pause);
-        let settled = load.now();
+        self.event.happen(&servers, || {
+            std::thread::sleep(pause);
+            load.ease();
+        });
         std::thread::sleep(pause);
-        Tally::of(&load.stop(), event..settled, &servers)
+        Tally::of(&load.stop(), event, &servers)
     }
 }
 
@@ -77,9 +80,9 @@ fn main() {
         }
     }
     println!(
-        "| servers | event | configuration | granted meanwhile | claims lost | answers lost | refused | longest pause |"
+        "| servers | event | configuration | claims granted | claims lost | lost until | answers lost | refused | longest pause |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for row in rows().filter(|row| row.title().contains(&filter)) {
         println!("{} {} |", row.title(), row.run(pause));
     }

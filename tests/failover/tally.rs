@@ -1,5 +1,4 @@
 use std::fmt;
-use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,9 +11,10 @@ use super::servers::Servers;
 
 /// What the numbers mean.
 pub const LEGEND: &str = "\
-- *granted meanwhile*: claims that the store granted from the event until all servers were well again.
-- *claims lost*: granted claims, of the whole run, without a record in the end: a retry runs again.
-- *answers lost*: answers, of the whole run, that the store acknowledged and does not have in the end.
+- *claims granted*: what the load claimed in the whole run; a handler would have run for each.
+- *claims lost*: those of them that have no record in the end: a retry runs again.
+- *lost until*: when the last of these was granted, counted from the event.
+- *answers lost*: answers that the store acknowledged and does not have in the end.
 - *refused*: claims that were answered 503; each of the 16 clients tries again after 10 ms.
 - *longest pause*: the longest time in which no claim was granted.";
 
@@ -25,6 +25,8 @@ const LOOKUPS: usize = 32;
 pub struct Tally {
     granted: usize,
     lost_claims: usize,
+    /// When the last lost claim was granted, in seconds after the event.
+    lost_until: Option<f64>,
     lost_answers: usize,
     refused: usize,
     longest_pause: Duration,
@@ -32,7 +34,7 @@ pub struct Tally {
 
 impl Tally {
     /// Looks everything up, through a store of its own.
-    pub fn of(log: &Log, event: Range<Duration>, servers: &Servers) -> Self {
+    pub fn of(log: &Log, event: Duration, servers: &Servers) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -42,19 +44,22 @@ impl Tally {
             .map(async |grant| (grant, look_up(&store, grant).await))
             .buffer_unordered(LOOKUPS);
         let found: Vec<_> = runtime.block_on(lookups.collect());
-        let count = |is_lost: fn(&Grant, &Option<Record>) -> bool| {
-            let lost = found
-                .iter()
-                .filter(|(grant, record)| is_lost(grant, record));
-            lost.count()
-        };
+        let lost = found.iter().filter(|(_, record)| record.is_none());
+        let lost: Vec<_> = lost.map(|(grant, _)| grant.at).collect();
+        let lost_answers = found
+            .iter()
+            .filter(|(grant, record)| grant.is_answered && !is_finished(record));
         let mut times: Vec<_> = log.grants.iter().map(|grant| grant.at).collect();
         times.sort();
         Self {
-            granted: times.iter().filter(|&at| event.contains(at)).count(),
-            lost_claims: count(|_, record| record.is_none()),
-            lost_answers: count(|grant, record| grant.is_answered && !is_finished(record)),
-            refused: log.refusals.len(),
+            granted: times.len(),
+            lost_claims: lost.len(),
+            lost_until: lost
+                .iter()
+                .max()
+                .map(|last| last.as_secs_f64() - event.as_secs_f64()),
+            lost_answers: lost_answers.count(),
+            refused: log.refusals,
             longest_pause: times
                 .windows(2)
                 .map(|two| two[1] - two[0])
@@ -84,14 +89,17 @@ impl fmt::Display for Tally {
         let Self {
             granted,
             lost_claims,
+            lost_until,
             lost_answers,
             refused,
             longest_pause,
         } = self;
+        write!(f, "{granted} | {lost_claims} | ")?;
+        match lost_until {
+            Some(seconds) => write!(f, "{seconds:+.1} s")?,
+            None => f.write_str("-")?,
+        }
         let pause = longest_pause.as_secs_f64();
-        write!(
-            f,
-            "{granted} | {lost_claims} | {lost_answers} | {refused} | {pause:.1} s"
-        )
+        write!(f, " | {lost_answers} | {refused} | {pause:.1} s")
     }
 }
