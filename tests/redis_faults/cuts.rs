@@ -3,7 +3,7 @@
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
 use idempotency_actix_tests::{Request, Response};
 
-use crate::site::{Mode, PATIENCE, Setup, Site, assert_refused, assert_true, eventually};
+use crate::site::{Mode, Setup, Site, assert_refused, assert_true, eventually};
 
 const CUTS: [Harm; 3] = [Harm::CutBefore, Harm::CutAfter, Harm::CutMidReply];
 const MODES: [Mode; 2] = [Mode::Marked, Mode::AllRoutes];
@@ -311,7 +311,6 @@ fn values_that_wait_to_be_moved_do_not_stay() {
     eventually("the answer", || {
         site.send_request(&Answer::Large.retry(&site)).is_replay()
     });
-    let _ = PATIENCE;
 }
 
 /// A pattern that only this text matches.

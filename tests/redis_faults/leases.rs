@@ -118,19 +118,23 @@ fn a_claim_that_the_server_lost_is_recorded_and_counted() {
 }
 
 #[test]
-fn a_claim_is_kept_for_a_day_and_an_answer_for_its_ttl() {
+fn a_claim_is_kept_for_a_day_and_an_answer_of_any_size_for_its_ttl() {
     const DAY: i64 = 24 * 60 * 60 * 1000;
-    let site = Setup::new().on(RedisServer::shared());
-    site.gate.close();
-    let mut owner = site.start("k");
-    let key = site.key();
-    let claim = left(&site, &key);
-    assert!((DAY - 60_000..=DAY).contains(&claim), "{claim}");
-    age(&site, &key, 5_000_000);
-    site.gate.let_through();
-    assert_first(&owner.receive(), 1);
-    let answer = left(&site, &key);
-    assert!((DAY - 60_000..=DAY).contains(&answer), "{answer}");
+    for octets in [10, 20_000] {
+        let site = Setup::new().on(RedisServer::shared());
+        site.gate.close();
+        let mut owner = site.client();
+        owner.send(&site.request("k").body("x".repeat(octets)));
+        site.runs.wait_for(1);
+        let key = site.key();
+        let claim = left(&site, &key);
+        assert!((DAY - 60_000..=DAY).contains(&claim), "{claim}");
+        age(&site, &key, 5_000_000);
+        site.gate.let_through();
+        assert_eq!(owner.receive().status, 201);
+        let answer = left(&site, &key);
+        assert!((DAY - 60_000..=DAY).contains(&answer), "{answer}");
+    }
 }
 
 /// What a slow network delivers late must not undo what the owner did since.

@@ -8,6 +8,7 @@ mod site;
 mod away;
 mod check;
 mod costs;
+mod crowds;
 mod cuts;
 mod foreign;
 mod leases;

@@ -126,6 +126,31 @@ mod out_of_memory {
         site.assert_replays("k", 1);
     }
 
+    /// What the server says of the repetition does not tell what became of the first.
+    #[test]
+    fn a_claim_that_landed_and_whose_repetition_is_refused_is_released() {
+        let server = own_server(&[]);
+        let site = Setup::new().on(server);
+        let addr = server.addr();
+        let mut claims = 0;
+        let first = move |command: &[Vec<u8>]| {
+            claims += usize::from(command[0] == b"SET");
+            if claims == 2 {
+                let mut connection = Connection::open(addr).expect("a running server");
+                let full = connection.command(&["CONFIG", "SET", "maxmemory", "1"]);
+                full.expect("a reply");
+            }
+            claims == 1
+        };
+        site.proxy.arm(Rule::when(first, Harm::CutAfter));
+        assert_refused(&site.send("k"));
+        site.proxy.disarm();
+        assert_eq!(site.runs.count(), 0);
+        site.wait_for_keys(0);
+        roomy(&site);
+        site.assert_recovers("k");
+    }
+
     #[test]
     fn a_claim_goes_on_being_renewed() {
         let lease = std::time::Duration::from_secs(3);
@@ -345,4 +370,17 @@ fn a_script_cache_that_is_flushed_all_the_time_is_not_noticed() {
     site.gate.let_through();
     assert_first(&owner.receive(), 7);
     assert!(site.proxy.commands("EVAL") > 0);
+}
+
+#[test]
+fn a_server_with_too_many_clients_is_503_and_then_goes_on() {
+    let server = own_server(&[]);
+    let site = Setup::new().on(server);
+    let mut only = Connection::open(server.addr()).expect("a running server");
+    let one = only.command(&["CONFIG", "SET", "maxclients", "1"]);
+    assert_eq!(one.expect("a reply"), Reply::Simple("OK".to_owned()));
+    site.assert_refuses("k");
+    let many = only.command(&["CONFIG", "SET", "maxclients", "100"]);
+    many.expect("a reply");
+    site.assert_recovers("k");
 }

@@ -74,6 +74,25 @@ fn a_server_that_freezes_while_a_handler_runs_gets_the_answer_when_it_thaws() {
     assert_eq!(site.runs.count(), 1);
 }
 
+/// The first one lies before the frozen server when the connection breaks, and is carried out as well.
+#[test]
+fn a_claim_that_is_sent_twice_to_a_frozen_server_is_granted_once() {
+    let server = own_server(&[]);
+    let site = Setup::new().on(server);
+    let mut client = site.client();
+    client.send(&site.request("warm"));
+    assert_first(&client.receive(), 1);
+    server.freeze();
+    let sent = site.proxy.commands("SET");
+    client.send(&site.request("k"));
+    eventually("a claim", || site.proxy.commands("SET") > sent);
+    site.proxy.sever();
+    server.thaw();
+    assert_first(&client.receive(), 2);
+    site.assert_replays("k", 2);
+    site.wait_for_keys(2);
+}
+
 #[test]
 fn a_slow_reply_below_the_timeout_is_waited_for() {
     let site = Setup::new().on(RedisServer::shared());
