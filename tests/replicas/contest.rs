@@ -1,71 +1,141 @@
 //! Duplicates that arrive at all replicas at once.
 
+use std::io::Write;
 use std::sync::Barrier;
 use std::thread;
 
-use idempotency_actix_tests::Response;
-use idempotency_actix_tests::redis::RedisServer;
+use idempotency_actix_tests::redis::{RedisServer, until};
+use idempotency_actix_tests::{Client, Request, Response};
 
 use crate::site::{
-    Replica, Site, assert_first, assert_in_flight, assert_replay, assert_replayed, essence, gated,
-    request,
+    PATIENCE, Replica, Site, assert_first, assert_in_flight, assert_problem, assert_replay,
+    assert_replayed, essence, gated, request,
 };
 
 const KEYS: usize = 100;
 const DUPLICATES: usize = 40;
 
-fn key(number: usize) -> String {
-    format!("k{number}")
+fn keys() -> impl Iterator<Item = String> {
+    (0..KEYS).map(|number| format!("k{number}"))
 }
 
-/// Sends every key's duplicates at once, half of them to each replica; the answers by key.
-fn contest(replicas: &[Replica; 2]) -> Vec<Vec<Response>> {
+/// Sends all duplicates of a key at once, half of them to each replica, then those of the next. Where
+/// a connection is cut there is no answer.
+fn contest(
+    replicas: &[Replica; 2],
+    ask: impl Fn(&mut Client, &Request) -> Option<Response> + Sync,
+    meanwhile: impl FnOnce(),
+) -> Vec<Vec<Response>> {
     let barrier = Barrier::new(DUPLICATES);
-    let client = |number: usize| {
-        let mut client = replicas[number % 2].connect();
-        let ask = |key_number| {
+    let run = |mut client: Client| {
+        let answers = keys().map(|key| {
             barrier.wait();
-            client.send(&request(&key(key_number)));
-            client.receive()
-        };
-        (0..KEYS).map(ask).collect::<Vec<_>>()
+            ask(&mut client, &request(&key))
+        });
+        answers.collect::<Vec<_>>()
     };
     let answers: Vec<_> = thread::scope(|scope| {
-        let client = &client;
+        let run = &run;
         let clients: Vec<_> = (0..DUPLICATES)
-            .map(|number| scope.spawn(move || client(number)))
+            .map(|number| replicas[number % 2].connect())
+            .map(|client| scope.spawn(move || run(client)))
             .collect();
+        meanwhile();
         let answers = clients.into_iter().map(|client| client.join());
         answers.map(|answers| answers.expect("answers")).collect()
     });
-    let of_key = |key: usize| answers.iter().map(|all| all[key].clone()).collect();
+    let of_key = |key: usize| answers.iter().filter_map(|all| all[key].clone()).collect();
     (0..KEYS).map(of_key).collect()
+}
+
+fn send(client: &mut Client, request: &Request) -> Option<Response> {
+    client.stream().write_all(&request.bytes()).ok()?;
+    client.try_receive().ok()
+}
+
+/// Retries until the operation has ended and the store can tell.
+fn insist(client: &mut Client, request: &Request) -> Option<Response> {
+    let answer = until(PATIENCE, || match send(client, request) {
+        Some(answer) if answer.status == 409 || answer.status == 503 => None,
+        end => Some(end),
+    });
+    answer.expect("an end of the operation")
+}
+
+/// The only first answer among these; all others that the handler gave are equal to it.
+fn first_of(answers: &[Response]) -> &Response {
+    let given = answers.iter().filter(|answer| answer.status == 201);
+    let (replays, firsts): (Vec<_>, Vec<_>) = given.partition(|answer| answer.is_replay());
+    assert_eq!(firsts.len(), 1, "{firsts:?}");
+    for replay in replays {
+        assert_replay(replay, firsts[0]);
+    }
+    firsts[0]
 }
 
 #[test]
 fn a_hundred_contested_keys_have_one_run_and_one_answer_each() {
     let site = Site::on(RedisServer::shared());
     let replicas = site.pair();
-    for (number, answers) in contest(&replicas).into_iter().enumerate() {
-        let key = key(number);
-        assert_eq!(site.runs(&key), 1, "{key}");
-        let is_handlers = |answer: &&Response| answer.status == 201;
-        let first = answers
-            .iter()
-            .find(|answer| answer.status == 201 && !answer.is_replay())
-            .expect("a first answer");
-        for answer in answers.iter().filter(is_handlers) {
-            assert_eq!(essence(answer), essence(first));
-        }
-        let firsts = answers.iter().filter(is_handlers);
-        assert_eq!(firsts.filter(|answer| !answer.is_replay()).count(), 1);
-        for answer in answers.iter().filter(|answer| !is_handlers(answer)) {
-            assert_in_flight(answer);
+    let answers = contest(&replicas, send, || {});
+    for (key, answers) in keys().zip(answers) {
+        assert_eq!(answers.len(), DUPLICATES);
+        let first = first_of(&answers);
+        for other in answers.iter().filter(|answer| answer.status != 201) {
+            assert_in_flight(other);
         }
         for replica in &replicas {
             assert_replay(&replica.send(&request(&key)), first);
         }
         assert_eq!(site.runs(&key), 1, "{key}");
+    }
+}
+
+#[test]
+fn contested_keys_have_one_run_and_one_answer_each_while_redis_restarts() {
+    let redis = RedisServer::start(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    let site = Site::on(&redis);
+    let replicas = site.pair();
+    let answers = contest(&replicas, insist, || {
+        for restart in 1..=4 {
+            site.wait_for("start", restart * KEYS / 5);
+            redis.restart();
+        }
+    });
+    for (key, answers) in keys().zip(answers) {
+        assert_eq!(answers.len(), DUPLICATES);
+        let first = first_of(&answers);
+        for replica in &replicas {
+            assert_replay(&replica.send(&request(&key)), first);
+        }
+        assert_eq!(site.runs(&key), 1, "{key}");
+    }
+}
+
+#[test]
+fn contested_keys_have_no_second_run_when_a_replica_is_killed() {
+    let site = Site::with_short_lease(RedisServer::shared());
+    let replicas = site.pair();
+    let answers = contest(&replicas, insist, || {
+        site.wait_for("start", KEYS / 2);
+        replicas[0].kill();
+    });
+    let [_, survivor] = &replicas;
+    let successor = site.replica();
+    for (key, answers) in keys().zip(answers) {
+        assert!(answers.len() >= DUPLICATES / 2, "{answers:?}");
+        for replica in [survivor, &successor] {
+            let retry = replica.send(&request(&key));
+            match retry.status {
+                201 => assert!(retry.is_replay(), "{retry:?}"),
+                _ => assert_problem(&retry, 500, "outcome-unknown"),
+            }
+            for answer in &answers {
+                assert_eq!(essence(answer), essence(&retry));
+            }
+            let runs = site.runs(&key);
+            assert!(runs == 1 || runs == 0 && retry.status == 500, "{runs}");
+        }
     }
 }
 

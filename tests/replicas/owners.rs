@@ -24,7 +24,7 @@ fn wait_until_unknown(replica: &Replica) {
 #[test]
 fn a_killed_owner_leaves_a_record_of_unknown_outcome_and_no_second_run() {
     let site = Site::with_short_lease(RedisServer::shared());
-    let [mut owner, other] = site.pair();
+    let [owner, other] = site.pair();
     let mut client = site.start(&owner, &gated("k"));
     owner.kill();
     client.try_receive().expect_err("a cut connection");

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What replicas share: a Redis server, and a folder that outlives each of them.
 pub struct Site<'a> {
@@ -163,9 +163,8 @@ impl Replica {
     }
 
     /// Kills it without a chance to do anything.
-    pub fn kill(&mut self) {
-        self.process.kill().expect("a child of ours");
-        self.process.wait().expect("a child of ours");
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
     }
 
     /// Stops it with its connections open, and returns once it stands still.
