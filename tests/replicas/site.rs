@@ -1,0 +1,311 @@
+//! The processes under test, and what a test does to them.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use idempotency_actix_tests::redis::{RedisServer, until};
+use idempotency_actix_tests::{Client, Request, Response};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tempfile::TempDir;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What replicas share: a Redis server, and a folder that outlives each of them.
+pub struct Site<'a> {
+    redis: &'a RedisServer,
+    folder: TempDir,
+    prefix: String,
+    lease: Duration,
+}
+
+impl<'a> Site<'a> {
+    /// With a lease that no test outlives.
+    pub fn on(redis: &'a RedisServer) -> Self {
+        Self {
+            redis,
+            folder: TempDir::with_prefix("replicas-").expect("a folder for temporary files"),
+            prefix: format!("{:x}:", RandomState::new().hash_one(0)),
+            lease: Duration::from_secs(300),
+        }
+    }
+
+    /// With a lease that lapses within a test, and is not missed by a busy machine.
+    pub fn with_short_lease(redis: &'a RedisServer) -> Self {
+        let lease = Duration::from_secs(5);
+        Self {
+            lease,
+            ..Self::on(redis)
+        }
+    }
+
+    /// Starts a replica.
+    pub fn replica(&self) -> Replica {
+        self.replica_with_prefix(&self.prefix)
+    }
+
+    /// Starts one that keeps its records elsewhere.
+    pub fn replica_with_prefix(&self, prefix: &str) -> Replica {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_replica"))
+            .args([&self.redis.url(), prefix])
+            .arg(self.lease.as_millis().to_string())
+            .arg(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a program that can run");
+        let output = process.stdout.take().expect("a pipe");
+        let mut addr = String::new();
+        BufReader::new(output)
+            .read_line(&mut addr)
+            .expect("an open pipe");
+        Replica {
+            addr: addr.trim().parse().expect("an address"),
+            process,
+            resume: None,
+        }
+    }
+
+    /// Starts two replicas.
+    pub fn pair(&self) -> [Replica; 2] {
+        [self.replica(), self.replica()]
+    }
+
+    /// Lets through who waits at this gate, now and later.
+    pub fn open(&self, gate: &str) {
+        File::create(self.folder.path().join(gate)).expect("a writable folder");
+    }
+
+    /// The requests of which this was noted, by all replicas, oldest first.
+    pub fn events(&self, event: &str) -> Vec<String> {
+        let events = fs::read_to_string(self.events_file()).expect("a started replica");
+        let lines = events.lines().filter_map(|line| line.split_once(' '));
+        let names = lines.filter(|(noted, _)| *noted == event);
+        names.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    fn events_file(&self) -> PathBuf {
+        self.folder.path().join("events")
+    }
+
+    /// How often a handler started for any request with this key.
+    pub fn runs(&self, key: &str) -> usize {
+        let starts = self.events("start");
+        let keys = starts.iter().filter_map(|name| name.rsplit(' ').next());
+        keys.filter(|of| *of == key).count()
+    }
+
+    /// Waits until that many of these were noted.
+    pub fn wait_for(&self, event: &str, times: usize) {
+        eventually(event, || self.events(event).len() >= times);
+    }
+
+    /// Sends a request to a handler that waits, and returns once it has started.
+    pub fn start(&self, replica: &Replica, request: &Request) -> Client {
+        let started = self.events("start").len();
+        let client = replica.ask(request);
+        self.wait_for("start", started + 1);
+        client
+    }
+
+    /// The only record.
+    pub fn record(&self) -> Option<String> {
+        let keys = self.redis.command(&["KEYS", &format!("{}*", self.prefix)]);
+        let mut keys = keys.items().into_iter();
+        let record = keys.next().map(|key| key.text());
+        assert!(keys.next().is_none(), "more than one record");
+        record
+    }
+
+    /// How long the only record is kept from now on, in milliseconds.
+    pub fn time_to_live(&self) -> i64 {
+        let record = self.record().expect("a record");
+        self.redis.command(&["PTTL", &record]).int()
+    }
+}
+
+/// A running process, killed when dropped.
+pub struct Replica {
+    process: Child,
+    addr: SocketAddr,
+    resume: Option<Resume>,
+}
+
+impl Replica {
+    /// Sends a request on a connection of its own.
+    pub fn send(&self, request: &Request) -> Response {
+        self.ask(request).receive()
+    }
+
+    /// Sends a request and leaves the answer for later.
+    pub fn ask(&self, request: &Request) -> Client {
+        let mut client = self.connect();
+        client.send(request);
+        client
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.addr)
+    }
+
+    /// Retries until the operation has ended and the store can tell.
+    pub fn settle(&self, request: &Request) -> Response {
+        let answer = until(PATIENCE, || {
+            let answer = self.send(request);
+            (answer.status != 409 && answer.status != 503).then_some(answer)
+        });
+        answer.expect("an end of the operation")
+    }
+
+    /// Kills it without a chance to do anything.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Stops it with its connections open, and returns once it stands still.
+    pub fn pause(&mut self) {
+        self.resume = Some(Resume::watch(&self.process));
+        self.signal(Signal::STOP);
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&self.process)), stopped).expect("a child of ours");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self) {
+        self.signal(Signal::CONT);
+        self.resume = None;
+    }
+
+    /// Asks it to end, and returns once it takes no connections any more.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let addr = self.addr;
+        eventually("a closed port", || TcpStream::connect(addr).is_err());
+    }
+
+    /// Waits until it has ended in peace.
+    pub fn wait(&mut self) {
+        let status = until(PATIENCE, || {
+            self.process.try_wait().expect("a child of ours")
+        });
+        let status = status.expect("a process that ends");
+        assert!(status.success(), "{status}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("a child of ours");
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        // Before the child is reaped: after that, its number may be somebody else's.
+        self.resume = None;
+        let _ = self.process.wait();
+    }
+}
+
+/// Lets a paused process see the end of its input if the test process is killed.
+struct Resume(Child);
+
+impl Resume {
+    fn watch(process: &Child) -> Self {
+        let script = r#"trap '' HUP INT TERM; read -r _; kill -CONT "$1""#;
+        let watch = Command::new("sh")
+            .args(["-c", script, "resume"])
+            .arg(process.id().to_string())
+            .stdin(Stdio::piped())
+            .spawn();
+        Self(watch.expect("a shell"))
+    }
+}
+
+impl Drop for Resume {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Polls until it is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let came = until(PATIENCE, || is_so().then_some(()));
+    assert!(came.is_some(), "never came: {what}");
+}
+
+/// The request that most tests send and repeat.
+pub fn request(key: &str) -> Request {
+    at("/charges/1", key)
+}
+
+/// The same at another path.
+pub fn at(path: &str, key: &str) -> Request {
+    Request::post(path)
+        .header("X-Caller", "alice")
+        .key(key)
+        .body("100 EUR")
+}
+
+/// The same, whose handler waits until the test opens `gate`.
+pub fn gated(key: &str) -> Request {
+    request(key).header("X-Gate", "gate")
+}
+
+pub fn assert_problem(response: &Response, status: u16, kind: &str) {
+    let problem = response.problem();
+    assert_eq!(
+        (response.status, problem.as_deref()),
+        (status, Some(kind)),
+        "{response:?}"
+    );
+}
+
+/// A retry while the first request runs.
+pub fn assert_in_flight(response: &Response) {
+    assert_problem(response, 409, "in-flight");
+    assert_eq!(response.header("retry-after"), Some("1"));
+}
+
+/// An answer of the handler, with a success.
+pub fn assert_first(response: &Response) {
+    assert!(matches!(response.status, 200..300), "{response:?}");
+    assert!(!response.is_replay(), "{response:?}");
+}
+
+/// The first answer again: its status, header lines and octets.
+pub fn assert_replay(replay: &Response, first: &Response) {
+    assert!(replay.is_replay(), "{replay:?}");
+    assert_eq!(essence(replay), essence(first));
+}
+
+/// Without what an answer says about itself and its connection, in an order that can be compared.
+pub fn essence(response: &Response) -> Response {
+    const OWN: [&str; 6] = [
+        "date",
+        "idempotent-replayed",
+        "idempotency-status",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+    ];
+    let mut essence = response.clone();
+    essence.headers.retain(|(name, _)| !OWN.contains(&&**name));
+    // actix-web writes the names in no order; of one name the lines keep theirs.
+    essence.headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+    essence
+}
+
+/// Every replica gives the first answer again, and the handler ran once.
+pub fn assert_replayed(site: &Site, replicas: &[Replica], request: &Request, first: &Response) {
+    for replica in replicas {
+        assert_replay(&replica.settle(request), first);
+    }
+    let runs = site.events("start");
+    assert_eq!(runs.len(), 1, "{runs:?}");
+}
