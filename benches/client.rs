@@ -25,6 +25,8 @@ pub struct Client {
     digits: Option<usize>,
     sent: u64,
     answer: Vec<u8>,
+    /// Room for an answer.
+    buffer: Vec<u8>,
 }
 
 /// What was measured in one slice of time.
@@ -78,12 +80,27 @@ impl Client {
             digits,
             sent: 0,
             answer: Vec::new(),
+            buffer: Vec::new(),
         };
         for _ in 0..2 {
             client.send(0)?;
             client.answer = read_whole(&mut client.connections[0])?;
         }
+        client.buffer = vec![0; client.answer.len()];
         Ok(client)
+    }
+
+    /// Sleeps while it waits for an answer, where others need its core.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn sleeping(self) -> io::Result<Self> {
+        for connection in &self.connections {
+            connection.set_nonblocking(false)?;
+            connection.set_read_timeout(Some(PATIENCE))?;
+        }
+        Ok(self)
     }
 
     /// The answer that is expected, head and body.
@@ -143,12 +160,10 @@ impl Client {
     }
 
     fn receive(&mut self, i: usize) -> io::Result<()> {
-        let mut buffer = [0; 4096];
-        let expected = self.answer.len();
-        read_exact(&mut self.connections[i], &mut buffer[..expected])?;
-        let is_expected = buffer.starts_with(&self.answer[..STATUS_LINE]);
+        read_exact(&mut self.connections[i], &mut self.buffer)?;
+        let is_expected = self.buffer.starts_with(&self.answer[..STATUS_LINE]);
         if !is_expected {
-            let text = String::from_utf8_lossy(&buffer[..expected]).into_owned();
+            let text = String::from_utf8_lossy(&self.buffer).into_owned();
             return Err(io::Error::other(format!("unexpected answer: {text}")));
         }
         Ok(())
