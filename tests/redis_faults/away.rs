@@ -44,6 +44,19 @@ fn a_burst_on_connections_that_are_closed_at_once_makes_few_of_them() {
 }
 
 #[test]
+fn one_request_after_the_other_does_not_try_to_connect_each_time() {
+    let site = Setup::impatient().on(RedisServer::shared());
+    site.proxy.accept_and_close();
+    for n in 0..BURST {
+        site.assert_refuses(&n.to_string());
+    }
+    let tries = site.proxy.connections();
+    assert!(tries <= BURST / 2, "{tries} tries to connect");
+    site.proxy.accept();
+    site.assert_recovers("k");
+}
+
+#[test]
 fn connections_that_broke_while_idle_are_not_noticed() {
     let site = Setup::new().on(RedisServer::shared());
     site.assert_serves("first");

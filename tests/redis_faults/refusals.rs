@@ -134,16 +134,18 @@ mod out_of_memory {
         let addr = server.addr();
         let mut claims = 0;
         let first = move |command: &[Vec<u8>]| {
-            claims += usize::from(command[0] == b"SET");
-            if claims == 2 {
+            let is_claim = command[0] == b"SET";
+            claims += usize::from(is_claim);
+            if is_claim && claims == 2 {
                 let mut connection = Connection::open(addr).expect("a running server");
                 let full = connection.command(&["CONFIG", "SET", "maxmemory", "1"]);
                 full.expect("a reply");
             }
-            claims == 1
+            is_claim && claims == 1
         };
         site.proxy.arm(Rule::when(first, Harm::CutAfter));
         assert_refused(&site.send("k"));
+        assert_eq!(site.proxy.commands("SET"), 2);
         site.proxy.disarm();
         assert_eq!(site.runs.count(), 0);
         site.wait_for_keys(0);
