@@ -80,6 +80,19 @@ impl Links {
         }
     }
 
+    /// The connection of this runtime, if there is one.
+    pub(super) fn ready(&self) -> Option<Link> {
+        let id = Handle::try_current().ok()?.id();
+        let slot = Arc::clone(read(&self.slots).get(&id)?);
+        let state = slot.lock();
+        let (inner, number) = match &state.stage {
+            Stage::Ready { to, .. } => (to.inner.clone(), state.number),
+            _ => return None,
+        };
+        drop(state);
+        Some(Link::new(inner, &slot, number))
+    }
+
     /// The connection of this runtime, made if there is none.
     pub(super) async fn get(&self) -> RedisResult<Link> {
         let slot = self.slot()?;

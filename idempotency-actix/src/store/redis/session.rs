@@ -156,12 +156,16 @@ impl Session<'_> {
 
     /// What fails here was not sent, unless it was sent once before.
     async fn open(&self) -> Result<Lane, Failure> {
-        let open = async {
+        if let (false, Some(link)) = (self.is_own, self.server.links.ready()) {
+            return Ok(Lane::Shared(link));
+        }
+        // In a box: a pool's way to a connection is 10 KB, which every operation would be, too.
+        let open = Box::pin(async {
             match self.is_own {
                 true => self.server.pool.borrow().await.map(Lane::Own),
                 false => self.server.links.get().await.map(Lane::Shared),
             }
-        };
+        });
         let opened = timeout_at(self.deadline, open).await;
         let opened = opened.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));
         opened.map_err(|error| match self.has_resent {
