@@ -16,3 +16,4 @@ mod notifications;
 mod refusals;
 mod sealed;
 mod stalls;
+mod unprotected;

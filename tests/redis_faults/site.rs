@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, post, web};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
 use idempotency_actix::store::RedisStoreBuilder;
-use idempotency_actix::{Idempotency, KeyScope, RedisStore, idempotent};
+use idempotency_actix::{Idempotency, KeyScope, OnStoreFailure, RedisStore, idempotent};
 use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, until};
 use idempotency_actix_tests::{Client, Request, Response, Server, serve};
 use tokio::sync::Semaphore;
@@ -36,6 +36,7 @@ pub struct Setup {
     pub mode: Mode,
     pub timeout: Duration,
     pub lease: Duration,
+    pub on_store_failure: OnStoreFailure,
     /// What its keys start with; sites with the same one share their records.
     pub prefix: String,
 }
@@ -48,6 +49,7 @@ impl Setup {
             mode: Mode::Marked,
             timeout: AMPLE,
             lease: 3 * AMPLE,
+            on_store_failure: OnStoreFailure::Reject,
             prefix: format!("site-{}:", SITES.fetch_add(1, SeqCst)),
         }
     }
@@ -81,7 +83,9 @@ impl Setup {
         let proxy = proxy_to(server);
         let store = options(self.store_builder(&proxy.url())).build();
         let store = store.expect("options that can hold");
-        let layer = Idempotency::builder(store, KeyScope::everyone()).lease(self.lease);
+        let layer = Idempotency::builder(store, KeyScope::everyone())
+            .lease(self.lease)
+            .on_store_failure(self.on_store_failure);
         let layer = match self.mode {
             Mode::Marked => layer,
             Mode::AllRoutes => layer.all_routes(),
