@@ -8,8 +8,8 @@ use deadpool_redis::redis::{
 };
 use deadpool_redis::{cluster, sentinel};
 
-/// A connection to one server or to a cluster: shared by all operations of a worker, or borrowed
-/// from the pool for one.
+/// A connection to one server or to a cluster: taken out of the pool, as the one that all operations
+/// of a worker share, or borrowed for one.
 pub(super) enum Connection {
     Shared(Inner),
     Borrowed(Borrowed),
@@ -79,15 +79,18 @@ impl Connection {
         matches!(self.kind(), Kind::Cluster(_))
     }
 
-    /// Closes a borrowed connection instead of giving it back to its pool.
-    pub(super) fn discard(self) {
-        if let Self::Borrowed(borrowed) = self {
-            match borrowed {
-                Borrowed::Server(it) => drop(deadpool_redis::Connection::take(it)),
-                Borrowed::Sentinel(it) => drop(sentinel::Connection::take(it)),
-                Borrowed::Cluster(it) => drop(cluster::Connection::take(it)),
+    /// Takes a borrowed connection out of its pool for good, which would hand it out again.
+    pub(super) fn detach(self) -> Self {
+        Self::Shared(match self {
+            Self::Shared(inner) => inner,
+            Self::Borrowed(Borrowed::Server(it)) => {
+                Inner::Server(deadpool_redis::Connection::take(it))
             }
-        }
+            Self::Borrowed(Borrowed::Sentinel(it)) => {
+                Inner::Server(sentinel::Connection::take(it))
+            }
+            Self::Borrowed(Borrowed::Cluster(it)) => Inner::Cluster(cluster::Connection::take(it)),
+        })
     }
 
     fn kind(&mut self) -> Kind<'_> {

@@ -182,16 +182,20 @@ impl Lane {
     /// A server that turned into a replica is left to itself, but may still be read from.
     fn after_reply(self, error: &RedisError, is_cluster: bool) -> Self {
         let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
-        if let (Self::Shared(link), true, false) = (&self, is_demoted, is_cluster) {
-            link.give_up(error);
+        match self {
+            Self::Shared(link) if is_demoted && !is_cluster => {
+                link.give_up(error);
+                Self::Shared(link)
+            }
+            Self::Own(connection) if is_demoted && !is_cluster => Self::Own(connection.detach()),
+            lane => lane,
         }
-        self
     }
 
     fn give_up(self, error: &RedisError) {
         match self {
             Self::Shared(link) => link.give_up(error),
-            Self::Own(connection) => connection.discard(),
+            Self::Own(connection) => drop(connection.detach()),
         }
     }
 }
