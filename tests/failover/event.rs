@@ -51,11 +51,6 @@ impl Event {
         group.wait_for_failover(old);
         linger();
         self.end(old);
-        until(Duration::from_secs(60), || {
-            let is_linked = old.info("master_link_status").is_some_and(|s| s == "up");
-            is_linked.then_some(())
-        })
-        .expect("an old primary that becomes a replica within a minute");
     }
 
     fn happen_to_cluster(self, cluster: &RedisCluster, linger: impl FnOnce()) {
@@ -84,6 +79,7 @@ impl Event {
         }
     }
 
+    /// Ends the cause, and waits until the old primary has become a replica.
     fn end(self, old: &RedisServer) {
         match self {
             Self::Killed | Self::Restarted => old.restart(),
@@ -94,6 +90,11 @@ impl Event {
                 old.command(&rights).text();
             }
         }
+        until(Duration::from_secs(60), || {
+            let is_linked = old.info("master_link_status").is_some_and(|s| s == "up");
+            is_linked.then_some(())
+        })
+        .expect("an old primary that becomes a replica within a minute");
     }
 }
 
@@ -103,6 +104,7 @@ const KEY: &str = "bar";
 /// What replicas and sentinels need, taken away; `INFO` alone lets no sentinel call a server well.
 const BETWEEN_SERVERS: &[&str] = &[
     "-psync",
+    "-sync",
     "-replconf",
     "-ping",
     "-publish",

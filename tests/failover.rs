@@ -1,0 +1,269 @@
+//! A primary fails or is replaced: what all replicas had is not lost, and stores go on by themselves.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpResponse};
+use futures_util::future::join_all;
+use idempotency_actix::deadpool_redis::{Config, PoolConfig, Runtime, cluster, sentinel};
+use idempotency_actix::store::{
+    Begun, Claim, Completion, Fingerprint, Finished, Record, RecordId, RedisPool, State, Store,
+    StoreErrorKind, StoredResponse, Token,
+};
+use idempotency_actix::{Idempotency, KeyScope, RedisStore};
+use idempotency_actix_tests::redis::{Proxy, RedisCluster, RedisServer, SentinelGroup, until};
+use idempotency_actix_tests::{Request, Server, serve};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a store may take to get over a failover.
+const RECOVERY: Duration = Duration::from_secs(20);
+
+/// Eight requests at a time, so that each may have a connection of its own.
+const CLIENTS: usize = 8;
+
+fn of_group(group: &SentinelGroup) -> RedisPool {
+    let mut config = sentinel::Config::from_urls(
+        group.urls(),
+        group.service().to_owned(),
+        sentinel::SentinelServerType::Master,
+    );
+    config.pool = Some(PoolConfig::new(2 * CLIENTS));
+    let pool = config.create_pool(Some(Runtime::Tokio1));
+    pool.expect("a pool").into()
+}
+
+fn of_cluster(cluster: &RedisCluster) -> RedisPool {
+    let config = cluster::Config::from_urls(cluster.urls());
+    let pool = config.create_pool(Some(Runtime::Tokio1));
+    pool.expect("a pool").into()
+}
+
+fn of_url(url: String) -> RedisPool {
+    let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
+    pool.expect("a pool").into()
+}
+
+fn waiting_for(replicas: usize, pool: RedisPool) -> RedisStore {
+    let builder = RedisStore::builder(pool).wait_replicas(replicas);
+    builder.build().expect("a store")
+}
+
+fn fresh_id() -> RecordId {
+    let half = || *Token::random().as_bytes();
+    RecordId::from_bytes([half(), half()].concat().try_into().expect("32 octets"))
+}
+
+/// The key of a record, with the default prefix.
+fn key(id: &RecordId) -> String {
+    format!("idem:{{{id}}}")
+}
+
+fn fresh_claim() -> Claim {
+    let fingerprint = Fingerprint::new(1, [1; 32]);
+    Claim::new(Token::random(), fingerprint, Duration::from_secs(30), DAY)
+}
+
+fn answer() -> Finished {
+    let body = Bytes::from_static(b"paid");
+    Finished::Completed(StoredResponse::new(StatusCode::CREATED, [], Some(body)))
+}
+
+async fn is_claimed(store: &RedisStore, id: &RecordId, claim: &Claim) -> bool {
+    matches!(store.begin(id, claim).await, Ok(Begun::Claimed { .. }))
+}
+
+/// Claims a fresh record and completes it; `None` unless both were acknowledged.
+async fn paid(store: &RedisStore) -> Option<RecordId> {
+    let (id, claim) = (fresh_id(), fresh_claim());
+    if !is_claimed(store, &id, &claim).await {
+        return None;
+    }
+    let completed = store.complete(&id, &claim, &answer(), DAY).await;
+    matches!(completed, Ok(Completion::Recorded)).then_some(id)
+}
+
+fn is_answer(record: &Record) -> bool {
+    matches!(&record.state, State::Finished(finished) if *finished == answer())
+}
+
+/// Whether a retry gets the answer.
+async fn is_replayed(store: &RedisStore, id: &RecordId) -> bool {
+    let begun = store.begin(id, &fresh_claim()).await;
+    matches!(&begun, Ok(Begun::Found(record)) if is_answer(record))
+}
+
+/// Asks again and again, and fails once the limit has passed.
+async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + RECOVERY;
+    while !probe().await {
+        assert!(Instant::now() < deadline, "not within {RECOVERY:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Claims and completes fresh records until `event` is over; returns those that were acknowledged.
+fn under_load(store: &RedisStore, event: impl FnOnce()) -> Vec<RecordId> {
+    let is_over = AtomicBool::new(false);
+    let client = async || {
+        let mut acknowledged = Vec::new();
+        while !is_over.load(Ordering::Relaxed) {
+            acknowledged.extend(paid(store).await);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        acknowledged
+    };
+    let load = || block_on(join_all((0..CLIENTS).map(|_| client())));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(load);
+        event();
+        is_over.store(true, Ordering::Relaxed);
+        load.join().expect("a load that ends").concat()
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(future)
+}
+
+/// By hand, since the old primary is well, and goes on granting claims until somebody tells it.
+#[test]
+fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
+    let group = SentinelGroup::start(&[]);
+    let store = waiting_for(2, of_group(&group));
+    let acknowledged = under_load(&store, || {
+        std::thread::sleep(Duration::from_millis(500));
+        let old = group.primary();
+        fail_over(&group);
+        group.wait_for_failover(old);
+    });
+    assert!(acknowledged.len() > 100, "{} claims", acknowledged.len());
+    block_on(async {
+        eventually("a claim that all have", async || {
+            paid(&store).await.is_some()
+        })
+        .await;
+        let other = RedisStore::new(of_group(&group));
+        for id in &acknowledged {
+            let record = other.inspect(id).await.expect("an answer");
+            assert!(record.as_ref().is_some_and(is_answer), "{record:?}");
+        }
+    });
+}
+
+fn fail_over(group: &SentinelGroup) {
+    let order = ["SENTINEL", "FAILOVER", group.service()];
+    group.sentinels()[0].command(&order).text();
+}
+
+#[actix_web::test]
+async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
+    let group = SentinelGroup::start(&[]);
+    let before = paid(&waiting_for(2, of_group(&group))).await;
+    let before = before.expect("a record that all replicas have");
+    let store = RedisStore::new(of_group(&group));
+    assert!(is_replayed(&store, &before).await);
+
+    group.kill_primary();
+    eventually("a claim", async || paid(&store).await.is_some()).await;
+    assert!(is_replayed(&store, &before).await);
+}
+
+/// Until sentinels get round to it, the old primary takes writes, and forgets them later.
+#[actix_web::test]
+async fn a_store_leaves_an_old_primary_that_still_takes_writes() {
+    let group = SentinelGroup::start(&[]);
+    // They wait four times as long before they tell an old primary.
+    let pace = ["SENTINEL", "DEBUG", "publish-period", "10000"];
+    for sentinel in group.sentinels() {
+        sentinel.command(&pace).text();
+    }
+    let old = group.primary();
+    let store = RedisStore::new(of_group(&group));
+    assert!(paid(&store).await.is_some());
+
+    fail_over(&group);
+    eventually("a claim on the new primary", async || {
+        let id = paid(&store).await.expect("a primary that takes writes");
+        let mut servers = group.servers().iter();
+        let new = servers.find(|it| it.port() != old.port() && is_primary(it));
+        new.is_some_and(|new| new.command(&["EXISTS", &key(&id)]).int() == 1)
+    })
+    .await;
+    assert!(is_primary(old), "the sentinels told it already");
+}
+
+fn is_primary(server: &RedisServer) -> bool {
+    server.info("role").is_some_and(|role| role == "master")
+}
+
+#[actix_web::test]
+async fn after_the_death_of_a_primary_the_cluster_replays_and_claims() {
+    let cluster = RedisCluster::start(&[]);
+    let before = paid(&waiting_for(1, of_cluster(&cluster))).await;
+    let before = before.expect("a record that the replica has");
+    let store = RedisStore::new(of_cluster(&cluster));
+    assert!(is_replayed(&store, &before).await);
+
+    let old = cluster.kill_primary_of(&key(&before));
+    eventually("a replay", async || is_replayed(&store, &before).await).await;
+    let promoted = cluster.wait_for_promotion(&key(&before), old).port();
+    let is_there = |id: &RecordId| cluster.primary_of(&key(id)).port() == promoted;
+    let id = std::iter::repeat_with(fresh_id).find(is_there);
+    let (id, claim) = (id.expect("no end"), fresh_claim());
+    assert!(is_claimed(&store, &id, &claim).await);
+}
+
+#[actix_web::test]
+async fn without_the_replicas_claims_are_refused_and_released_and_replays_go_on() {
+    let server = RedisServer::start(&[]);
+    let runs = web::Data::new(AtomicUsize::new(0));
+    let start = |replicas| {
+        let builder = RedisStore::builder(of_url(server.url())).wait_replicas(replicas);
+        let store = builder.timeout(Duration::from_millis(300)).build();
+        let layer = Idempotency::builder(store.expect("a store"), KeyScope::everyone())
+            .lease(Duration::from_secs(1))
+            .all_routes()
+            .build()
+            .expect("a layer");
+        let runs = runs.clone();
+        serve(move || {
+            let handler = async |runs: web::Data<AtomicUsize>| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                HttpResponse::Created().body("paid")
+            };
+            let app = App::new().app_data(runs.clone()).wrap(layer.clone());
+            app.route("/pay", web::post().to(handler))
+        })
+    };
+    let send = |server: &Server, key| server.send(Request::post("/pay").key(key));
+    let (careless, careful) = (start(0), start(1));
+    assert_eq!(send(&careless, "before").status, 201);
+
+    let refused = send(&careful, "after");
+    assert_eq!(refused.problem().as_deref(), Some("store-unavailable"));
+    assert!(send(&careful, "before").is_replay());
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    let records = || server.command(&["DBSIZE"]).int();
+    let is_released = until(Duration::from_secs(5), || (records() == 1).then_some(()));
+    assert!(is_released.is_some(), "{} records", records());
+}
+
+/// Where no sentinel closes its clients' connections, a pool would hand them out for ever.
+#[test]
+fn a_connection_to_a_demoted_primary_is_not_borrowed_again() {
+    let server = RedisServer::start(&[]);
+    let proxy = Proxy::to(server.addr());
+    let store = waiting_for(1, of_url(proxy.url()));
+    let demote = ["REPLICAOF", "127.0.0.1", "1"];
+    server.command(&demote).text();
+
+    for connections in 1..=3 {
+        let begun = block_on(store.begin(&fresh_id(), &fresh_claim()));
+        let error = begun.expect_err("a replica takes no claim");
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
+        assert_eq!(proxy.connections(), connections);
+    }
+}
