@@ -175,7 +175,7 @@ async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
     let store = RedisStore::new(of_group(&group));
     assert!(is_replayed(&store, &before).await);
 
-    group.kill_primary();
+    group.wait_for_failover(group.kill_primary());
     eventually("a claim", async || paid(&store).await.is_some()).await;
     assert!(is_replayed(&store, &before).await);
 }
