@@ -86,6 +86,17 @@ async fn paid(store: &RedisStore) -> Option<RecordId> {
     matches!(completed, Ok(Completion::Recorded)).then_some(id)
 }
 
+/// The same once all replicas that are waited for confirm it.
+async fn paid_by_all(store: &RedisStore) -> RecordId {
+    let mut id = None;
+    eventually("a record that all have", async || {
+        id = paid(store).await;
+        id.is_some()
+    })
+    .await;
+    id.expect("a record")
+}
+
 fn is_answer(record: &Record) -> bool {
     matches!(&record.state, State::Finished(finished) if *finished == answer())
 }
@@ -136,6 +147,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
     let group = SentinelGroup::start(&[]);
     let store = waiting_for(2, of_group(&group));
+    block_on(paid_by_all(&waiting_for(2, of_group(&group))));
     let acknowledged = under_load(&store, || {
         std::thread::sleep(Duration::from_millis(500));
         let old = group.primary();
@@ -170,8 +182,7 @@ fn fail_over(group: &SentinelGroup, publish_period: &str) {
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
     let group = SentinelGroup::start(&[]);
-    let before = paid(&waiting_for(2, of_group(&group))).await;
-    let before = before.expect("a record that all replicas have");
+    let before = paid_by_all(&waiting_for(2, of_group(&group))).await;
     let store = RedisStore::new(of_group(&group));
     assert!(is_replayed(&store, &before).await);
 
@@ -206,8 +217,7 @@ fn is_primary(server: &RedisServer) -> bool {
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_cluster_replays_and_claims() {
     let cluster = RedisCluster::start(&[]);
-    let before = paid(&waiting_for(1, of_cluster(&cluster))).await;
-    let before = before.expect("a record that the replica has");
+    let before = paid_by_all(&waiting_for(1, of_cluster(&cluster))).await;
     let store = RedisStore::new(of_cluster(&cluster));
     assert!(is_replayed(&store, &before).await);
 

@@ -86,9 +86,7 @@ impl Connection {
             Self::Borrowed(Borrowed::Server(it)) => {
                 Inner::Server(deadpool_redis::Connection::take(it))
             }
-            Self::Borrowed(Borrowed::Sentinel(it)) => {
-                Inner::Server(sentinel::Connection::take(it))
-            }
+            Self::Borrowed(Borrowed::Sentinel(it)) => Inner::Server(sentinel::Connection::take(it)),
             Self::Borrowed(Borrowed::Cluster(it)) => Inner::Cluster(cluster::Connection::take(it)),
         })
     }

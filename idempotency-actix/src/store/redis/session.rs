@@ -158,7 +158,12 @@ impl Session<'_> {
     async fn open(&self) -> Result<Lane, Failure> {
         let open = async {
             match self.is_own {
-                true => self.server.pool.borrow().await.map(Lane::Own),
+                true => self
+                    .server
+                    .pool
+                    .borrow(self.server.timeout)
+                    .await
+                    .map(Lane::Own),
                 false => self.server.links.get().await.map(Lane::Shared),
             }
         };
