@@ -1,5 +1,6 @@
 //! A primary fails or is replaced: what all replicas had is not lost, and stores go on by themselves.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,17 @@ async fn paid(store: &RedisStore) -> Option<RecordId> {
     matches!(completed, Ok(Completion::Recorded)).then_some(id)
 }
 
+/// The same once all replicas that are waited for confirm it.
+async fn paid_by_all(store: &RedisStore) -> RecordId {
+    let mut id = None;
+    eventually("a record that all have", async || {
+        id = paid(store).await;
+        id.is_some()
+    })
+    .await;
+    id.expect("a record")
+}
+
 fn is_answer(record: &Record) -> bool {
     matches!(&record.state, State::Finished(finished) if *finished == answer())
 }
@@ -118,8 +130,10 @@ fn under_load(store: &RedisStore, event: impl FnOnce()) -> Vec<RecordId> {
     let load = || block_on(join_all((0..CLIENTS).map(|_| client())));
     std::thread::scope(|scope| {
         let load = scope.spawn(load);
-        event();
+        // Also of a test that fails, the load ends.
+        let ended = catch_unwind(AssertUnwindSafe(event));
         is_over.store(true, Ordering::Relaxed);
+        ended.unwrap_or_else(|panic| resume_unwind(panic));
         load.join().expect("a load that ends").concat()
     })
 }
@@ -133,10 +147,11 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
     let group = SentinelGroup::start(&[]);
     let store = waiting_for(2, of_group(&group));
+    block_on(paid_by_all(&waiting_for(2, of_group(&group))));
     let acknowledged = under_load(&store, || {
         std::thread::sleep(Duration::from_millis(500));
         let old = group.primary();
-        fail_over(&group);
+        fail_over(&group, "1000");
         group.wait_for_failover(old);
     });
     assert!(acknowledged.len() > 100, "{} claims", acknowledged.len());
@@ -153,7 +168,13 @@ fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
     });
 }
 
-fn fail_over(group: &SentinelGroup) {
+/// Four periods later sentinels tell a primary that they take for a replica. Where that is shorter than the
+/// failover, one of them demotes the new primary at once.
+fn fail_over(group: &SentinelGroup, publish_period: &str) {
+    let pace = ["SENTINEL", "DEBUG", "publish-period", publish_period];
+    for sentinel in group.sentinels() {
+        sentinel.command(&pace).text();
+    }
     let order = ["SENTINEL", "FAILOVER", group.service()];
     group.sentinels()[0].command(&order).text();
 }
@@ -161,12 +182,11 @@ fn fail_over(group: &SentinelGroup) {
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
     let group = SentinelGroup::start(&[]);
-    let before = paid(&waiting_for(2, of_group(&group))).await;
-    let before = before.expect("a record that all replicas have");
+    let before = paid_by_all(&waiting_for(2, of_group(&group))).await;
     let store = RedisStore::new(of_group(&group));
     assert!(is_replayed(&store, &before).await);
 
-    group.kill_primary();
+    group.wait_for_failover(group.kill_primary());
     eventually("a claim", async || paid(&store).await.is_some()).await;
     assert!(is_replayed(&store, &before).await);
 }
@@ -175,18 +195,15 @@ async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
 #[actix_web::test]
 async fn a_store_leaves_an_old_primary_that_still_takes_writes() {
     let group = SentinelGroup::start(&[]);
-    // They wait four times as long before they tell an old primary.
-    let pace = ["SENTINEL", "DEBUG", "publish-period", "10000"];
-    for sentinel in group.sentinels() {
-        sentinel.command(&pace).text();
-    }
     let old = group.primary();
     let store = RedisStore::new(of_group(&group));
     assert!(paid(&store).await.is_some());
 
-    fail_over(&group);
+    fail_over(&group, "10000");
     eventually("a claim on the new primary", async || {
-        let id = paid(&store).await.expect("a primary that takes writes");
+        let Some(id) = paid(&store).await else {
+            return false;
+        };
         let mut servers = group.servers().iter();
         let new = servers.find(|it| it.port() != old.port() && is_primary(it));
         new.is_some_and(|new| new.command(&["EXISTS", &key(&id)]).int() == 1)
@@ -202,8 +219,7 @@ fn is_primary(server: &RedisServer) -> bool {
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_cluster_replays_and_claims() {
     let cluster = RedisCluster::start(&[]);
-    let before = paid(&waiting_for(1, of_cluster(&cluster))).await;
-    let before = before.expect("a record that the replica has");
+    let before = paid_by_all(&waiting_for(1, of_cluster(&cluster))).await;
     let store = RedisStore::new(of_cluster(&cluster));
     assert!(is_replayed(&store, &before).await);
 

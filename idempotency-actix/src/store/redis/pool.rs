@@ -22,10 +22,18 @@ enum Pool {
 
 impl RedisPool {
     /// Borrows a connection for one operation.
-    pub(super) async fn borrow(&self) -> RedisResult<Connection> {
+    pub(super) async fn borrow(&self, timeout: Duration) -> RedisResult<Connection> {
         Ok(Connection::Borrowed(match &self.0 {
-            Pool::Server(pool) => Borrowed::Server(pool.get().await.map_err(cause)?),
-            Pool::Sentinel(pool) => Borrowed::Sentinel(pool.get().await.map_err(cause)?),
+            Pool::Server(pool) => {
+                let mut borrowed = pool.get().await.map_err(cause)?;
+                borrowed.set_response_timeout(timeout);
+                Borrowed::Server(borrowed)
+            }
+            Pool::Sentinel(pool) => {
+                let mut borrowed = pool.get().await.map_err(cause)?;
+                borrowed.set_response_timeout(timeout);
+                Borrowed::Sentinel(borrowed)
+            }
             Pool::Cluster(pool) => Borrowed::Cluster(pool.get().await.map_err(cause)?),
         }))
     }

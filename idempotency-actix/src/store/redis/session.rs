@@ -162,7 +162,12 @@ impl Session<'_> {
         // In a box: a pool's way to a connection is 10 KB, which every operation would be, too.
         let open = Box::pin(async {
             match self.is_own {
-                true => self.server.pool.borrow().await.map(Lane::Own),
+                true => self
+                    .server
+                    .pool
+                    .borrow(self.server.timeout)
+                    .await
+                    .map(Lane::Own),
                 false => self.server.links.get().await.map(Lane::Shared),
             }
         });
