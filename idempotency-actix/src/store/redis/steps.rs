@@ -344,8 +344,7 @@ impl Steps {
         id: &RecordId,
         session: &mut Session<'_>,
     ) -> Result<Option<Seen>, StoreError> {
-        let key = self.key(id);
-        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[&key], &[]).await?;
+        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[session.key()], &[]).await?;
         let (Some(value), left, ends) = seen else {
             return Ok(None);
         };
@@ -404,8 +403,7 @@ impl Steps {
         args.extend([self.channel.as_bytes(), id.as_bytes()]);
         let lapsed = lapsed.map(|it| [it.pulse.to_string(), it.longest_left.to_string()]);
         args.extend(lapsed.iter().flatten().map(String::as_bytes));
-        let key = self.key(id);
-        let done: i64 = SWAP.run(session, &[&key], &args).await?;
+        let done: i64 = SWAP.run(session, &[session.key()], &args).await?;
         Ok(done == 1)
     }
 
@@ -445,12 +443,12 @@ impl Steps {
         value: &[u8],
         px: u64,
     ) -> Result<Option<bool>, Failure> {
-        let key = self.key(id);
+        let key = session.key();
         // Unique for each try: a late reply to an earlier one must not move this.
-        let waiting = [&key[..], b":", Token::random().as_bytes()].concat();
+        let waiting = [key, b":", Token::random().as_bytes()].concat();
         let mut set = redis::cmd("SET");
         set.arg(&waiting).arg(value).arg("PX").arg(WAITS);
-        let (keys, px) = ([&key[..], &waiting], px.to_string());
+        let (keys, px) = ([key, &waiting], px.to_string());
         let args = [
             seen,
             b"move",
