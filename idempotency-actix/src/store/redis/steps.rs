@@ -87,7 +87,9 @@ impl Steps {
         for _ in 0..LOOKS {
             let found: Option<Vec<u8>> = match session.send(Ask::Command(&set)).await {
                 Ok(found) => found,
-                Err(failure) => return self.begin_unwritten(id, session, failure).await,
+                Err(failure) => {
+                    return Box::pin(self.begin_unwritten(id, session, failure)).await;
+                }
             };
             let begun = match found {
                 None => Some(Begun::Claimed {
@@ -111,6 +113,8 @@ impl Steps {
     }
 
     /// Begins on a record that is there; `None` if it is there no longer.
+    ///
+    /// What a replay does not take is boxed, since every operation is as large as its longest way.
     async fn begin_on(
         &self,
         id: &RecordId,
@@ -124,11 +128,11 @@ impl Steps {
                 (Change::Keep { px }, found.generation)
             }
             Stage::Held { .. } => {
-                let seen = self.look(id, session).await.map_err(undecided)?;
+                let seen = Box::pin(self.look(id, session)).await.map_err(undecided)?;
                 let Some(seen) = seen else {
                     return Ok(None);
                 };
-                self.start_clock(id, session, &seen).await?;
+                Box::pin(self.start_clock(id, session, &seen)).await?;
                 return Ok(seen.record().map(Begun::Found));
             }
             Stage::GivenUp => {
@@ -136,7 +140,8 @@ impl Steps {
                 (set_claim(id, claim, generation), generation)
             }
         };
-        let is_claimed = self.swap(id, session, &found.bytes, &change, None).await?;
+        let swap = self.swap(id, session, &found.bytes, &change, None);
+        let is_claimed = Box::pin(swap).await?;
         Ok(is_claimed.then_some(Begun::Claimed { generation }))
     }
 
