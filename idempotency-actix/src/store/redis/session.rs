@@ -81,8 +81,8 @@ impl Server {
     }
 }
 
-impl Session<'_> {
-    pub(super) fn key(&self) -> &[u8] {
+impl<'a> Session<'a> {
+    pub(super) fn key(&self) -> &'a [u8] {
         self.key
     }
 

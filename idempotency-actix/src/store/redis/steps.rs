@@ -87,7 +87,9 @@ impl Steps {
         for _ in 0..LOOKS {
             let found: Option<Vec<u8>> = match session.send(Ask::Command(&set)).await {
                 Ok(found) => found,
-                Err(failure) => return self.begin_unwritten(id, session, failure).await,
+                Err(failure) => {
+                    return Box::pin(self.begin_unwritten(id, session, failure)).await;
+                }
             };
             let begun = match found {
                 None => Some(Begun::Claimed {
@@ -111,6 +113,8 @@ impl Steps {
     }
 
     /// Begins on a record that is there; `None` if it is there no longer.
+    ///
+    /// What a replay does not take is boxed, since every operation is as large as its longest way.
     async fn begin_on(
         &self,
         id: &RecordId,
@@ -124,11 +128,11 @@ impl Steps {
                 (Change::Keep { px }, found.generation)
             }
             Stage::Held { .. } => {
-                let seen = self.look(id, session).await.map_err(undecided)?;
+                let seen = Box::pin(self.look(id, session)).await.map_err(undecided)?;
                 let Some(seen) = seen else {
                     return Ok(None);
                 };
-                self.start_clock(id, session, &seen).await?;
+                Box::pin(self.start_clock(id, session, &seen)).await?;
                 return Ok(seen.record().map(Begun::Found));
             }
             Stage::GivenUp => {
@@ -136,7 +140,8 @@ impl Steps {
                 (set_claim(id, claim, generation), generation)
             }
         };
-        let is_claimed = self.swap(id, session, &found.bytes, &change, None).await?;
+        let swap = self.swap(id, session, &found.bytes, &change, None);
+        let is_claimed = Box::pin(swap).await?;
         Ok(is_claimed.then_some(Begun::Claimed { generation }))
     }
 
@@ -344,8 +349,7 @@ impl Steps {
         id: &RecordId,
         session: &mut Session<'_>,
     ) -> Result<Option<Seen>, StoreError> {
-        let key = self.key(id);
-        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[&key], &[]).await?;
+        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[session.key()], &[]).await?;
         let (Some(value), left, ends) = seen else {
             return Ok(None);
         };
@@ -404,8 +408,7 @@ impl Steps {
         args.extend([self.channel.as_bytes(), id.as_bytes()]);
         let lapsed = lapsed.map(|it| [it.pulse.to_string(), it.longest_left.to_string()]);
         args.extend(lapsed.iter().flatten().map(String::as_bytes));
-        let key = self.key(id);
-        let done: i64 = SWAP.run(session, &[&key], &args).await?;
+        let done: i64 = SWAP.run(session, &[session.key()], &args).await?;
         Ok(done == 1)
     }
 
@@ -445,12 +448,12 @@ impl Steps {
         value: &[u8],
         px: u64,
     ) -> Result<Option<bool>, Failure> {
-        let key = self.key(id);
+        let key = session.key();
         // Unique for each try: a late reply to an earlier one must not move this.
-        let waiting = [&key[..], b":", Token::random().as_bytes()].concat();
+        let waiting = [key, b":", Token::random().as_bytes()].concat();
         let mut set = redis::cmd("SET");
         set.arg(&waiting).arg(value).arg("PX").arg(WAITS);
-        let (keys, px) = ([&key[..], &waiting], px.to_string());
+        let (keys, px) = ([key, &waiting], px.to_string());
         let args = [
             seen,
             b"move",
