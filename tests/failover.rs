@@ -14,7 +14,9 @@ use idempotency_actix::store::{
     StoreErrorKind, StoredResponse, Token,
 };
 use idempotency_actix::{Idempotency, KeyScope, RedisStore};
-use idempotency_actix_tests::redis::{Proxy, RedisCluster, RedisServer, SentinelGroup, until};
+use idempotency_actix_tests::redis::{
+    Proxy, RedisCluster, RedisServer, Reply, SentinelGroup, until,
+};
 use idempotency_actix_tests::{Request, Server, serve};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -175,8 +177,10 @@ fn fail_over(group: &SentinelGroup, publish_period: &str) {
     for sentinel in group.sentinels() {
         sentinel.command(&pace).text();
     }
+    // A replica counts as fit once its sentinel has heard of it again.
     let order = ["SENTINEL", "FAILOVER", group.service()];
-    group.sentinels()[0].command(&order).text();
+    let obeys = || group.sentinels()[0].command(&order) == Reply::Simple("OK".to_owned());
+    until(RECOVERY, || obeys().then_some(())).expect("a replica that is fit");
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use idempotency_actix_tests::redis::{RedisCluster, RedisServer, SentinelGroup, until};
+use idempotency_actix_tests::redis::{RedisCluster, RedisServer, Reply, SentinelGroup, until};
 
 use super::servers::{Kind, Servers};
 
@@ -45,8 +45,11 @@ impl Event {
     fn happen_to_group(self, group: &SentinelGroup, linger: impl FnOnce()) {
         let old = group.primary();
         self.begin(old, || {
-            let failover = ["SENTINEL", "FAILOVER", group.service()];
-            group.sentinels()[0].command(&failover).text();
+            // A replica counts as fit once its sentinel has heard of it again.
+            let order = ["SENTINEL", "FAILOVER", group.service()];
+            let obeys = || group.sentinels()[0].command(&order) == Reply::Simple("OK".to_owned());
+            let obeyed = until(Duration::from_secs(20), || obeys().then_some(()));
+            obeyed.expect("a replica that is fit");
         });
         group.wait_for_failover(old);
         linger();
