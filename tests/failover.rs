@@ -287,3 +287,30 @@ fn a_connection_to_a_demoted_primary_is_not_borrowed_again() {
         assert_eq!(proxy.connections(), connections);
     }
 }
+
+#[actix_web::test]
+async fn a_cluster_that_lost_a_shard_claims_nothing_and_replays_until_it_is_whole() {
+    let cluster = RedisCluster::start(&[("cluster-allow-reads-when-down", "yes")]);
+    let store = RedisStore::new(of_cluster(&cluster));
+    let before = paid(&store).await.expect("a cluster that serves");
+    let holder = cluster.primary_of(&key(&before)).port();
+    let primaries = &cluster.nodes()[..3];
+    let lost = primaries.iter().position(|node| node.port() != holder);
+    let lost = lost.expect("three shards");
+    let shard = [lost, lost + 3].map(|node| &cluster.nodes()[node]);
+
+    shard.iter().for_each(|node| node.kill());
+    let holder = primaries.iter().find(|node| node.port() == holder);
+    let holder = holder.expect("the primary of the record");
+    let state = || holder.command(&["CLUSTER", "INFO"]).text();
+    let down = until(RECOVERY, || {
+        state().contains("cluster_state:fail").then_some(())
+    });
+    down.expect("a cluster that is down");
+    assert!(store.begin(&fresh_id(), &fresh_claim()).await.is_err());
+    eventually("a replay", async || is_replayed(&store, &before).await).await;
+
+    shard.iter().for_each(|node| node.restart());
+    eventually("a claim", async || paid(&store).await.is_some()).await;
+    assert!(is_replayed(&store, &before).await);
+}

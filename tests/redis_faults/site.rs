@@ -289,7 +289,7 @@ impl Site {
 
     /// All of the site's keys on the server, without those of values that wait to be moved.
     pub fn keys(&self) -> Vec<String> {
-        let pattern = format!("{}{{*}}", self.setup.prefix);
+        let pattern = format!("{}{{{}}}", self.setup.prefix, "?".repeat(64));
         let keys = self.redis.command(&["KEYS", &pattern]).items();
         keys.into_iter().map(Reply::text).collect()
     }

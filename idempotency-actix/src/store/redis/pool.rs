@@ -66,6 +66,10 @@ impl RedisPool {
         }
     }
 
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.0, Pool::Cluster(_))
+    }
+
     /// Whether others decide which server is the primary, and may change their mind.
     pub(super) fn is_sentinel(&self) -> bool {
         matches!(self.0, Pool::Sentinel(_))

@@ -87,13 +87,37 @@ impl<'a> Session<'a> {
     }
 
     pub(super) async fn send<T: FromRedisValue>(&mut self, ask: Ask<'_>) -> Result<T, Failure> {
+        self.send_until(self.deadline, ask).await
+    }
+
+    /// Sends a write, so that there is time left to read. A cluster's client tries again by itself where
+    /// the cluster is down, for as long as it may.
+    pub(super) async fn try_write<T: FromRedisValue>(&mut self, write: &Cmd) -> Result<T, Failure> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let reserve = match self.server.pool.is_cluster() {
+            true => left / 2,
+            false => Duration::ZERO,
+        };
+        let write = Ask::Command(write);
+        self.send_until(self.deadline - reserve, write).await
+    }
+
+    pub(super) fn has_time_left(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    async fn send_until<T: FromRedisValue>(
+        &mut self,
+        until: Instant,
+        ask: Ask<'_>,
+    ) -> Result<T, Failure> {
         loop {
             let mut lane = match self.lane.take() {
                 Some(lane) => lane,
                 None => self.open().await?,
             };
             let is_cluster = lane.connection().is_cluster();
-            let answer = timeout_at(self.deadline, ask.send(lane.connection())).await;
+            let answer = timeout_at(until, ask.send(lane.connection())).await;
             let error = match answer {
                 Ok(Ok(reply)) => {
                     self.lane = Some(lane);
@@ -102,7 +126,10 @@ impl<'a> Session<'a> {
                 Ok(Err(error)) => error,
                 Err(late) => {
                     let error = RedisError::from(std::io::Error::from(late));
-                    lane.give_up(&error);
+                    match self.has_time_left() {
+                        true => self.lane = Some(lane),
+                        false => lane.give_up(&error),
+                    }
                     return Err(Failure::Unclear(error.into()));
                 }
             };

@@ -15,7 +15,7 @@ use super::session::{Ask, Failure, Server, Session};
 use super::value::{self, Stage, Stored};
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    State, StoreError, Token, Verdict,
+    StoreError, Token, Verdict,
 };
 
 /// How often a step looks again at a record that others change under its hands.
@@ -85,10 +85,10 @@ impl Steps {
         set.arg(&key).arg(&value);
         set.arg("NX").arg("GET").arg("PX").arg(px);
         for _ in 0..LOOKS {
-            let found: Option<Vec<u8>> = match session.send(Ask::Command(&set)).await {
+            let found: Option<Vec<u8>> = match session.try_write(&set).await {
                 Ok(found) => found,
                 Err(failure) => {
-                    return Box::pin(self.begin_unwritten(id, session, failure)).await;
+                    return Box::pin(self.begin_unwritten(id, claim, session, failure)).await;
                 }
             };
             let begun = match found {
@@ -150,13 +150,15 @@ impl Steps {
     async fn begin_unwritten(
         &self,
         id: &RecordId,
+        claim: &Claim,
         mut session: Session<'_>,
         failure: Failure,
     ) -> Result<Begun, StoreError> {
         if failure.is_syntax_error() {
             return Err(StoreError::refused(TooOld));
         }
-        if !failure.may_read() {
+        let is_down = self.server.pool.is_cluster() && session.has_time_left();
+        if !failure.may_read() && !is_down {
             return Err(failure.into());
         }
         let mut get = redis::cmd("GET");
@@ -165,11 +167,20 @@ impl Steps {
             Ok(found) => found,
             Err(_) => return Err(failure.into()),
         };
-        let found = found.map(|value| self.read(id, value)).transpose()?;
-        match found.and_then(|stored| stored.record(0, 0)) {
-            Some(record) if matches!(record.state, State::Finished(_)) => Ok(Begun::Found(record)),
-            Some(_) => Err(undecided(failure.into())),
-            None => Err(failure.into()),
+        match found.map(|value| self.read(id, value)).transpose()? {
+            Some(stored) if matches!(stored.stage, Stage::Finished(_)) => {
+                let record = stored.record(0, 0);
+                record.map(Begun::Found).ok_or_else(|| failure.into())
+            }
+            // An earlier copy of this very claim is not in the way, and has to be released.
+            Some(stored) if stored.is_held_by(claim.token()) => {
+                Err(StoreError::unavailable(StoreError::from(failure)))
+            }
+            Some(Stored {
+                stage: Stage::Held { .. },
+                ..
+            }) => Err(undecided(failure.into())),
+            _ => Err(failure.into()),
         }
     }
 
