@@ -136,6 +136,13 @@ async fn a_server_without_its_replicas_is_ill() {
 }
 
 #[actix_web::test]
+async fn a_user_that_may_not_run_scripts_is_ill() {
+    let error = with_user(&["-eval", "-evalsha"]).health().await;
+    assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Refused);
+    assert!(with_user(&[]).health().await.is_ok());
+}
+
+#[actix_web::test]
 async fn a_server_that_is_not_there_is_ill() {
     let server = own_server(&[]);
     let store = Setup::impatient().store(server);

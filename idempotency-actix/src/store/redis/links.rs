@@ -28,7 +28,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const FOLLOW: Duration = Duration::from_secs(1);
 
 /// A connection that lived as long was no failed try to connect.
-const STEADY: Duration = Duration::from_secs(5);
+const STEADY: Duration = Duration::from_secs(1);
 
 pub(super) struct Links {
     pool: RedisPool,

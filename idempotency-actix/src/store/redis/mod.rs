@@ -28,6 +28,7 @@ pub use self::pool::RedisPool;
 
 use self::links::Links;
 use self::notifications::Notifications;
+use self::script::LOOK;
 use self::seal::Seal;
 use self::session::{Ask, Server};
 use self::steps::Steps;
@@ -198,13 +199,18 @@ impl Store for RedisStore {
         }
     }
 
-    /// Writes a key of its own, `health` behind the prefix, since a server may answer and take no claim.
+    /// Writes a key of its own, `health` behind the prefix, and reads it by a script: a server may answer,
+    /// and take no claim.
     async fn health(&self) -> Result<(), StoreError> {
         let key = format!("{}health", self.0.prefix);
         let mut session = self.0.server.session(key.as_bytes());
         let mut set = cmd("SET");
         set.arg(&key).arg(1).arg("PX").arg(60_000);
-        Ok(session.send::<()>(Ask::Command(&set)).await?)
+        session.send::<()>(Ask::Command(&set)).await?;
+        // A user without scripts could claim, and never complete.
+        LOOK.run::<Value>(&mut session, &[key.as_bytes()], &[])
+            .await?;
+        Ok(())
     }
 
     fn timeout(&self) -> Option<Duration> {
