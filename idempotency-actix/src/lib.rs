@@ -72,6 +72,11 @@
 //! Problems are `application/problem+json` (RFC 9457) with `Cache-Control: no-store`, and bind
 //! nothing. The header follows draft-ietf-httpapi-idempotency-key-header.
 //!
+//! # Stores
+//!
+//! [`MemoryStore`] is for one replica, and forgets with its process. `RedisStore` (feature `redis`) is for many:
+//! all of them share its records. Any other stands behind [`store::Store`], whose contract has a test suite.
+//!
 //! # What binds a key
 //!
 //! Any answer that the handler gave, a 5xx and a panic included: the effect may have happened. The
@@ -95,7 +100,7 @@
 //! - `metrics`: counters through the `metrics` facade: `idempotency_requests_total` by `outcome`
 //!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
 //!   `idempotency_incidents_total` by `kind`.
-//! - `redis`: [`RedisStore`], on Redis or Valkey; standalone, Sentinel and Cluster.
+//! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
 //! - `encryption`: answers that `RedisStore` keeps are sealed.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
