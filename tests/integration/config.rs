@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use idempotency_actix::{ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore};
+use idempotency_actix::deadpool_redis::{Config, Runtime};
+use idempotency_actix::{
+    ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RedisStore,
+    RedisStoreBuilder,
+};
 
 use crate::app::builder;
 
@@ -201,4 +205,37 @@ fn the_debug_form_of_a_layer_shows_no_store() {
     let shown = format!("{layer:?}");
     assert!(shown.contains("KeyScope::everyone"), "{shown}");
     assert!(!shown.contains("MemoryStore"), "{shown}");
+}
+
+fn redis() -> RedisStoreBuilder {
+    let pool = Config::from_url("redis://127.0.0.1:1").create_pool(Some(Runtime::Tokio1));
+    RedisStore::builder(pool.expect("a pool"))
+}
+
+#[test]
+fn a_lease_under_three_times_the_timeout_of_the_store_is_refused() {
+    let timeout = Duration::from_millis(10_001);
+    let slow = |timeout| redis().timeout(timeout).build().expect("a store");
+    let layer = Idempotency::builder(slow(timeout), KeyScope::everyone());
+    let lease = Duration::from_secs(30);
+    let error = layer.build().unwrap_err();
+    assert_eq!(error, ConfigError::StoreTimeout { timeout, lease });
+    let timeout = Duration::from_secs(10);
+    assert_builds(Idempotency::builder(slow(timeout), KeyScope::everyone()));
+}
+
+#[test]
+fn a_redis_timeout_of_zero_is_refused() {
+    let error = redis().timeout(Duration::ZERO).build().unwrap_err();
+    assert!(error.to_string().contains("`timeout`"), "{error}");
+    assert_eq!(error, ConfigError::RedisTimeout);
+}
+
+#[test]
+fn a_redis_prefix_with_a_brace_is_refused() {
+    for prefix in ["{app}:", "a}", "{"] {
+        let error = redis().prefix(prefix).build().unwrap_err();
+        assert!(error.to_string().contains("`prefix`"), "{error}");
+        assert_eq!(error, ConfigError::RedisPrefix(prefix.into()));
+    }
 }
