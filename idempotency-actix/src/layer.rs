@@ -66,17 +66,21 @@ impl Layer {
         &self.outbox
     }
 
-    /// The options by which all-routes mode covers the request; `None` if it leaves it alone.
+    pub(crate) fn covers_all_routes(&self, method: &Method) -> bool {
+        let methods = self.all_routes.as_deref();
+        methods.is_some_and(|methods| methods.contains(method))
+    }
+
+    /// Whether a request without a key is any route's business.
+    pub(crate) fn may_require_key(&self) -> bool {
+        self.options.required || self.routes.may_require_key()
+    }
+
+    /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
+    /// it alone, as it does where no route matches.
     pub(crate) fn covering(&self, request: &ServiceRequest) -> Option<&Options> {
-        let (covered, method) = (self.all_routes.as_ref()?, request.method());
-        if !covered.contains(method) {
-            return None;
-        }
-        if self.routes.is_empty() {
-            return Some(&self.options);
-        }
         let pattern = request.match_pattern()?;
-        match self.routes.get(method, &pattern) {
+        match self.routes.get(request.method(), &pattern) {
             None => Some(&self.options),
             Some(Route::Covered(options)) => Some(options),
             Some(Route::Skipped) => None,

@@ -124,15 +124,20 @@ where
             return IdempotencyFuture::pass(self.service.call(request));
         }
         request.extensions_mut().insert(self.layer.clone());
-        let Some(options) = self.layer.covering(&request) else {
-            return IdempotencyFuture::pass(self.service.call(request));
-        };
-        let key = self.layer.key(request.request());
-        let is_asked = key.is_some() || options.required;
-        if !is_asked || is_claimed(&request) || request.match_pattern().is_none() {
+        if !self.layer.covers_all_routes(request.method()) {
             return IdempotencyFuture::pass(self.service.call(request));
         }
-        let options = Rc::new(*options);
+        // Without a key, the pattern is looked up only where that could matter: it is allocated.
+        let key = self.layer.key(request.request());
+        let is_asked = key.is_some() || self.layer.may_require_key();
+        let options = match is_asked && !is_claimed(&request) {
+            true => self.layer.covering(&request),
+            false => None,
+        };
+        let options = options.filter(|options| key.is_some() || options.required);
+        let Some(options) = options.copied().map(Rc::new) else {
+            return IdempotencyFuture::pass(self.service.call(request));
+        };
         let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
         let future = Box::pin(all_routes::once(service, layer, request, key, options));
         IdempotencyFuture {

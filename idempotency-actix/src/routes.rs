@@ -7,7 +7,10 @@ use crate::options::{Options, RouteOptions};
 
 /// The table of all-routes mode: the routes that have options of their own.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(HashMap<String, Vec<(Method, Route)>>);
+pub(crate) struct Routes {
+    table: HashMap<String, Vec<(Method, Route)>>,
+    may_require_key: bool,
+}
 
 #[derive(Debug)]
 pub(crate) enum Route {
@@ -45,17 +48,25 @@ impl Routes {
                     });
                 }
             };
-            routes.0.entry(pattern).or_default().push((method, route));
+            if let Route::Covered(options) = &route {
+                routes.may_require_key |= options.required;
+            }
+            routes
+                .table
+                .entry(pattern)
+                .or_default()
+                .push((method, route));
         }
         Ok(routes)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether any of the routes does.
+    pub(crate) fn may_require_key(&self) -> bool {
+        self.may_require_key
     }
 
     pub(crate) fn get(&self, method: &Method, pattern: &str) -> Option<&Route> {
-        let mut routes = self.0.get(pattern)?.iter();
+        let mut routes = self.table.get(pattern)?.iter();
         routes.find_map(|(of, route)| (of == method).then_some(route))
     }
 }

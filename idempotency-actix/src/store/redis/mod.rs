@@ -11,6 +11,7 @@ mod script;
 mod seal;
 mod session;
 mod steps;
+mod swap;
 mod value;
 
 use std::collections::HashMap;

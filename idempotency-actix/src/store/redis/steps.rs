@@ -3,15 +3,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_redis::redis::{self, ServerErrorKind};
+use deadpool_redis::redis;
 
 use super::notifications::Notifications;
-use super::script::{LOOK, SWAP};
+use super::script::LOOK;
 use super::seal::Seal;
 use super::session::{Ask, Failure, Server, Session};
+use super::swap::{Change, Lapsed};
 use super::value::{self, Stage, Stored};
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
@@ -20,12 +21,6 @@ use crate::store::{
 
 /// How often a step looks again at a record that others change under its hands.
 const LOOKS: usize = 8;
-
-/// From this many octets on, a value is written beside the record and moved: a script copies it.
-const LARGE: usize = 2 * 1024;
-
-/// How long a value waits to be moved, in milliseconds.
-const WAITS: u64 = 60_000;
 
 pub(super) struct Steps {
     pub(super) server: Server,
@@ -49,19 +44,6 @@ impl Seen {
     fn record(self) -> Option<Record> {
         self.stored.record(self.left, self.pulse)
     }
-}
-
-/// What to make of a record that still is what was seen. Times to live are in milliseconds.
-enum Change {
-    Keep { px: u64 },
-    Set { value: Vec<u8>, px: u64 },
-    Remove,
-}
-
-/// What a verdict is about: a lapsed claim without a sign of life since it was seen.
-struct Lapsed {
-    pulse: u64,
-    longest_left: u64,
 }
 
 /// What became of a change to the own claim.
@@ -205,6 +187,7 @@ impl Steps {
         let mut session = self.server.writing(&key);
         let finish =
             |stored: &Stored, _| self.set_finished(id, stored, stored.token, finished, ttl);
+        let set_absent = || finish(&Stored::held(id, claim), 0);
         for _ in 0..LOOKS {
             let seen = match self.change_own(id, &mut session, claim, finish).await? {
                 Own::Changed => {
@@ -214,21 +197,23 @@ impl Steps {
                 Own::Other(seen) => seen,
             };
             let (seen, change, completion) = match &seen {
-                None => (&[][..], None, Completion::RecordedAbsent),
+                None => (&[][..], set_absent(), Completion::RecordedAbsent),
                 Some(Seen { stored, left, .. }) => match stored.stage {
                     Stage::Finished(_) if stored.token == *claim.token() => {
+                        if self.server.wait_replicas == 0 {
+                            return Ok(Completion::Recorded);
+                        }
                         // Replicas confirm a write, so there has to be one.
                         let px = u64::try_from(*left).unwrap_or(value::millis(ttl));
                         let keep = Change::Keep { px };
-                        (&stored.bytes[..], Some(keep), Completion::Recorded)
+                        (&stored.bytes[..], keep, Completion::Recorded)
                     }
                     Stage::GivenUp if stored.generation < claim.generation() => {
-                        (&stored.bytes[..], None, Completion::RecordedAbsent)
+                        (&stored.bytes[..], set_absent(), Completion::RecordedAbsent)
                     }
                     _ => return Ok(Completion::Refused),
                 },
             };
-            let change = change.unwrap_or_else(|| finish(&Stored::held(id, claim), 0));
             if self.swap(id, &mut session, seen, &change, None).await? {
                 session.confirm().await?;
                 return Ok(completion);
@@ -386,111 +371,6 @@ impl Steps {
         let px = value::millis(ttl);
         let value = value::finished(id, stored, &owner, finished, &self.seal);
         Change::Set { value, px }
-    }
-
-    /// Changes the record if it is as it was seen (empty: absent), in one atomic step.
-    async fn swap(
-        &self,
-        id: &RecordId,
-        session: &mut Session<'_>,
-        seen: &[u8],
-        change: &Change,
-        lapsed: Option<Lapsed>,
-    ) -> Result<bool, Failure> {
-        if let (Change::Set { value, px }, None, false) = (change, &lapsed, seen.is_empty()) {
-            if self.channel.is_empty()
-                && let Some(done) = self.swap_by_command(session, seen, value, *px).await?
-            {
-                return Ok(done);
-            }
-            if value.len() >= LARGE
-                && let Some(done) = self.swap_by_move(id, session, seen, value, *px).await?
-            {
-                return Ok(done);
-            }
-        }
-        let (act, value, px): (&[u8], &[u8], _) = match change {
-            Change::Keep { px } => (b"keep", b"", *px),
-            Change::Set { value, px } => (b"set", value, *px),
-            Change::Remove => (b"remove", b"", 0),
-        };
-        let px = px.to_string();
-        let mut args = vec![seen, act, value, px.as_bytes()];
-        args.extend([self.channel.as_bytes(), id.as_bytes()]);
-        let lapsed = lapsed.map(|it| [it.pulse.to_string(), it.longest_left.to_string()]);
-        args.extend(lapsed.iter().flatten().map(String::as_bytes));
-        let done: i64 = SWAP.run(session, &[session.key()], &args).await?;
-        Ok(done == 1)
-    }
-
-    /// The same in a command that not every server has; `None` where it has not, or is out of memory,
-    /// which scripts of ours may pass.
-    async fn swap_by_command(
-        &self,
-        session: &mut Session<'_>,
-        seen: &[u8],
-        value: &[u8],
-        px: u64,
-    ) -> Result<Option<bool>, Failure> {
-        if !self.has_ifeq.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let mut set = redis::cmd("SET");
-        set.arg(session.key()).arg(value);
-        set.arg("IFEQ").arg(seen).arg("PX").arg(px);
-        match session.send::<Option<String>>(Ask::Command(&set)).await {
-            Ok(done) => Ok(Some(done.is_some())),
-            Err(failure) if failure.is_syntax_error() => {
-                self.has_ifeq.store(false, Ordering::Relaxed);
-                Ok(None)
-            }
-            Err(failure) if failure.has_code("OOM") => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// The same for a value that is too long to go through a script: it is written beside the record,
-    /// and the script moves it. `None` where it did not get there.
-    async fn swap_by_move(
-        &self,
-        id: &RecordId,
-        session: &mut Session<'_>,
-        seen: &[u8],
-        value: &[u8],
-        px: u64,
-    ) -> Result<Option<bool>, Failure> {
-        let key = session.key();
-        // Unique for each try: a late reply to an earlier one must not move this.
-        let waiting = [key, b":", Token::random().as_bytes()].concat();
-        let mut set = redis::cmd("SET");
-        set.arg(&waiting).arg(value).arg("PX").arg(WAITS);
-        let (keys, px) = ([key, &waiting], px.to_string());
-        let args = [
-            seen,
-            b"move",
-            b"",
-            px.as_bytes(),
-            self.channel.as_bytes(),
-            id.as_bytes(),
-        ];
-        let mut both = redis::Pipeline::with_capacity(2);
-        both.add_command(set).ignore();
-        both.add_command(SWAP.by_hash(&keys, &args));
-        let moved = match session.send::<(i64,)>(Ask::Pipeline(&both)).await {
-            Ok((moved,)) => Ok(moved),
-            Err(failure) if failure.is(ServerErrorKind::NoScript) => {
-                SWAP.run(session, &keys, &args).await
-            }
-            Err(failure) => Err(failure),
-        };
-        match moved {
-            Ok(-1) => Ok(None),
-            Ok(moved) => Ok(Some(moved == 1)),
-            Err(failure) if failure.has_code("OOM") || failure.is(ServerErrorKind::TryAgain) => {
-                Ok(None)
-            }
-            Err(failure) => Err(failure),
-        }
     }
 }
 
