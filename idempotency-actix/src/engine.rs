@@ -82,7 +82,7 @@ fn found(layer: &Layer, operation: &Operation, record: Record) -> HttpResponse {
 fn answer(layer: &Layer, state: State) -> HttpResponse {
     let (label, response) = match state {
         State::InFlight => (Outcome::InFlight, Problem::InFlight.response(layer)),
-        State::Unknown => (Outcome::Unknown, Problem::OutcomeUnknown.response(layer)),
+        State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown.response(layer)),
         State::Finished(Finished::Completed(stored)) => (Outcome::Replayed, stored.replay()),
         State::Finished(Finished::NotKept(kept)) => (
             Outcome::NotKept,
@@ -218,7 +218,8 @@ async fn record(
         Completed::Refused(record) => {
             let ours = held.tenure().claim.fingerprint();
             let record = record.filter(|record| record.fingerprint == *ours);
-            let state = record.map_or(State::Unknown, |record| record.state);
+            let lease = held.tenure().claim.lease();
+            let state = record.map_or(State::Unknown { lease }, |record| record.state);
             *response = answer(held.layer(), state);
             return;
         }

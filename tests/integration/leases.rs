@@ -195,7 +195,7 @@ fn a_handler_past_max_run_is_renewed_no_more_and_its_late_answer_stored(mode: Mo
     let mut owner = rig.start("k");
     eventually("the last renewal's lease to lapse", || {
         let record = store.record(&store.id()).expect("a claim that stays");
-        asked.elapsed() > max_run && matches!(record.state, State::Unknown)
+        asked.elapsed() > max_run && matches!(record.state, State::Unknown { .. })
     });
     let renewals = store.entered(Call::Renew).count();
     assert!((1..=9).contains(&renewals), "{renewals} renewals");

@@ -47,8 +47,9 @@ pub use crate::response::{DecodeError, EncodeError, StoredResponse};
 ///    in flight or unknown, it grants it again as it is stored: clients and proxies re-send commands. On
 ///    anything else it writes nothing and returns the record.
 /// 2. A claim is in flight until its lease has passed since the last sign of life (its last begin or
-///    renewal that was granted), by the store's clock. From then on it is unknown. It is **never** absent by
-///    expiry of the lease: a lost `complete` and an expired key would be a second charge.
+///    renewal that was granted), by the store's clock. From then on it is unknown, and tells that lease to
+///    whoever reads it. It is **never** absent by expiry of the lease: a lost `complete` and an expired key
+///    would be a second charge.
 /// 3. [`renew`](Self::renew) and [`release`](Self::release) act for the own token only, on in flight
 ///    and unknown. [`complete`](Self::complete) does too, and is repeatable by the same token: a
 ///    repetition changes nothing. A finished record is never overwritten.

@@ -144,7 +144,11 @@ pub enum State {
     /// A live claim: its lease is not over.
     InFlight,
     /// A claim whose lease is over: the handler may or may not have acted.
-    Unknown,
+    Unknown {
+        /// The claim's own lease. Whoever decides about the outcome has seen the same attempt for half of
+        /// it at least, since one look calls living owners dead after a step of the store's clock.
+        lease: Duration,
+    },
     /// Done, and the answer is kept.
     Finished(Finished),
 }

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use super::Harness;
 use super::trial::{Seen, Trial, answer, seen};
-use crate::store::{Renewed, Store};
+use crate::store::{Record, Renewed, Resolved, State, Store, Verdict};
 
 pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: Trial<'_, H>) {
     let (live, lapsed, done) = (t.another(), t.another(), t.another());
@@ -82,6 +84,37 @@ pub(super) async fn attempts_tell_signs_of_life_apart<H: Harness>(t: Trial<'_, H
         resent == lapsed,
         false,
     );
+}
+
+pub(super) async fn an_unknown_claim_tells_its_own_lease<H: Harness>(t: Trial<'_, H>) {
+    // A renewal says another lease, and the store goes by what it has.
+    let claim = t.claim_for(2, 64);
+    t.granted(&claim, 1).await;
+    t.check(
+        "renew",
+        t.renew(&t.altered(&claim, 8)).await,
+        Renewed::Alive,
+    );
+    t.pass(3).await;
+    tells_lease(&t, 2).await;
+    let attempt = t.unknown_attempt().await;
+    let verdict = Verdict::TakeOver(t.claim_for(1, 64));
+    let resolved = t.resolve(&attempt, &verdict).await;
+    t.check("a takeover", resolved, Resolved::Done);
+    t.pass_lease().await;
+    tells_lease(&t, 1).await;
+}
+
+/// To every reader, and rounded up to the store's unit of time, of a millisecond at most.
+async fn tells_lease<H: Harness>(t: &Trial<'_, H>, lease: u32) {
+    let due = t.units(lease);
+    for Record { state, .. } in [t.record().await, t.found(&t.claim_for(4, 64)).await] {
+        let State::Unknown { lease } = state else {
+            t.fail(format_args!("a lapsed claim is {state:?}"));
+        };
+        let is_own = (due..due + Duration::from_millis(1)).contains(&lease);
+        t.check(&format!("{lease:?} is the lease {due:?}"), is_own, true);
+    }
 }
 
 pub(super) async fn a_store_that_serves_is_healthy<H: Harness>(t: Trial<'_, H>) {

@@ -208,7 +208,7 @@ impl<'h, H: Harness> Trial<'h, H> {
 pub(super) fn seen(state: State) -> Seen {
     match state {
         State::InFlight => Seen::InFlight,
-        State::Unknown => Seen::Unknown,
+        State::Unknown { .. } => Seen::Unknown,
         State::Finished(finished) => Seen::Finished(finished),
     }
 }

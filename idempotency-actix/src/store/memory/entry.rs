@@ -86,7 +86,9 @@ impl Entry {
             stage if stage.is_over(now) => return None,
             Stage::GivenUp { .. } => return None,
             Stage::Finished { finished, .. } => State::Finished(finished.clone()),
-            stage if stage.is_unknown(now) => State::Unknown,
+            Stage::Held { lease, .. } if self.stage.is_unknown(now) => State::Unknown {
+                lease: Duration::from_nanos(*lease),
+            },
             Stage::Held { .. } => State::InFlight,
         };
         Some(Record {

@@ -220,7 +220,10 @@ fn a_store_full_of_entries_refuses_new_claims_and_evicts_nothing() {
     clock.advance(LEASE * 2);
     assert!(is_full(begin(&store, 3, &claim())));
     assert!(now(store.health()).is_err());
-    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    assert!(matches!(
+        state(&store, 1),
+        Some(State::Unknown { lease: LEASE })
+    ));
     assert!(matches!(state(&store, 2), Some(State::Finished(_))));
     assert!(matches!(begin(&store, 1, &one), Ok(Begun::Claimed { .. })));
     assert!(matches!(begin(&store, 2, &claim()), Ok(Begun::Found(_))));
@@ -300,9 +303,15 @@ fn lease_and_ttl_end_to_the_nanosecond() {
     clock.advance(LEASE - tick);
     assert!(matches!(state(&store, 1), Some(State::InFlight)));
     clock.advance(tick);
-    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    assert!(matches!(
+        state(&store, 1),
+        Some(State::Unknown { lease: LEASE })
+    ));
     clock.advance(DAY - LEASE - tick);
-    assert!(matches!(state(&store, 1), Some(State::Unknown)));
+    assert!(matches!(
+        state(&store, 1),
+        Some(State::Unknown { lease: LEASE })
+    ));
     complete(&store, 1, &claim, 10, SECOND);
     clock.advance(SECOND - tick);
     assert!(matches!(state(&store, 1), Some(State::Finished(_))));

@@ -133,7 +133,7 @@ impl Stored {
         let state = match self.stage {
             Stage::GivenUp => return None,
             Stage::Finished(finished) => State::Finished(finished),
-            Stage::Held { lease, px } if is_lapsed(lease, px, left) => State::Unknown,
+            Stage::Held { lease, px } if is_lapsed(lease, px, left) => State::Unknown { lease },
             Stage::Held { .. } => State::InFlight,
         };
         Some(Record {
