@@ -1,5 +1,6 @@
 //! Where records live: the [`Store`] trait, its contract, and the stores that come with the crate.
 
+mod attempt_id;
 mod clock;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
@@ -15,13 +16,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
 pub use self::clock::Clock;
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::memory::{MemoryStore, MemoryStoreBuilder};
 pub use self::record::{
-    AttemptId, Begun, Claim, Completion, Finished, NotKept, Record, Released, Renewed, Resolved,
-    State, Token, Verdict,
+    Begun, Claim, Completion, Finished, NotKept, Record, Released, Renewed, Resolved, State, Token,
+    Verdict,
 };
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]

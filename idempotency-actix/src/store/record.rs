@@ -2,7 +2,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use crate::fingerprint::{Fingerprint, short};
+use super::AttemptId;
+use crate::fingerprint::Fingerprint;
 use crate::response::StoredResponse;
 
 /// Random name of one attempt at an operation: who holds it owns the claim.
@@ -170,42 +171,6 @@ pub struct NotKept {
     pub status: u16,
     /// Its `Location`, where it had one.
     pub location: Option<Vec<u8>>,
-}
-
-/// One attempt, as it was seen: what a resolution is compared with.
-///
-/// Two are equal only if the same claim showed no sign of life in between.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AttemptId {
-    token: [u8; 8],
-    generation: u64,
-    pulse: u64,
-}
-
-impl AttemptId {
-    /// Describes an attempt by its owner, its generation and a mark that the store changes with
-    /// every sign of life (an absolute expiry serves; a finished record has none, say 0).
-    pub fn new(owner: &Token, generation: u64, pulse: u64) -> Self {
-        let digest = blake3::hash(owner.as_bytes());
-        let mut token = [0; 8];
-        token.copy_from_slice(&digest.as_bytes()[..8]);
-        Self {
-            token,
-            generation,
-            pulse,
-        }
-    }
-
-    /// The fencing generation.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-}
-
-impl fmt::Debug for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AttemptId({}#{})", short(&self.token), self.generation)
-    }
 }
 
 /// Answer to [`Store::renew`](super::Store::renew).
