@@ -140,7 +140,7 @@ fn options(args: &Args) -> TokenStream {
     call("ttl", args.ttl_ms.map(millis));
     call("lease", args.lease_ms.map(millis));
     call("required", args.required.map(|required| quote!(#required)));
-    call("release_on_ranges", args.release_on.as_deref().map(ranges));
+    call("fixed_release_on", args.release_on.as_deref().map(ranges));
     let bytes = |bytes: u64| {
         let bytes = proc_macro2::Literal::u64_unsuffixed(bytes);
         quote_spanned!(span=> #bytes)
@@ -230,7 +230,7 @@ mod tests {
         );
         let calls = quote! {
             .lease(::core::time::Duration::from_millis(1000u64)).required(false)
-            .release_on_ranges(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
+            .fixed_release_on(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
         };
         assert!(code.contains(&calls.to_string()), "{code}");
     }

@@ -1,5 +1,6 @@
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -8,15 +9,17 @@ use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
-use crate::body;
+use crate::admission::{Turn, answer, begin, reject};
 use crate::claim::HeldClaim;
 use crate::detach;
 use crate::engine;
 use crate::key::{IdempotencyKey, InvalidKey};
 use crate::layer::LayerHandle;
-use crate::operation::{Operation, OuterClaim, Progress};
+use crate::operation::{Announced, Operation, OuterClaim, Progress};
 use crate::options::Options;
 use crate::problem::Problem;
+use crate::store::State;
+use crate::waiting::pause;
 
 /// Runs everything inside the layer once for the request's key.
 ///
@@ -25,7 +28,7 @@ use crate::problem::Problem;
 pub(crate) async fn once<S, B>(
     service: Rc<S>,
     layer: LayerHandle,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     key: Option<Result<IdempotencyKey, InvalidKey>>,
     options: Rc<Options>,
 ) -> Result<ServiceResponse, Error>
@@ -35,50 +38,85 @@ where
     B: MessageBody + 'static,
 {
     let problem = match key {
-        Some(Ok(key)) => match identify(&layer, &mut request, &key, options).await {
-            Ok(operation) => {
-                let once = run(service, layer, request, operation);
-                return detach::to_completion(once).await;
-            }
-            Err(refusal) => return Ok(request.into_response(refusal)),
-        },
+        Some(Ok(key)) => return in_turn(service, layer, request, key, options).await,
         Some(Err(reason)) => Problem::InvalidKey(reason),
-        None => Problem::MissingKey,
+        None => layer.missing_key(&options),
     };
-    let refusal = engine::reject(&layer, problem);
+    let refusal = reject(&layer, problem);
     Ok(request.into_response(refusal))
 }
 
-async fn identify(
-    layer: &LayerHandle,
-    request: &mut ServiceRequest,
-    key: &IdempotencyKey,
+async fn in_turn<S, B>(
+    service: Rc<S>,
+    layer: LayerHandle,
+    mut request: ServiceRequest,
+    key: IdempotencyKey,
     options: Rc<Options>,
-) -> Result<Operation, HttpResponse> {
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
     let payload = request.take_payload();
-    let read = body::read(request.request(), payload, options.max_body).await;
-    let (bytes, fingerprint) = read.map_err(|unread| unread.response(layer))?;
-    request.set_payload(bytes.into());
-    let attempt = Operation::announce(request.request(), key);
-    let request = request.request();
-    Operation::identify(layer, request, key, fingerprint, options, attempt)
+    let read = Announced::read(&layer, request.request(), payload, key, options).await;
+    let identified = read.and_then(|announced| announced.identify(&layer, request.request()));
+    let mut operation = match identified {
+        Ok(operation) => operation,
+        Err(refusal) => return Ok(request.into_response(refusal)),
+    };
+    let mut waiter = None;
+    loop {
+        let (service, layer) = (Rc::clone(&service), layer.clone());
+        let step = detach::to_completion(run(service, layer.clone(), request, operation)).await;
+        let (again, change) = match step {
+            Step::Done(answer) => return answer,
+            Step::Wait(again, change) => (*again, change),
+        };
+        (request, operation) = again;
+        if !pause(&mut waiter, &layer, &operation, change).await {
+            let busy = answer(&layer, State::InFlight);
+            return Ok(request.into_response(busy));
+        }
+    }
+}
+
+enum Step {
+    Done(Result<ServiceResponse, Error>),
+    Wait(Box<(ServiceRequest, Operation)>, Option<Instant>),
 }
 
 async fn run<S, B>(
     service: Rc<S>,
     layer: LayerHandle,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     operation: Operation,
+) -> Step
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let held = match begin(&layer, &operation, request.request()).await {
+        Turn::Run(held) => held,
+        Turn::Answer(answer) => return Step::Done(Ok(request.into_response(answer))),
+        Turn::Wait(change) => return Step::Wait(Box::new((request, operation)), change),
+    };
+    let Operation { body, options, .. } = operation;
+    request.set_payload(body.into());
+    Step::Done(call(service, request, held, &options).await)
+}
+
+async fn call<S, B>(
+    service: Rc<S>,
+    request: ServiceRequest,
+    held: HeldClaim,
+    options: &Rc<Options>,
 ) -> Result<ServiceResponse, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let held = match engine::begin(&layer, &operation).await {
-        Ok(held) => held,
-        Err(answer) => return Ok(request.into_response(answer)),
-    };
-    let claim = OuterClaim::new(&operation.options);
+    let claim = OuterClaim::new(options);
     request.extensions_mut().insert(claim.clone());
     let call = async { service.call(request).await };
     match AssertUnwindSafe(call).catch_unwind().await {

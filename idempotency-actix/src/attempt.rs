@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
-use crate::layer::Layer;
 use crate::problem;
 use crate::tenure::Tenure;
 
@@ -35,23 +34,35 @@ use crate::tenure::Tenure;
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Attempt(Arc<OnceLock<Arc<Tenure>>>);
+pub struct Attempt(Arc<OnceLock<Begun>>);
+
+#[derive(Debug)]
+struct Begun {
+    generation: u64,
+    tenure: Arc<Tenure>,
+}
 
 impl Attempt {
     /// The fencing generation: 1, and one more at every takeover of the operation. 0 inside an
     /// extractor, since nothing is claimed before the arguments are there.
     pub fn generation(&self) -> u64 {
-        self.0.get().map_or(0, |tenure| tenure.claim.generation())
+        self.0.get().map_or(0, |begun| begun.generation)
     }
 
     /// Whether the store still had this attempt as the owner at the last renewal, a third of the
     /// lease ago at most while the store answers.
     pub fn is_current(&self) -> bool {
-        self.0.get().is_some_and(|tenure| !tenure.is_lost())
+        self.0.get().is_some_and(|begun| !begun.tenure.is_lost())
     }
 
     pub(crate) fn begin(&self, tenure: &Arc<Tenure>) {
-        self.0.get_or_init(|| Arc::clone(tenure));
+        self.begin_as(tenure.claim.generation(), tenure);
+    }
+
+    /// Begins as a generation that the claim is not of: a recovery has one of its own.
+    pub(crate) fn begin_as(&self, generation: u64, tenure: &Arc<Tenure>) {
+        let tenure = Arc::clone(tenure);
+        self.0.get_or_init(|| Begun { generation, tenure });
     }
 }
 
@@ -63,7 +74,7 @@ impl FromRequest for Attempt {
         let extensions = request.extensions();
         ready(match extensions.get::<Self>() {
             Some(attempt) => Ok(attempt.clone()),
-            None => Err(problem::no_key("Attempt", Layer::of(&extensions), request)),
+            None => Err(problem::no_key("Attempt", &extensions, request)),
         })
     }
 }

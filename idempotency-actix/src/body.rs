@@ -5,8 +5,7 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 
-use crate::engine;
-use crate::fingerprint::Fingerprint;
+use crate::admission::reject;
 use crate::layer::Layer;
 use crate::problem::Problem;
 
@@ -16,8 +15,8 @@ pub(crate) enum Unread {
     Broken(PayloadError),
 }
 
-/// Reads the body within its limit, and hashes it in one piece: a hasher that lives while the body
-/// arrives would be moved with the request's future.
+/// Reads the body within its limit. It is hashed afterwards, in one piece: a hasher that lives while the
+/// body arrives would be moved with the request's future.
 ///
 /// A body of one chunk stays the buffer that it came in. What is over the limit by its own
 /// declaration is refused before a byte of it is read.
@@ -25,7 +24,7 @@ pub(crate) async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     limit: u64,
-) -> Result<(Bytes, Fingerprint), Unread> {
+) -> Result<Bytes, Unread> {
     let declared = declared_length(request);
     let too_large = || Unread::Refused(Problem::BodyTooLarge { limit });
     if declared.is_some_and(|length| length > limit) {
@@ -50,13 +49,11 @@ pub(crate) async fn read(
         }
         rest.extend_from_slice(&chunk);
     }
-    let body = if rest.is_empty() {
+    Ok(if rest.is_empty() {
         first
     } else {
         rest.freeze()
-    };
-    let fingerprint = Fingerprint::of(request, &body);
-    Ok((body, fingerprint))
+    })
 }
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {
@@ -68,7 +65,7 @@ impl Unread {
     /// What the client gets, in the way in which actix-web answers a broken payload.
     pub(crate) fn response(self, layer: &Layer) -> HttpResponse {
         match self {
-            Self::Refused(problem) => engine::reject(layer, problem),
+            Self::Refused(problem) => reject(layer, problem),
             Self::Broken(error) => HttpResponse::from_error(error),
         }
     }

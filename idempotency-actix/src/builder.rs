@@ -3,17 +3,28 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
 use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, Handler, HttpRequest};
 
 use crate::error::ConfigError;
+use crate::fingerprinting::Fingerprinting;
 use crate::keeper::Keeper;
+use crate::key_source::KeySource;
 use crate::layer::{ELIGIBLE, Layer};
 use crate::middleware::Idempotency;
-use crate::options::{OnStoreFailure, Options, RouteOptions};
+use crate::options::{
+    DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, OnStoreFailure,
+    OnUnknown, Options,
+};
 use crate::outbox::Outbox;
 use crate::problem::DEFAULT_BASE;
+use crate::quota::Quotas;
+use crate::recovery::Recovery;
+use crate::route_options::RouteOptions;
 use crate::routes::{self, Routes};
 use crate::scope::KeyScope;
+use crate::sightings::Sightings;
 use crate::store::ErasedStore;
+use crate::waiting::Waiters;
 
 /// Options of an [`Idempotency`] layer; every one has a default.
 #[must_use = "a builder does nothing until `build`"]
@@ -26,8 +37,8 @@ pub struct IdempotencyBuilder {
     all_routes: bool,
     methods: Option<Vec<Method>>,
     routes: Vec<routes::Entry>,
-    key_header: String,
-    strict_keys: bool,
+    max_waiters: usize,
+    max_waiters_per_key: usize,
     problem_base: String,
 }
 
@@ -41,8 +52,8 @@ impl IdempotencyBuilder {
             all_routes: false,
             methods: None,
             routes: Vec::new(),
-            key_header: "idempotency-key".into(),
-            strict_keys: false,
+            max_waiters: DEFAULT_MAX_WAITERS,
+            max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
             problem_base: DEFAULT_BASE.into(),
         }
     }
@@ -120,7 +131,21 @@ impl IdempotencyBuilder {
     ///
     /// Default: `Idempotency-Key`, of draft-ietf-httpapi-idempotency-key-header.
     pub fn key_header(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.key_header);
+        self.common = self.common.key_header(name);
+        self
+    }
+
+    /// Sets a function that reads the key from the request, instead of a header.
+    ///
+    /// It returns owned data, 1 to 255 characters %x20-7E, or `None` where the request has no key; any
+    /// other value is 400 `invalid-key`. Whichever of `key` and [`key_header`](Self::key_header) is
+    /// called last counts.
+    pub fn key<F, T>(mut self, key: F) -> Self
+    where
+        F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
+        T: AsRef<str> + 'static,
+    {
+        self.common = self.common.key(key);
         self
     }
 
@@ -137,7 +162,82 @@ impl IdempotencyBuilder {
     ///
     /// Default: `false`, since nearly all deployed clients send the bare value.
     pub fn strict_keys(mut self, strict: bool) -> Self {
-        self.strict_keys = strict;
+        self.common = self.common.strict_keys(strict);
+        self
+    }
+
+    /// Sets what makes two requests under one key the same; what is not the same is 422 `key-reused`.
+    ///
+    /// Default: [`Fingerprinting::bytes`], the same octets. A function for all routes sees the requests of
+    /// all of them.
+    pub fn fingerprint(mut self, fingerprint: Fingerprinting) -> Self {
+        self.common = self.common.fingerprint(fingerprint);
+        self
+    }
+
+    /// Sets how long a retry waits for a first request that still runs, up to 5 minutes, to be answered
+    /// with its answer.
+    ///
+    /// Default: zero, 409 `in-flight` at once. A waiter costs a connection and its body; it holds none of
+    /// the handler's arguments, gives up with its client, and gets 409 when its time is up or
+    /// [too many](Self::max_waiters) wait. A handler that releases its claim lets one waiter run.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.common = self.common.wait(wait);
+        self
+    }
+
+    /// Sets how many retries may wait at a time, in this process.
+    ///
+    /// Default: [`DEFAULT_MAX_WAITERS`], 1,024. More are answered 409 at once. It bounds what a flood of
+    /// retries can hold: a connection and a body of up to `max_body` each.
+    pub fn max_waiters(mut self, waiters: usize) -> Self {
+        self.max_waiters = waiters;
+        self
+    }
+
+    /// Sets how many retries may wait for one and the same operation, in this process.
+    ///
+    /// Default: [`DEFAULT_MAX_WAITERS_PER_KEY`], 16. A client has one retry under way, or a few; more
+    /// would keep the places of others.
+    pub fn max_waiters_per_key(mut self, waiters: usize) -> Self {
+        self.max_waiters_per_key = waiters;
+        self
+    }
+
+    /// Sets how many operations of one caller may be in flight in this process; one more is answered 429
+    /// `quota-exceeded`, and replays are answered all the same.
+    ///
+    /// Default: no limit, since under [`KeyScope::everyone`] it would be one for the whole service. Over
+    /// the limit a request costs the store a look and no claim.
+    pub fn max_in_flight(mut self, operations: usize) -> Self {
+        self.common = self.common.max_in_flight(operations);
+        self
+    }
+
+    /// Sets what happens to a retry when the outcome of the first request is unknown.
+    ///
+    /// Default: [`OnUnknown::Reject`], 500 `outcome-unknown`. With [`OnUnknown::Rerun`] the handler runs
+    /// again, a generation higher. Not together with [`recover`](Self::recover).
+    pub fn on_unknown(mut self, choice: OnUnknown) -> Self {
+        self.common = self.common.on_unknown(choice);
+        self
+    }
+
+    /// Sets the function that finds out what became of a request whose outcome is unknown.
+    ///
+    /// Default: none, 500 `outcome-unknown`. It is an async function with extractors of its own, which
+    /// returns a [`Recovery`] or a `Result` of one, called one at a time for an operation, once the
+    /// same attempt has shown no sign of life for half a lease after it lapsed; until then a retry gets
+    /// 409. It has one lease of time. Its [`Attempt`](crate::Attempt) is one generation above the
+    /// one that was lost: see [`Recovery`] for what it must do with it. In all-routes mode it is called
+    /// outside of inner middleware, and without the parameters of the path.
+    pub fn recover<F, Args>(mut self, recover: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        F::Output: Into<Recovery>,
+        Args: FromRequest + 'static,
+    {
+        self.common = self.common.recover(recover);
         self
     }
 
@@ -201,30 +301,39 @@ impl IdempotencyBuilder {
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         self.scope.check()?;
         let stores = self.store.timeout();
-        let options = self.options.with(&self.common).checked(stores)?;
+        let key = match self.common.key.take() {
+            Some(key) => key.resolve()?,
+            None => KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
+        };
+        let options = self.options.checked_with(&self.common, stores)?;
         let all_routes = self.covered_methods()?;
         let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {
-            options.with(route).checked(stores)
+            options.checked_with(route, stores)
         })?;
-        let key_header = HeaderName::from_bytes(self.key_header.as_bytes())
-            .map_err(|_| ConfigError::HeaderName(self.key_header.clone()))?;
         let is_absolute = url::Url::parse(&self.problem_base).is_ok();
         if !is_absolute || !self.problem_base.ends_with(['/', '#', ':']) {
             return Err(ConfigError::ProblemBase(self.problem_base));
         }
         let keeper = Keeper::new(Arc::clone(&self.store));
-        let outbox = Outbox::new(Arc::clone(&self.store), keeper.clone());
+        let waiters = Arc::new(Waiters::new(self.max_waiters, self.max_waiters_per_key));
+        let outbox = Outbox::new(
+            Arc::clone(&self.store),
+            keeper.clone(),
+            Arc::clone(&waiters),
+        );
         Ok(Idempotency(Arc::new(Layer {
             store: self.store,
             scope: self.scope,
             options,
             all_routes,
             routes,
-            key_header,
-            strict_keys: self.strict_keys,
+            key,
             problem_base: self.problem_base,
             keeper,
             outbox,
+            waiters,
+            quotas: Quotas::default(),
+            sightings: Sightings::default(),
         })))
     }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 use crate::deadline::deadline;
 use crate::keeper::Heartbeat;
 use crate::layer::LayerHandle;
-use crate::options::Options;
 use crate::outbox::{Recorded, record};
-use crate::record_id::RecordId;
-use crate::store::{Claim, Finished, Record, Released, Renewed};
+use crate::quota::Seat;
+use crate::store::{Finished, Record, Released, Renewed};
 use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
 
@@ -23,25 +22,19 @@ pub(crate) struct HeldClaim {
     tenure: Arc<Tenure>,
     _heartbeat: Heartbeat,
     timeout: Duration,
+    _seat: Seat,
 }
 
 impl HeldClaim {
-    /// Takes up a claim that the store granted, or that it is still asked for while the handler runs.
-    pub(crate) fn take_up(
-        layer: &LayerHandle,
-        id: RecordId,
-        claim: Claim,
-        asked: Moment,
-        is_granted: bool,
-        options: &Options,
-    ) -> Self {
-        let timeout = options.store_timeout();
-        let tenure = Arc::new(Tenure::new(id, claim, asked, is_granted, options.max_run()));
+    /// Keeps a claim alive that the store granted, or that it is still asked for while the handler runs.
+    pub(crate) fn hold(layer: &LayerHandle, tenure: Tenure, timeout: Duration, seat: Seat) -> Self {
+        let tenure = Arc::new(tenure);
         Self {
             _heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
             layer: layer.clone(),
             tenure,
             timeout,
+            _seat: seat,
         }
     }
 
@@ -79,7 +72,7 @@ impl HeldClaim {
         let Self { layer, tenure, .. } = self;
         let call = layer.store().release(&tenure.id, &tenure.claim);
         match deadline(self.timeout, call).await {
-            Ok(Released::Released) => {}
+            Ok(Released::Released) => layer.waiters().wake(&tenure.id),
             // A try to claim may still be on its way.
             Ok(Released::NotOwner) if !tenure.is_granted() => {
                 let claim = tenure.claim.clone();
@@ -104,7 +97,10 @@ impl HeldClaim {
         for timeout in [self.timeout, second] {
             let store = self.layer.store();
             match record(store, &self.tenure, finished, ttl, timeout).await {
-                Recorded::Done => return Completed::Stored,
+                Recorded::Done => {
+                    self.layer.waiters().wake(&self.tenure.id);
+                    return Completed::Stored;
+                }
                 Recorded::TooOld => return Completed::Unstored,
                 Recorded::Refused => return Completed::Refused(Box::pin(self.found()).await),
                 Recorded::Failed => {}

@@ -1,102 +1,21 @@
-//! The way of an operation once it has a name: claim, then (by the caller) the handler, then finish.
+//! The end of an operation: the handler's answer is captured, recorded and sent, or the claim released.
 
 use std::any::Any;
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes_limited};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
 use actix_web::web::Bytes;
 
+use crate::admission::answer;
 use crate::claim::{Completed, HeldClaim};
-use crate::deadline::deadline;
-use crate::layer::{Layer, LayerHandle};
 use crate::not_executed::NotExecuted;
-use crate::operation::Operation;
 use crate::options::Options;
-use crate::problem::Problem;
 use crate::response::{Head, STATUS, is_transient};
-use crate::store::{Begun, Claim, Finished, Record, State, StoreErrorKind, Token};
+use crate::store::{Finished, State};
 use crate::stream;
-use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
-use crate::tenure::Moment;
-
-/// Asks the store for the claim; whatever else there is becomes the answer.
-pub(crate) async fn begin(
-    layer: &LayerHandle,
-    operation: &Operation,
-) -> Result<HeldClaim, HttpResponse> {
-    let Operation {
-        id,
-        fingerprint,
-        options,
-        attempt,
-    } = operation;
-    let retention = options.claim_retention();
-    let claim = Claim::new(Token::random(), *fingerprint, options.lease, retention);
-    let timeout = options.store_timeout();
-    let asked = Moment::now();
-    match deadline(timeout, layer.store().begin(id, &claim)).await {
-        Ok(Begun::Claimed { generation }) => {
-            let claim = claim.with_generation(generation);
-            let is_late = asked.elapsed() > options.lease / 3;
-            let held = HeldClaim::take_up(layer, *id, claim, asked, true, options);
-            if is_late && !Box::pin(held.confirm()).await {
-                return Err(reject(layer, Problem::StoreUnavailable));
-            }
-            attempt.begin(held.tenure());
-            Ok(held)
-        }
-        Ok(Begun::Found(record)) => Err(found(layer, operation, record)),
-        Err(error) if options.runs_despite(&error) => {
-            incident(Incident::Unprotected, id, &Chain(&error));
-            let held = HeldClaim::take_up(layer, *id, claim, asked, false, options);
-            attempt.begin(held.tenure());
-            Ok(held)
-        }
-        Err(error) => {
-            incident(Incident::ClaimFailed, id, &Chain(&error));
-            if error.kind() == StoreErrorKind::Unavailable {
-                layer.outbox().release(*id, claim, timeout);
-            }
-            Err(reject(layer, Problem::StoreUnavailable))
-        }
-    }
-}
-
-/// Answers a retry from the record that it found.
-fn found(layer: &Layer, operation: &Operation, record: Record) -> HttpResponse {
-    let (ours, theirs) = (&operation.fingerprint, &record.fingerprint);
-    if ours.scheme() != theirs.scheme() {
-        let cause = "its fingerprint is of a scheme that this version does not know";
-        incident(Incident::ClaimFailed, &operation.id, &cause);
-        return reject(layer, Problem::StoreUnavailable);
-    }
-    if ours != theirs {
-        outcome(Outcome::Mismatch);
-        return Problem::KeyReused.response(layer);
-    }
-    answer(layer, record.state)
-}
-
-fn answer(layer: &Layer, state: State) -> HttpResponse {
-    let (label, response) = match state {
-        State::InFlight => (Outcome::InFlight, Problem::InFlight.response(layer)),
-        State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown.response(layer)),
-        State::Finished(Finished::Completed(stored)) => (Outcome::Replayed, stored.replay()),
-        State::Finished(Finished::NotKept(kept)) => (
-            Outcome::NotKept,
-            Problem::ResponseNotKept(kept).response(layer),
-        ),
-    };
-    outcome(label);
-    response
-}
-
-pub(crate) fn reject(layer: &Layer, problem: Problem) -> HttpResponse {
-    outcome(Outcome::Rejected);
-    problem.response(layer)
-}
+use crate::telemetry::{Outcome, outcome};
 
 /// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it.
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
@@ -132,6 +51,20 @@ pub(crate) async fn bind(held: HeldClaim, response: &mut HttpResponse, options: 
         Captured::Stream { head, body, length } => {
             outcome(Outcome::First);
             set_body(response, stream::tee(held, head, body, length, options));
+        }
+    }
+}
+
+/// The whole answer as a record keeps it; a stream is read to its end, within the limit.
+pub(crate) async fn capture_whole(response: &mut HttpResponse, options: &Options) -> Finished {
+    match capture(response, options) {
+        Captured::Whole(finished) => finished,
+        Captured::Stream { head, body, .. } => {
+            let limit = usize::try_from(options.max_response).unwrap_or(usize::MAX);
+            match to_bytes_limited(body, limit).await {
+                Ok(Ok(bytes)) => Finished::Completed(head.with_body(Some(bytes))),
+                Ok(Err(_)) | Err(_) => Finished::NotKept(head.not_kept()),
+            }
         }
     }
 }
@@ -218,9 +151,9 @@ async fn record(
         Completed::Refused(record) => {
             let ours = held.tenure().claim.fingerprint();
             let record = record.filter(|record| record.fingerprint == *ours);
+            let state = record.map(|record| record.state);
             let lease = held.tenure().claim.lease();
-            let state = record.map_or(State::Unknown { lease }, |record| record.state);
-            *response = answer(held.layer(), state);
+            *response = answer(held.layer(), state.unwrap_or(State::Unknown { lease }));
             return;
         }
     }

@@ -34,7 +34,11 @@ pub enum ConfigError {
     MethodsWithoutAllRoutes,
     /// `release_on` names a status that does not tell of a refusal.
     ReleaseOn(StatusCode),
-    /// `max_body` or `max_response` is zero.
+    /// `wait` is over 5 minutes.
+    Wait(Duration),
+    /// `on_unknown` and `recover` are given for the same layer or route.
+    UnknownTwice,
+    /// `max_body`, `max_response` or `max_in_flight` is zero.
     ZeroLimit(&'static str),
     /// A name that is no header name.
     HeaderName(String),
@@ -84,7 +88,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "`release_on` has {status}, which is no refusal; give codes from 400 to 599"
             ),
-            Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least one byte"),
+            Self::Wait(wait) => write!(f, "`wait` is {wait:?}; give up to 5 minutes"),
+            Self::UnknownTwice => f.write_str(
+                "`on_unknown` and `recover` are two answers to one question; give one of them",
+            ),
+            Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least 1"),
             Self::HeaderName(name) => write!(
                 f,
                 "{name:?} is no header name; give one to `key_header` and `KeyScope::header`"

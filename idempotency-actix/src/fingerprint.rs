@@ -18,11 +18,34 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The scheme that this version computes: the bytes as they came.
+    /// The scheme of a body as it came.
     pub const BYTES: u8 = 1;
 
-    /// Hashes a request. The body comes first, so its length closes the frame instead of opening it.
-    pub(crate) fn of(request: &HttpRequest, body: &[u8]) -> Self {
+    /// The scheme of a body in canonical JSON.
+    pub const JSON: u8 = 2;
+
+    /// The scheme of a function of the application's.
+    pub const FUNCTION: u8 = 3;
+
+    /// Hashes a request as it came.
+    pub(crate) fn of_bytes(request: &HttpRequest, body: &[u8]) -> Self {
+        Self::framed(Self::BYTES, request, body, &[])
+    }
+
+    /// Hashes a request by the canonical form of its body, where that has one.
+    #[cfg(feature = "json")]
+    pub(crate) fn of_json(request: &HttpRequest, body: &[u8], canonical: Option<&[u8]>) -> Self {
+        let form = [u8::from(canonical.is_some())];
+        Self::framed(Self::JSON, request, canonical.unwrap_or(body), &form)
+    }
+
+    /// Hashes what a function made of a request.
+    pub(crate) fn of_result(result: &[u8]) -> Self {
+        Self::new(Self::FUNCTION, digest(&[result]))
+    }
+
+    /// The body comes first, so its length closes the frame instead of opening it.
+    fn framed(scheme: u8, request: &HttpRequest, body: &[u8], form: &[u8]) -> Self {
         let target = request.uri().path_and_query();
         let mut rest = Vec::with_capacity(128);
         field(
@@ -34,10 +57,11 @@ impl Fingerprint {
             rest.extend((lines.len() as u64).to_le_bytes());
             lines.for_each(|line| field(&mut rest, line.as_bytes()));
         }
+        rest.extend_from_slice(form);
         rest.extend((body.len() as u64).to_le_bytes());
         let mut hasher = blake3::Hasher::new();
         hasher.update(body).update(&rest);
-        Self::new(Self::BYTES, *hasher.finalize().as_bytes())
+        Self::new(scheme, *hasher.finalize().as_bytes())
     }
 
     /// Rebuilds a fingerprint from what a store kept.
@@ -92,7 +116,7 @@ mod tests {
         for header in headers {
             request = request.append_header(*header);
         }
-        Fingerprint::of(&request.to_http_request(), body)
+        Fingerprint::of_bytes(&request.to_http_request(), body)
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
@@ -10,7 +11,6 @@ use sfv::visitor::{Ignored, parameter_visitor_with};
 use sfv::{BareItemFromInput, Parser};
 
 use crate::fingerprint::{digest, short};
-use crate::layer::Layer;
 use crate::problem;
 use crate::record_id::RecordId;
 
@@ -72,16 +72,22 @@ impl IdempotencyKey {
         let line = line.trim_ascii();
         let value = match line.first() {
             None => return Err(InvalidKey::Empty),
-            Some(b'"') => quoted(line)?,
+            Some(b'"') => Cow::Owned(quoted(line)?),
             Some(_) if strict => return Err(InvalidKey::NotAString),
-            Some(_) => bare(line)?.to_owned(),
+            Some(_) => Cow::Borrowed(bare(line)?),
         };
+        Self::new(&value)
+    }
+
+    /// Takes a decoded value for a key: 1 to 255 characters %x20-7E.
+    pub(crate) fn new(value: &str) -> Result<Self, InvalidKey> {
         match value.len() {
             0 => Err(InvalidKey::Empty),
-            1..=MAX_KEY => Ok(Self {
+            1..=MAX_KEY if value.bytes().all(|b| (0x20..0x7f).contains(&b)) => Ok(Self {
                 value: value.into(),
                 record: Arc::default(),
             }),
+            1..=MAX_KEY => Err(InvalidKey::Malformed),
             _ => Err(InvalidKey::TooLong),
         }
     }
@@ -210,11 +216,7 @@ impl FromRequest for IdempotencyKey {
         let extensions = request.extensions();
         ready(match extensions.get::<Self>() {
             Some(key) => Ok(key.clone()),
-            None => Err(problem::no_key(
-                "IdempotencyKey",
-                Layer::of(&extensions),
-                request,
-            )),
+            None => Err(problem::no_key("IdempotencyKey", &extensions, request)),
         })
     }
 }

@@ -10,11 +10,16 @@ use actix_web::http::header::HeaderName;
 
 use crate::keeper::Keeper;
 use crate::key::{IdempotencyKey, InvalidKey};
+use crate::key_source::KeySource;
 use crate::options::Options;
 use crate::outbox::Outbox;
+use crate::problem::Problem;
+use crate::quota::Quotas;
 use crate::routes::{Route, Routes};
 use crate::scope::KeyScope;
+use crate::sightings::Sightings;
 use crate::store::ErasedStore;
+use crate::waiting::Waiters;
 
 /// The methods that a layer may cover. The others are safe (RFC 9110, section 9.2.1) or, like
 /// CONNECT, no request for an effect on a resource.
@@ -28,11 +33,13 @@ pub(crate) struct Layer {
     pub(crate) routes: Routes,
     /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
     pub(crate) all_routes: Option<Vec<Method>>,
-    pub(crate) key_header: HeaderName,
-    pub(crate) strict_keys: bool,
+    pub(crate) key: KeySource,
     pub(crate) problem_base: String,
     pub(crate) keeper: Keeper,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) quotas: Quotas,
+    pub(crate) sightings: Sightings,
 }
 
 impl Layer {
@@ -41,17 +48,30 @@ impl Layer {
         extensions.get()
     }
 
-    /// The request's key, `None` if it has no key header.
-    pub(crate) fn key(&self, request: &HttpRequest) -> Option<Result<IdempotencyKey, InvalidKey>> {
-        IdempotencyKey::from_headers(request.headers(), &self.key_header, self.strict_keys)
+    /// The request's key, `None` if it has none.
+    pub(crate) fn key(
+        &self,
+        request: &HttpRequest,
+        options: &Options,
+    ) -> Option<Result<IdempotencyKey, InvalidKey>> {
+        self.key_source(options).key(request, options.strict_keys)
+    }
+
+    /// The header that the key is in, `None` if it is elsewhere.
+    pub(crate) fn key_header<'a>(&'a self, options: &'a Options) -> Option<&'a HeaderName> {
+        self.key_source(options).header()
+    }
+
+    fn key_source<'a>(&'a self, options: &'a Options) -> &'a KeySource {
+        options.key.as_ref().unwrap_or(&self.key)
+    }
+
+    pub(crate) fn missing_key(&self, options: &Options) -> Problem {
+        Problem::MissingKey(self.key_header(options).cloned())
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {
         &*self.store
-    }
-
-    pub(crate) fn key_header(&self) -> &HeaderName {
-        &self.key_header
     }
 
     pub(crate) fn problem_base(&self) -> &str {
@@ -66,14 +86,27 @@ impl Layer {
         &self.outbox
     }
 
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    pub(crate) fn sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
     pub(crate) fn covers_all_routes(&self, method: &Method) -> bool {
         let methods = self.all_routes.as_deref();
         methods.is_some_and(|methods| methods.contains(method))
     }
 
-    /// Whether a request without a key is any route's business.
-    pub(crate) fn may_require_key(&self) -> bool {
-        self.options.required || self.routes.may_require_key()
+    /// Whether the request has a key where the layer looks for it, or could be a route's business
+    /// without.
+    pub(crate) fn may_cover(&self, request: &HttpRequest) -> bool {
+        self.key.is_in(request) || self.options.required || self.routes.ask_without_key()
     }
 
     /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
@@ -101,8 +134,7 @@ impl fmt::Debug for Layer {
             .field("options", &self.options)
             .field("all_routes", &self.all_routes)
             .field("routes", &self.routes)
-            .field("key_header", &self.key_header)
-            .field("strict_keys", &self.strict_keys)
+            .field("key", &self.key)
             .field("problem_base", &self.problem_base)
             .finish_non_exhaustive()
     }

@@ -105,10 +105,13 @@
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admission;
 mod all_routes;
 mod attempt;
 mod body;
 mod builder;
+#[cfg(feature = "json")]
+mod canonical_json;
 mod claim;
 mod codec;
 mod deadline;
@@ -116,8 +119,11 @@ mod detach;
 mod engine;
 mod error;
 mod fingerprint;
+mod fingerprinting;
+mod given;
 mod keeper;
 mod key;
+mod key_source;
 mod layer;
 mod marked;
 mod middleware;
@@ -126,14 +132,21 @@ mod operation;
 mod options;
 mod outbox;
 mod problem;
+mod quota;
 mod record_id;
+mod recovery;
 mod response;
+mod route_options;
 mod routes;
 mod scope;
+mod sightings;
+mod status_set;
 pub mod store;
 mod stream;
 mod telemetry;
 mod tenure;
+mod unknown;
+mod waiting;
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
@@ -142,14 +155,17 @@ pub use idempotency_actix_macros::idempotent;
 pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;
 pub use self::error::{ConfigError, RouteMistake};
+pub use self::fingerprinting::Fingerprinting;
 pub use self::key::IdempotencyKey;
 pub use self::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
 pub use self::not_executed::NotExecuted;
 pub use self::options::{
-    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_RELEASE_ON, DEFAULT_TTL,
-    OnStoreFailure, RouteOptions,
+    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
+    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_TTL, OnStoreFailure, OnUnknown,
 };
-pub use self::scope::KeyScope;
+pub use self::recovery::Recovery;
+pub use self::route_options::RouteOptions;
+pub use self::scope::{Caller, KeyScope};
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -163,6 +179,11 @@ pub use deadpool_redis;
 pub mod __private {
     pub use actix_web::HttpResponse;
 
+    pub use crate::fingerprinting::FingerprintFn;
+    pub use crate::given::By;
+    pub use crate::key_source::KeyFn;
     pub use crate::marked::Marked;
-    pub use crate::options::RouteOptions;
+    pub use crate::recovery::Recover;
+    pub use crate::route_options::RouteOptions;
+    pub use crate::scope::{IntoCaller, NoScope, ScopeFn};
 }

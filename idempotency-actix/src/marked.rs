@@ -1,19 +1,24 @@
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
+use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
-use crate::body;
+use crate::admission::{Turn, answer, begin, reject};
 use crate::detach;
 use crate::engine;
 use crate::key::IdempotencyKey;
 use crate::layer::{ELIGIBLE, Layer, LayerHandle};
-use crate::operation::{Operation, OuterClaim};
-use crate::options::RouteOptions;
-use crate::problem::{self, Problem};
+use crate::operation::{Announced, Operation, OuterClaim};
+use crate::options::Options;
+use crate::problem::{self, Problem, Unkeyed};
+use crate::route_options::RouteOptions;
+use crate::store::State;
+use crate::waiting::pause;
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -58,13 +63,18 @@ impl Marked {
             let what = "a handler marked with #[idempotent]";
             return HttpResponse::from_error(problem::not_covered(what, &self.request));
         };
-        match layer.key(&self.request) {
-            None if layer.options.with(route).required => {
-                engine::reject(&layer, Problem::MissingKey)
+        let options = layer.options.with(route);
+        match layer.key(&self.request, &options) {
+            None if options.required => reject(&layer, layer.missing_key(&options)),
+            None => {
+                if options.key.is_some() {
+                    let header = layer.key_header(&options).cloned();
+                    self.request.extensions_mut().insert(Unkeyed(header));
+                }
+                self.pass(handler, || {}).await
             }
-            None => self.pass(handler, || {}).await,
-            Some(Err(reason)) => engine::reject(&layer, Problem::InvalidKey(reason)),
-            Some(Ok(key)) => Box::pin(self.once(layer, key, handler, route)).await,
+            Some(Err(reason)) => reject(&layer, Problem::InvalidKey(reason)),
+            Some(Ok(key)) => Box::pin(self.once(layer, key, handler, options)).await,
         }
     }
 
@@ -112,14 +122,14 @@ impl Marked {
         self.pass(handler, || outer.start()).await
     }
 
-    /// Key, body, arguments and caller first; then claim, handler and answer in one piece that
-    /// outlives the connection.
+    /// Body, arguments and caller first; then claim, handler and answer in one piece that outlives the
+    /// connection.
     async fn once<F, Args>(
         self,
         layer: LayerHandle,
         key: IdempotencyKey,
         handler: F,
-        route: &'static RouteOptions,
+        options: Options,
     ) -> HttpResponse
     where
         F: Handler<Args>,
@@ -128,44 +138,116 @@ impl Marked {
         F::Future: 'static,
     {
         let Self { request, payload } = self;
-        let options = Rc::new(layer.options.with(route));
-        let (bytes, fingerprint) = match body::read(&request, payload, options.max_body).await {
-            Ok(read) => read,
-            Err(unread) => return unread.response(&layer),
+        let read = Announced::read(&layer, &request, payload, key, Rc::new(options)).await;
+        let announced = match read {
+            Ok(announced) => announced,
+            Err(refusal) => return refusal,
         };
-        let attempt = Operation::announce(&request, &key);
-        let mut payload = Payload::from(bytes);
-        let extract = async { Args::from_request(&request, &mut payload).await };
-        let args = match AssertUnwindSafe(extract).catch_unwind().await {
-            Ok(Ok(args)) => args,
-            Ok(Err(error)) => return HttpResponse::from_error(error),
-            Err(panic) => return engine::panicked(&*panic),
+        let args = match extract(&request, announced.body.clone()).await {
+            Ok(args) => args,
+            Err(answer) => return answer,
         };
-        let operation =
-            match Operation::identify(&layer, &request, &key, fingerprint, options, attempt) {
-                Ok(operation) => operation,
-                Err(refusal) => return refusal,
-            };
-        detach::to_completion(async move {
-            let held = match engine::begin(&layer, &operation).await {
-                Ok(held) => held,
-                Err(answer) => return answer,
-            };
-            let call = async {
-                let output = handler.call(args).await;
-                output.respond_to(&request).map_into_boxed_body()
-            };
-            let mut response = match AssertUnwindSafe(call).catch_unwind().await {
-                Ok(response) => response,
-                Err(panic) => engine::panicked(&*panic),
-            };
-            if engine::releases(&response, &operation.options) {
-                engine::release(held).await;
-            } else {
-                engine::bind(held, &mut response, &operation.options).await;
+        let operation = match announced.identify(&layer, &request) {
+            Ok(operation) => operation,
+            Err(refusal) => return refusal,
+        };
+        let mut waiter = None;
+        let mut run = Run {
+            layer,
+            request,
+            operation,
+            handler,
+            args: Some(args),
+        };
+        loop {
+            match detach::to_completion(run.go()).await {
+                Step::Done(response) => return response,
+                Step::Wait(again, change) => {
+                    run = *again;
+                    if !pause(&mut waiter, &run.layer, &run.operation, change).await {
+                        return answer(&run.layer, State::InFlight);
+                    }
+                }
             }
-            response
-        })
-        .await
+        }
+    }
+}
+
+/// An operation that asks for its turn.
+struct Run<F, Args> {
+    layer: LayerHandle,
+    request: HttpRequest,
+    operation: Operation,
+    handler: F,
+    /// Whoever waits holds none: they may be connections that the first request waits for.
+    args: Option<Args>,
+}
+
+enum Step<T> {
+    Done(HttpResponse),
+    Wait(Box<T>, Option<Instant>),
+}
+
+impl<F, Args> Run<F, Args>
+where
+    F: Handler<Args>,
+    Args: FromRequest,
+    F::Output: Responder,
+{
+    async fn go(mut self) -> Step<Self> {
+        let held = match begin(&self.layer, &self.operation, &self.request).await {
+            Turn::Run(held) => held,
+            Turn::Answer(answer) => return Step::Done(answer),
+            Turn::Wait(change) => {
+                self.args = None;
+                return Step::Wait(Box::new(self), change);
+            }
+        };
+        let Self {
+            request,
+            operation,
+            handler,
+            args,
+            ..
+        } = self;
+        let Operation { body, options, .. } = operation;
+        let args = match args {
+            Some(args) => args,
+            None => match extract(&request, body).await {
+                Ok(args) => args,
+                Err(answer) => {
+                    engine::release(held).await;
+                    return Step::Done(answer);
+                }
+            },
+        };
+        let call = async {
+            let output = handler.call(args).await;
+            output.respond_to(&request).map_into_boxed_body()
+        };
+        let mut response = match AssertUnwindSafe(call).catch_unwind().await {
+            Ok(response) => response,
+            Err(panic) => engine::panicked(&*panic),
+        };
+        if engine::releases(&response, &options) {
+            engine::release(held).await;
+        } else {
+            engine::bind(held, &mut response, &options).await;
+        }
+        Step::Done(response)
+    }
+}
+
+/// The handler's arguments, or the answer where there are none.
+async fn extract<Args: FromRequest>(
+    request: &HttpRequest,
+    body: Bytes,
+) -> Result<Args, HttpResponse> {
+    let mut payload = Payload::from(body);
+    let extract = async { Args::from_request(request, &mut payload).await };
+    match AssertUnwindSafe(extract).catch_unwind().await {
+        Ok(Ok(args)) => Ok(args),
+        Ok(Err(error)) => Err(HttpResponse::from_error(error)),
+        Err(panic) => Err(engine::panicked(&*panic)),
     }
 }

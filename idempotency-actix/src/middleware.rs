@@ -127,15 +127,14 @@ where
         if !self.layer.covers_all_routes(request.method()) {
             return IdempotencyFuture::pass(self.service.call(request));
         }
-        // Without a key, the pattern is looked up only where that could matter: it is allocated.
-        let key = self.layer.key(request.request());
-        let is_asked = key.is_some() || self.layer.may_require_key();
-        let options = match is_asked && !is_claimed(&request) {
+        // The pattern is looked up only where that could matter: it is allocated.
+        let options = match self.layer.may_cover(request.request()) && !is_claimed(&request) {
             true => self.layer.covering(&request),
             false => None,
         };
+        let key = options.and_then(|options| self.layer.key(request.request(), options));
         let options = options.filter(|options| key.is_some() || options.required);
-        let Some(options) = options.copied().map(Rc::new) else {
+        let Some(options) = options.cloned().map(Rc::new) else {
             return IdempotencyFuture::pass(self.service.call(request));
         };
         let (service, layer) = (Rc::clone(&self.service), self.layer.clone());

@@ -1,18 +1,23 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use actix_web::dev::Extensions;
+use actix_web::dev::{Extensions, Payload};
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
+use crate::admission::reject;
 use crate::attempt::Attempt;
-use crate::engine;
-use crate::fingerprint::Fingerprint;
+use crate::body;
+use crate::fingerprint::{Fingerprint, digest};
 use crate::key::IdempotencyKey;
 use crate::layer::Layer;
-use crate::options::{Options, RouteOptions};
+use crate::options::Options;
 use crate::problem::Problem;
+use crate::quota::{CallerHash, Seat};
 use crate::record_id::RecordId;
+use crate::route_options::RouteOptions;
 use crate::scope::NoScope;
+use crate::store::{Claim, Token};
 
 /// One operation, as its first request and every retry name it.
 pub(crate) struct Operation {
@@ -21,39 +26,97 @@ pub(crate) struct Operation {
     /// Behind a pointer, as it crosses every await of the operation.
     pub(crate) options: Rc<Options>,
     pub(crate) attempt: Attempt,
+    pub(crate) body: Bytes,
+    /// Only where a quota is kept.
+    caller: Option<CallerHash>,
 }
 
-impl Operation {
-    /// Hands the key to whoever extracts it from now on.
-    pub(crate) fn announce(request: &HttpRequest, key: &IdempotencyKey) -> Attempt {
+/// What is known of an operation before its caller is.
+pub(crate) struct Announced {
+    pub(crate) body: Bytes,
+    options: Rc<Options>,
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+    attempt: Attempt,
+}
+
+impl Announced {
+    /// Reads the body, and hands the key to whoever extracts it from now on.
+    pub(crate) async fn read(
+        layer: &Layer,
+        request: &HttpRequest,
+        payload: Payload,
+        key: IdempotencyKey,
+        options: Rc<Options>,
+    ) -> Result<Self, HttpResponse> {
+        let read = body::read(request, payload, options.max_body).await;
+        let body = read.map_err(|unread| unread.response(layer))?;
+        let fingerprint = options.fingerprint.of(request, &body);
         let attempt = Attempt::default();
         let mut extensions = request.extensions_mut();
         extensions.insert(key.clone());
         extensions.insert(attempt.clone());
-        attempt
+        Ok(Self {
+            body,
+            options,
+            key,
+            fingerprint,
+            attempt,
+        })
     }
 
     /// Derives whose operation this is; from here on it has a name.
     pub(crate) fn identify(
+        self,
         layer: &Layer,
         request: &HttpRequest,
-        key: &IdempotencyKey,
-        fingerprint: Fingerprint,
-        options: Rc<Options>,
-        attempt: Attempt,
-    ) -> Result<Self, HttpResponse> {
-        let scope = layer.scope.of(request).map_err(|refusal| match refusal {
-            NoScope::Missing => engine::reject(layer, Problem::NoScope),
+    ) -> Result<Operation, HttpResponse> {
+        let scope = self.options.scope.as_ref().unwrap_or(&layer.scope);
+        let caller = scope.of(request).map_err(|refusal| match refusal {
+            NoScope::Missing => reject(layer, Problem::NoScope),
             NoScope::Answer(answer) => answer,
         })?;
-        let id = RecordId::derive(&scope, request.method(), request.uri().path(), key);
-        key.bind(id);
-        Ok(Self {
+        let (method, path) = (request.method(), request.uri().path());
+        let id = RecordId::of(&caller, method, path, self.key.as_str());
+        self.key.bind(id);
+        let is_counted = self.options.max_in_flight.is_some();
+        Ok(Operation {
             id,
-            fingerprint,
-            options,
-            attempt,
+            fingerprint: self.fingerprint,
+            attempt: self.attempt,
+            body: self.body,
+            caller: is_counted.then(|| digest(&[caller.as_bytes()])),
+            options: self.options,
         })
+    }
+}
+
+impl Operation {
+    /// A new claim to it.
+    pub(crate) fn claim(&self) -> Claim {
+        let (lease, retention) = (self.options.lease, self.options.claim_retention());
+        Claim::new(Token::random(), self.fingerprint, lease, retention)
+    }
+
+    /// The request's fingerprint by another's scheme; `None` where that cannot be computed.
+    pub(crate) fn fingerprint_like(
+        &self,
+        other: &Fingerprint,
+        request: &HttpRequest,
+    ) -> Option<Fingerprint> {
+        if self.fingerprint.scheme() == other.scheme() {
+            return Some(self.fingerprint);
+        }
+        let mode = &self.options.fingerprint;
+        mode.by_scheme(other.scheme(), request, &self.body)
+    }
+
+    /// A seat among the caller's operations in flight; `None` if it has all that it may have.
+    pub(crate) fn seat(&self, layer: &Layer) -> Option<Seat> {
+        match (self.caller, self.options.max_in_flight) {
+            (Some(caller), Some(limit)) => layer.quotas().admit(caller, limit),
+            _ => Some(Seat::uncounted()),
+        }
     }
 }
 
@@ -95,7 +158,7 @@ impl OuterClaim {
 
     /// The first option of a marked handler that comes too late under this claim.
     pub(crate) fn too_late(&self, route: &RouteOptions) -> Option<&'static str> {
-        route.comes_too_late(&self.0.outer)
+        self.0.outer.too_late(route)
     }
 
     pub(crate) fn reach(&self, route: &'static RouteOptions) {

@@ -1,10 +1,15 @@
-//! The options, their defaults and their validation: the builder and the attribute only fill them in.
+//! The options, their defaults and their validation: builder, attribute and table only fill them in.
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-
 use crate::error::ConfigError;
+use crate::fingerprinting::Fingerprinting;
+use crate::given::Given;
+use crate::key_source::KeySource;
+use crate::recovery::Recover;
+use crate::route_options::RouteOptions;
+use crate::scope::KeyScope;
+use crate::status_set::StatusSet;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
@@ -24,48 +29,22 @@ pub const DEFAULT_MAX_BODY: u64 = 2 * 1024 * 1024;
 /// The largest answer that is kept unless told otherwise: 1 MiB.
 pub const DEFAULT_MAX_RESPONSE: u64 = 1024 * 1024;
 
+/// How many retries may wait in one process unless told otherwise: 1,024.
+pub const DEFAULT_MAX_WAITERS: usize = 1024;
+
+/// How many retries may wait for one operation in one process unless told otherwise: 16.
+pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
+
+/// The header of draft-ietf-httpapi-idempotency-key-header.
+pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
+
 const MIN_CLAIM_RETENTION: Duration = DEFAULT_TTL;
+const MIN_TTL: Duration = Duration::from_millis(1);
 const MAX_TTL: Duration = Duration::from_secs(10 * 31_557_600);
 const MIN_LEASE: Duration = Duration::from_millis(10);
 const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A set of status codes from 100 to 999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StatusSet([u64; 16]);
-
-impl StatusSet {
-    /// The union of inclusive ranges.
-    pub(crate) const fn of(ranges: &[(u16, u16)]) -> Self {
-        let mut set = Self([0; 16]);
-        let mut i = 0;
-        while i < ranges.len() {
-            let mut code = ranges[i].0;
-            while code <= ranges[i].1 && code < 1000 {
-                set.0[code as usize / 64] |= 1 << (code % 64);
-                code += 1;
-            }
-            i += 1;
-        }
-        set
-    }
-
-    pub(crate) fn contains(&self, status: StatusCode) -> bool {
-        self.has(status.as_u16())
-    }
-
-    fn has(&self, code: u16) -> bool {
-        let code = usize::from(code);
-        self.0[code / 64] >> (code % 64) & 1 == 1
-    }
-
-    /// The first member that is not between these two.
-    fn first_outside(&self, first: u16, last: u16) -> Option<StatusCode> {
-        let mut codes = 100..1000;
-        let code = codes.find(|&code| self.has(code) && !(first..=last).contains(&code))?;
-        StatusCode::from_u16(code).ok()
-    }
-}
+const MAX_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// What happens to a request with a key when the store cannot be asked for the claim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,19 +62,53 @@ pub enum OnStoreFailure {
     Run,
 }
 
+/// What happens to a retry when nobody knows whether the first request took effect: its process died, or
+/// lost touch with the store for longer than the lease.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// It is answered 500 `outcome-unknown`, and nothing runs: what keeps the promise.
+    #[default]
+    Reject,
+    /// The handler runs again, one [generation](crate::Attempt::generation) higher.
+    ///
+    /// For effects that can be repeated, or that refuse a lower generation, as a resource behind a
+    /// fencing token does. The first retry after the lease is answered 409 like one of a running request;
+    /// the claim is taken over once the same attempt has shown no sign of life for half a lease more.
+    Rerun,
+}
+
+/// What becomes of an unknown outcome, resolved.
+#[derive(Clone, Debug)]
+pub(crate) enum Unknown {
+    Reject,
+    Rerun,
+    Recover(Given<dyn Recover>),
+}
+
 /// The options of one operation, resolved.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) ttl: Duration,
     pub(crate) lease: Duration,
     pub(crate) max_run: Option<Duration>,
     pub(crate) store_timeout: Option<Duration>,
     pub(crate) required: bool,
+    /// Where the key is, if not where the layer has it.
+    pub(crate) key: Option<KeySource>,
+    pub(crate) strict_keys: bool,
+    /// Whose the key is, if not the layer's scope tells.
+    pub(crate) scope: Option<KeyScope>,
+    pub(crate) fingerprint: Fingerprinting,
+    /// Zero for not at all.
+    pub(crate) wait: Duration,
+    pub(crate) max_in_flight: Option<usize>,
+    pub(crate) unknown: Unknown,
+    pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) release_on: StatusSet,
     pub(crate) max_body: u64,
     pub(crate) max_response: u64,
     pub(crate) keep_cookies: bool,
-    pub(crate) on_store_failure: OnStoreFailure,
 }
 
 impl Default for Options {
@@ -106,20 +119,45 @@ impl Default for Options {
             max_run: None,
             store_timeout: None,
             required: false,
+            key: None,
+            strict_keys: false,
+            scope: None,
+            fingerprint: Fingerprinting::bytes(),
+            wait: Duration::ZERO,
+            max_in_flight: None,
+            unknown: Unknown::Reject,
+            on_store_failure: OnStoreFailure::Reject,
             release_on: StatusSet::of(&DEFAULT_RELEASE_ON.map(|code| (code, code))),
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
             keep_cookies: false,
-            on_store_failure: OnStoreFailure::Reject,
         }
     }
 }
 
 impl Options {
-    /// Checks them against each other, and against what a call of the store takes at most.
-    pub(crate) fn checked(self, stores: Option<Duration>) -> Result<Self, ConfigError> {
+    /// These options with those that a route sets for itself, checked against each other, and against
+    /// what a call of the store takes at most.
+    pub(crate) fn checked_with(
+        &self,
+        route: &RouteOptions,
+        stores: Option<Duration>,
+    ) -> Result<Self, ConfigError> {
+        if route.on_unknown.is_some() && route.recover.is_some() {
+            return Err(ConfigError::UnknownTwice);
+        }
+        if let Some(key) = &route.key {
+            key.resolve()?;
+        }
+        if let Some(scope) = &route.scope {
+            scope.check()?;
+        }
+        self.with(route).checked(stores)
+    }
+
+    fn checked(self, stores: Option<Duration>) -> Result<Self, ConfigError> {
         let (ttl, lease) = (self.ttl, self.lease);
-        if !(Duration::from_millis(1)..=MAX_TTL).contains(&ttl) {
+        if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
             return Err(ConfigError::Ttl(ttl));
         }
         if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
@@ -134,16 +172,21 @@ impl Options {
                 return Err(ConfigError::StoreTimeout { timeout, lease });
             }
         }
+        if self.wait > MAX_WAIT {
+            return Err(ConfigError::Wait(self.wait));
+        }
         if let Some(status) = self.release_on.first_outside(400, 599) {
             return Err(ConfigError::ReleaseOn(status));
         }
-        if self.max_body == 0 {
-            return Err(ConfigError::ZeroLimit("max_body"));
+        let limits = [
+            ("max_body", self.max_body == 0),
+            ("max_response", self.max_response == 0),
+            ("max_in_flight", self.max_in_flight == Some(0)),
+        ];
+        match limits.into_iter().find(|(_, is_zero)| *is_zero) {
+            Some((limit, _)) => Err(ConfigError::ZeroLimit(limit)),
+            None => Ok(self),
         }
-        if self.max_response == 0 {
-            return Err(ConfigError::ZeroLimit("max_response"));
-        }
-        Ok(self)
     }
 
     /// These options with those that a route sets for itself.
@@ -151,13 +194,33 @@ impl Options {
         Self {
             ttl: route.ttl.unwrap_or(self.ttl),
             lease: route.lease.unwrap_or(self.lease),
+            max_run: self.max_run,
+            store_timeout: self.store_timeout,
             required: route.required.unwrap_or(self.required),
+            // What does not resolve was refused when the layer was built, or by the attribute.
+            key: match &route.key {
+                Some(key) => key.resolve().ok(),
+                None => self.key.clone(),
+            },
+            strict_keys: route.strict_keys.unwrap_or(self.strict_keys),
+            scope: route.scope.as_ref().or(self.scope.as_ref()).cloned(),
+            fingerprint: match &route.fingerprint {
+                Some(fingerprint) => fingerprint.clone(),
+                None => self.fingerprint.clone(),
+            },
+            wait: route.wait.unwrap_or(self.wait),
+            max_in_flight: route.max_in_flight.or(self.max_in_flight),
+            unknown: match (&route.recover, route.on_unknown) {
+                (Some(recover), _) => Unknown::Recover(recover.clone()),
+                (None, Some(OnUnknown::Reject)) => Unknown::Reject,
+                (None, Some(OnUnknown::Rerun)) => Unknown::Rerun,
+                (None, None) => self.unknown.clone(),
+            },
+            on_store_failure: route.on_store_failure.unwrap_or(self.on_store_failure),
             release_on: route.release_on.unwrap_or(self.release_on),
             max_body: route.max_body.unwrap_or(self.max_body),
             max_response: route.max_response.unwrap_or(self.max_response),
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
-            on_store_failure: route.on_store_failure.unwrap_or(self.on_store_failure),
-            ..*self
         }
     }
 
@@ -186,136 +249,28 @@ impl Options {
         let default = MAX_STORE_TIMEOUT.min(self.lease / 3);
         self.store_timeout.unwrap_or(default).min(self.lease / 3)
     }
-}
 
-/// The options of one route; what is not set is as the layer has it.
-///
-/// The attribute fills it in at compile time. For all-routes mode it is an entry of the layer's
-/// [table](crate::IdempotencyBuilder::route). The options mean what they mean for the
-/// [layer](crate::IdempotencyBuilder).
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use actix_web::http::Method;
-/// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, RouteOptions};
-///
-/// let receipts = RouteOptions::new().ttl(Duration::from_secs(7 * 24 * 3600)).required(true);
-/// let idempotency = Idempotency::builder(MemoryStore::new(), KeyScope::everyone())
-///     .all_routes()
-///     .route(Method::POST, "/receipts", receipts)
-///     .route(Method::PUT, "/files/{name}", RouteOptions::new().skip())
-///     .build()?;
-/// # Ok::<(), idempotency_actix::ConfigError>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RouteOptions {
-    ttl: Option<Duration>,
-    lease: Option<Duration>,
-    required: Option<bool>,
-    release_on: Option<StatusSet>,
-    max_body: Option<u64>,
-    max_response: Option<u64>,
-    keep_cookies: Option<bool>,
-    on_store_failure: Option<OnStoreFailure>,
-    is_skipped: bool,
-}
-
-impl RouteOptions {
-    /// Nothing set: everything as the layer has it.
-    pub const fn new() -> Self {
-        Self {
-            ttl: None,
-            lease: None,
-            required: None,
-            release_on: None,
-            max_body: None,
-            max_response: None,
-            keep_cookies: None,
-            on_store_failure: None,
-            is_skipped: false,
-        }
-    }
-
-    /// Sets how long a finished record is replayed.
-    pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// Sets how long a claim is believed alive without renewal.
-    pub const fn lease(mut self, lease: Duration) -> Self {
-        self.lease = Some(lease);
-        self
-    }
-
-    /// Sets whether a request without a key is refused. `false` takes back what the layer requires.
-    pub const fn required(mut self, required: bool) -> Self {
-        self.required = Some(required);
-        self
-    }
-
-    /// Replaces the set of status codes that release the claim.
-    pub fn release_on(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
-        let codes = statuses.into_iter().map(|status| status.as_u16());
-        let ranges: Vec<_> = codes.map(|code| (code, code)).collect();
-        self.release_on = Some(StatusSet::of(&ranges));
-        self
-    }
-
-    /// The same from inclusive ranges, as the attribute has them.
-    #[doc(hidden)]
-    pub const fn release_on_ranges(mut self, ranges: &[(u16, u16)]) -> Self {
-        self.release_on = Some(StatusSet::of(ranges));
-        self
-    }
-
-    /// Sets the largest request body that is read for a key, in bytes.
-    pub const fn max_body(mut self, bytes: usize) -> Self {
-        self.max_body = Some(bytes as u64);
-        self
-    }
-
-    /// Sets the largest answer that is kept, in bytes of its body.
-    pub const fn max_response(mut self, bytes: usize) -> Self {
-        self.max_response = Some(bytes as u64);
-        self
-    }
-
-    /// Sets whether `Set-Cookie` is kept and replayed.
-    pub const fn keep_cookies(mut self, keep: bool) -> Self {
-        self.keep_cookies = Some(keep);
-        self
-    }
-
-    /// Sets what happens to a request when the store cannot be asked.
-    pub const fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
-        self.on_store_failure = Some(choice);
-        self
-    }
-
-    /// Leaves the route alone in all-routes mode, key or not: for uploads and event streams.
-    ///
-    /// A marked handler on it claims for itself.
-    pub const fn skip(mut self) -> Self {
-        self.is_skipped = true;
-        self
-    }
-
-    pub(crate) fn is_skipped(&self) -> bool {
-        self.is_skipped
-    }
-
-    /// The first option set here that is decided before the claim, and too late under a layer that
-    /// has claimed by these options already.
-    pub(crate) fn comes_too_late(&self, outer: &Options) -> Option<&'static str> {
-        let takes_back = self.required == Some(false) && outer.required;
+    /// The first option of a marked handler that is decided before the claim, and comes too late under a
+    /// layer that has claimed by these options already.
+    pub(crate) fn too_late(&self, route: &RouteOptions) -> Option<&'static str> {
+        let key = match &route.key {
+            Some(key) if key.is_header() => Some("key_header"),
+            Some(_) => Some("key"),
+            None => None,
+        };
+        let takes_back = route.required == Some(false) && self.required;
         [
-            ("lease", self.lease.is_some()),
-            ("max_body", self.max_body.is_some()),
-            ("on_store_failure", self.on_store_failure.is_some()),
+            ("lease", route.lease.is_some()),
+            ("max_body", route.max_body.is_some()),
+            (key.unwrap_or_default(), key.is_some()),
+            ("strict_keys", route.strict_keys.is_some()),
+            ("scope", route.scope.is_some()),
+            ("fingerprint", route.fingerprint.is_some()),
+            ("wait", route.wait.is_some()),
+            ("max_in_flight", route.max_in_flight.is_some()),
+            ("on_unknown", route.on_unknown.is_some()),
+            ("recover", route.recover.is_some()),
+            ("on_store_failure", route.on_store_failure.is_some()),
             ("required", takes_back),
         ]
         .into_iter()
@@ -326,16 +281,6 @@ impl RouteOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_status_set_holds_its_ranges_and_nothing_else() {
-        let set = StatusSet::of(&[(429, 429), (500, 599)]);
-        let held: Vec<u16> = (100..1000)
-            .filter(|&code| StatusCode::from_u16(code).is_ok_and(|code| set.contains(code)))
-            .collect();
-        assert_eq!(held[0], 429);
-        assert_eq!(held[1..], (500..=599).collect::<Vec<_>>());
-    }
 
     #[test]
     fn a_claim_is_kept_for_a_day_the_ttl_or_ten_leases() {

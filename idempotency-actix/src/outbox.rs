@@ -13,6 +13,7 @@ use crate::record_id::RecordId;
 use crate::store::{Claim, Completion, ErasedStore, Finished, Released};
 use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::Tenure;
+use crate::waiting::Waiters;
 
 /// Bodies that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -27,6 +28,7 @@ const MAX_GHOSTS: usize = 65_536;
 pub(crate) struct Outbox {
     store: Arc<dyn ErasedStore>,
     keeper: Keeper,
+    waiters: Arc<Waiters>,
     waiting: Mutex<Waiting>,
     ghosts: AtomicUsize,
 }
@@ -46,10 +48,15 @@ struct Waiting {
 struct Parcel(Mutex<Option<Finished>>);
 
 impl Outbox {
-    pub(crate) fn new(store: Arc<dyn ErasedStore>, keeper: Keeper) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn ErasedStore>,
+        keeper: Keeper,
+        waiters: Arc<Waiters>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             keeper,
+            waiters,
             waiting: Mutex::default(),
             ghosts: AtomicUsize::new(0),
         })
@@ -97,7 +104,7 @@ impl Outbox {
             let answer = deadline(timeout, self.store.release(id, claim)).await;
             let now = Instant::now();
             match answer {
-                Ok(Released::Released) => return,
+                Ok(Released::Released) => return self.waiters.wake(id),
                 Ok(Released::NotOwner) if now >= failed + watch => return,
                 Ok(Released::NotOwner) => {}
                 Err(_) => failed = now,
@@ -123,7 +130,8 @@ impl Outbox {
                     return incident(Incident::CompleteDropped, tenure, &cause);
                 }
                 Recorded::Failed => {}
-                Recorded::Done | Recorded::Refused | Recorded::TooOld => return,
+                Recorded::Done => return self.waiters.wake(&tenure.id),
+                Recorded::Refused | Recorded::TooOld => return,
             }
         }
     }

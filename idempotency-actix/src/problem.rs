@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use actix_web::dev::Extensions;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use http_api_problem::HttpApiProblem;
 
 use crate::key::InvalidKey;
-use crate::layer::{Layer, LayerHandle};
+use crate::layer::Layer;
 use crate::not_executed::NotExecuted;
 use crate::store::NotKept;
 
@@ -22,12 +25,16 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// What a client can be told instead of an answer.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    MissingKey,
+    /// With the header to send it in, if it is a header.
+    MissingKey(Option<HeaderName>),
     InvalidKey(InvalidKey),
     NoScope,
-    BodyTooLarge { limit: u64 },
+    BodyTooLarge {
+        limit: u64,
+    },
     KeyReused,
     InFlight,
+    QuotaExceeded,
     OutcomeUnknown,
     ResponseNotKept(NotKept),
     StoreUnavailable,
@@ -38,7 +45,7 @@ impl Problem {
     fn identity(&self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::MissingKey => ("missing-key", S::BAD_REQUEST, "Idempotency key is missing"),
+            Self::MissingKey(_) => ("missing-key", S::BAD_REQUEST, "Idempotency key is missing"),
             Self::InvalidKey(_) => ("invalid-key", S::BAD_REQUEST, "Idempotency key is invalid"),
             Self::NoScope => ("no-scope", S::BAD_REQUEST, "Caller of the key is unknown"),
             Self::BodyTooLarge { .. } => (
@@ -55,6 +62,11 @@ impl Problem {
                 "in-flight",
                 S::CONFLICT,
                 "First request with this idempotency key is still running",
+            ),
+            Self::QuotaExceeded => (
+                "quota-exceeded",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests of this caller are running",
             ),
             Self::OutcomeUnknown => (
                 "outcome-unknown",
@@ -74,12 +86,12 @@ impl Problem {
         }
     }
 
-    fn detail(&self, layer: &Layer) -> String {
+    fn detail(&self) -> String {
         match self {
-            Self::MissingKey => format!(
-                "Send a unique value in the {} header, and the same one with every retry.",
-                layer.key_header()
+            Self::MissingKey(Some(header)) => format!(
+                "Send a unique value in the {header} header, and the same one with every retry."
             ),
+            Self::MissingKey(None) => "The request does not tell its key.".into(),
             Self::InvalidKey(reason) => reason.detail().into(),
             Self::NoScope => {
                 "The request does not tell whose key this is. Nothing was executed.".into()
@@ -93,6 +105,9 @@ impl Problem {
                 query, body or content type differs. Use a new key for a new request."
                 .into(),
             Self::InFlight => "Retry later with the same key to get its answer.".into(),
+            Self::QuotaExceeded => {
+                "This request was not executed. Retry later with the same key.".into()
+            }
             Self::OutcomeUnknown => {
                 "The server stopped while the first request was running. It may \
                 or may not have taken effect, and is not run again. Check before you use a new key."
@@ -112,7 +127,7 @@ impl Problem {
         let mut problem = HttpApiProblem::empty()
             .type_url(format!("{}{name}", layer.problem_base()))
             .title(title)
-            .detail(self.detail(layer));
+            .detail(self.detail());
         problem.status = http_api_problem::StatusCode::from_u16(status.as_u16()).ok();
         let mut response = HttpResponse::new(status);
         let headers = response.headers_mut();
@@ -122,7 +137,7 @@ impl Problem {
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::InFlight | Self::StoreUnavailable => {
+            Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             Self::ResponseNotKept(kept) => {
@@ -141,15 +156,21 @@ impl Problem {
 
 /// What an extractor answers that needs the key and has none: the client's fault if it sent none,
 /// otherwise the application's, whose layer does not cover the handler.
-pub(crate) fn no_key(what: &str, layer: Option<&LayerHandle>, request: &HttpRequest) -> Error {
-    match layer {
-        Some(layer) if layer.key(request).is_none() => {
-            let response = Problem::MissingKey.response(layer);
-            InternalError::from_response("idempotency key is missing", response).into()
-        }
-        _ => not_covered(what, request),
-    }
+pub(crate) fn no_key(what: &str, extensions: &Extensions, request: &HttpRequest) -> Error {
+    let Some(layer) = Layer::of(extensions) else {
+        return not_covered(what, request);
+    };
+    let problem = match extensions.get::<Unkeyed>() {
+        Some(Unkeyed(header)) => Problem::MissingKey(header.clone()),
+        None if layer.key(request, &layer.options).is_none() => layer.missing_key(&layer.options),
+        None => return not_covered(what, request),
+    };
+    let response = problem.response(layer);
+    InternalError::from_response("idempotency key is missing", response).into()
 }
+
+/// Left with a request that has no key where its route looks for it, which is not where its layer does.
+pub(crate) struct Unkeyed(pub(crate) Option<HeaderName>);
 
 /// Answers where the layer is missing, and says in the log what to add.
 pub(crate) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {

@@ -3,8 +3,7 @@ use std::fmt;
 use actix_web::http::Method;
 
 use crate::fingerprint::{digest, short};
-use crate::key::IdempotencyKey;
-use crate::scope::Scope;
+use crate::scope::Caller;
 
 /// The name under which a store keeps the record of one operation.
 ///
@@ -15,14 +14,21 @@ use crate::scope::Scope;
 pub struct RecordId([u8; 32]);
 
 impl RecordId {
-    pub(crate) fn derive(scope: &Scope, method: &Method, path: &str, key: &IdempotencyKey) -> Self {
+    /// Names the record of an operation, for an operator who knows its caller, method, path (as the
+    /// server sees it, without the query) and decoded key (without quotes).
+    pub fn of(caller: &Caller, method: &Method, path: &str, key: &str) -> Self {
         Self(digest(&[
             b"idempotency-actix record 1",
-            scope.as_bytes(),
+            caller.as_bytes(),
             method.as_str().as_bytes(),
             path.as_bytes(),
-            key.as_str().as_bytes(),
+            key.as_bytes(),
         ]))
+    }
+
+    /// Names the claim under which this record's outcome is found out.
+    pub(crate) fn of_recovery(&self) -> Self {
+        Self(digest(&[b"idempotency-actix recovery 1", &self.0]))
     }
 
     /// Rebuilds an id from its octets, for stores that keep it inside the value.
@@ -61,6 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key::IdempotencyKey;
     use crate::scope::KeyScope;
 
     fn id(scope: &KeyScope, method: &str, path: &str, key: &str) -> RecordId {
@@ -71,7 +78,7 @@ mod tests {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let key = IdempotencyKey::parse(format!("\"{key}\"").as_bytes(), true).expect("a key");
         let scope = scope.of(&request).ok().expect("a caller");
-        RecordId::derive(&scope, &method, path, &key)
+        RecordId::of(&scope, &method, path, key.as_str())
     }
 
     fn principal(name: &str) -> KeyScope {

@@ -3,13 +3,14 @@ use std::collections::HashMap;
 use actix_web::http::Method;
 
 use crate::error::{ConfigError, RouteMistake};
-use crate::options::{Options, RouteOptions};
+use crate::options::Options;
+use crate::route_options::RouteOptions;
 
 /// The table of all-routes mode: the routes that have options of their own.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     table: HashMap<String, Vec<(Method, Route)>>,
-    may_require_key: bool,
+    ask_without_key: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Routes {
                 Some(_) => resolve(&options).map_err(|error| RouteMistake::Option(error.into())),
             };
             let route = match resolved {
-                Ok(_) if options.is_skipped() => Route::Skipped,
+                Ok(_) if options.is_skipped => Route::Skipped,
                 Ok(options) => Route::Covered(Box::new(options)),
                 Err(mistake) => {
                     return Err(ConfigError::Route {
@@ -49,7 +50,7 @@ impl Routes {
                 }
             };
             if let Route::Covered(options) = &route {
-                routes.may_require_key |= options.required;
+                routes.ask_without_key |= options.required || options.key.is_some();
             }
             routes
                 .table
@@ -60,9 +61,10 @@ impl Routes {
         Ok(routes)
     }
 
-    /// Whether any of the routes does.
-    pub(crate) fn may_require_key(&self) -> bool {
-        self.may_require_key
+    /// Whether a request without the layer's key is any route's business: it may be required, or be
+    /// elsewhere.
+    pub(crate) fn ask_without_key(&self) -> bool {
+        self.ask_without_key
     }
 
     pub(crate) fn get(&self, method: &Method, pattern: &str) -> Option<&Route> {

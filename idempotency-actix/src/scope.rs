@@ -5,6 +5,7 @@ use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
 use crate::error::ConfigError;
+use crate::given::{By, Given};
 
 /// Which caller owns a key.
 ///
@@ -41,11 +42,10 @@ pub struct KeyScope(Source);
 #[derive(Clone)]
 enum Source {
     Everyone,
-    Header(Result<HeaderName, String>),
-    By(Arc<Derive>),
+    /// Behind a pointer, since a header's name may count references, which no constant can.
+    Header(Arc<Result<HeaderName, String>>),
+    By(Given<dyn ScopeFn>),
 }
-
-type Derive = dyn Fn(&HttpRequest) -> Result<Scope, NoScope> + Send + Sync;
 
 impl KeyScope {
     /// Scopes keys by a principal that the application authenticated.
@@ -55,12 +55,9 @@ impl KeyScope {
     pub fn by<F, T>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
-        T: AsRef<[u8]>,
+        T: AsRef<[u8]> + 'static,
     {
-        Self(Source::By(Arc::new(move |request| {
-            let principal = principal(request).ok_or(NoScope::Missing)?;
-            Ok(Scope::principal(principal.as_ref()))
-        })))
+        Self(Source::By(Given::Shared(Arc::new(By::new(principal)))))
     }
 
     /// Scopes keys by a principal, or answers with the error; the principal is owned data here too.
@@ -79,15 +76,10 @@ impl KeyScope {
     pub fn try_by<F, T, E>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Result<T, E> + Send + Sync + 'static,
-        T: AsRef<[u8]>,
-        E: Into<Error>,
+        T: AsRef<[u8]> + 'static,
+        E: Into<Error> + 'static,
     {
-        Self(Source::By(Arc::new(move |request| {
-            match principal(request) {
-                Ok(principal) => Ok(Scope::principal(principal.as_ref())),
-                Err(error) => Err(NoScope::Answer(HttpResponse::from_error(error))),
-            }
-        })))
+        Self(Source::By(Given::Shared(Arc::new(By::new(principal)))))
     }
 
     /// Scopes keys by a request header: every line of it, hashed. A request without it is refused
@@ -100,7 +92,9 @@ impl KeyScope {
     /// A name that is no header name is refused when the layer is built.
     pub fn header(name: &str) -> Self {
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        Self(Source::Header(parsed.map_err(|_| name.to_owned())))
+        Self(Source::Header(Arc::new(
+            parsed.map_err(|_| name.to_owned()),
+        )))
     }
 
     /// Lets all callers share one space of keys: whoever knows a key gets its answer.
@@ -110,19 +104,32 @@ impl KeyScope {
         Self(Source::Everyone)
     }
 
+    #[doc(hidden)]
+    pub const fn fixed(principal: &'static dyn ScopeFn) -> Self {
+        Self(Source::By(Given::Fixed(principal)))
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match &self.0 {
-            Source::Header(Err(name)) => Err(ConfigError::HeaderName(name.clone())),
+            Source::Header(name) => match &**name {
+                Ok(_) => Ok(()),
+                Err(name) => Err(ConfigError::HeaderName(name.clone())),
+            },
             _ => Ok(()),
         }
     }
 
-    pub(crate) fn of(&self, request: &HttpRequest) -> Result<Scope, NoScope> {
+    pub(crate) fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope> {
         match &self.0 {
-            Source::Everyone => Ok(Scope(vec![0])),
-            Source::Header(Ok(name)) => Scope::lines(request, name),
-            Source::Header(Err(_)) => Err(NoScope::Missing),
-            Source::By(derive) => derive(request),
+            Source::Everyone => Ok(Caller::everyone()),
+            Source::Header(name) => match &**name {
+                Ok(name) => {
+                    let lines = request.headers().get_all(name);
+                    Caller::lines(lines.map(|line| line.as_bytes())).ok_or(NoScope::Missing)
+                }
+                Err(_) => Err(NoScope::Missing),
+            },
+            Source::By(principal) => principal.of(request),
         }
     }
 }
@@ -131,30 +138,43 @@ impl fmt::Debug for KeyScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Source::Everyone => f.write_str("KeyScope::everyone"),
-            Source::Header(name) => write!(f, "KeyScope::header({name:?})"),
+            Source::Header(name) => write!(f, "KeyScope::header({:?})", **name),
             Source::By(_) => f.write_str("KeyScope::by"),
         }
     }
 }
 
-/// A caller, as the record's id takes it in: a tag for the kind of scope, then framed contents.
-pub(crate) struct Scope(Vec<u8>);
+/// One caller, as a [`KeyScope`] tells it of a request, and as an operator names it.
+///
+/// `Debug` shows the kind of scope, and nothing of the caller.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Caller(Vec<u8>);
 
-impl Scope {
-    fn principal(principal: &[u8]) -> Self {
-        Self([&[1], principal].concat())
+/// What a record's id takes in: a tag for the kind of scope, then framed contents.
+impl Caller {
+    /// The only caller of [`KeyScope::everyone`].
+    pub fn everyone() -> Self {
+        Self(vec![0])
     }
 
-    fn lines(request: &HttpRequest, name: &HeaderName) -> Result<Self, NoScope> {
-        let mut scope = vec![2];
-        for line in request.headers().get_all(name) {
-            scope.extend((line.len() as u64).to_le_bytes());
-            scope.extend_from_slice(line.as_bytes());
+    /// What the function of [`KeyScope::by`] or [`KeyScope::try_by`] returned.
+    pub fn principal(principal: impl AsRef<[u8]>) -> Self {
+        Self([&[1], principal.as_ref()].concat())
+    }
+
+    /// The value of [`KeyScope::header`]'s one line.
+    pub fn header(value: impl AsRef<[u8]>) -> Self {
+        let caller = Self::lines([value.as_ref()].into_iter());
+        caller.expect("one line is there")
+    }
+
+    fn lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut caller = vec![2];
+        for line in lines {
+            caller.extend((line.len() as u64).to_le_bytes());
+            caller.extend_from_slice(line);
         }
-        match scope.len() {
-            1 => Err(NoScope::Missing),
-            _ => Ok(Self(scope)),
-        }
+        (caller.len() > 1).then_some(Self(caller))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -162,8 +182,56 @@ impl Scope {
     }
 }
 
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.first() {
+            Some(0) => "Caller::everyone",
+            Some(1) => "Caller::principal",
+            _ => "Caller::header",
+        })
+    }
+}
+
+/// A function that tells the caller.
+pub trait ScopeFn: Send + Sync {
+    /// Tells it.
+    fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope>;
+}
+
+impl<F, R> ScopeFn for By<F, R>
+where
+    F: Fn(&HttpRequest) -> R + Send + Sync,
+    R: IntoCaller,
+{
+    fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope> {
+        (self.0)(request).into_caller()
+    }
+}
+
+/// What a function may return that tells the caller.
+pub trait IntoCaller {
+    /// Takes it for a principal.
+    fn into_caller(self) -> Result<Caller, NoScope>;
+}
+
+impl<T: AsRef<[u8]>> IntoCaller for Option<T> {
+    fn into_caller(self) -> Result<Caller, NoScope> {
+        self.map(Caller::principal).ok_or(NoScope::Missing)
+    }
+}
+
+impl<T: AsRef<[u8]>, E: Into<Error>> IntoCaller for Result<T, E> {
+    fn into_caller(self) -> Result<Caller, NoScope> {
+        self.map(Caller::principal)
+            .map_err(|error| NoScope::Answer(HttpResponse::from_error(error)))
+    }
+}
+
 /// Why no caller could be told.
-pub(crate) enum NoScope {
+#[derive(Debug)]
+pub enum NoScope {
+    /// There is none.
     Missing,
+    /// The application has an answer of its own.
     Answer(HttpResponse),
 }

@@ -14,6 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::{Bytes, BytesMut};
@@ -46,7 +47,7 @@ pub(crate) fn tee(
         declared,
         limit: options.max_response,
     };
-    let options = *options;
+    let ttl = options.ttl;
     let closing = Closing(pipe.clone());
     detach::spawn(async move {
         let until = held.tenure().renew_until.into();
@@ -57,7 +58,7 @@ pub(crate) fn tee(
             Ok(Err(_)) => End::Broken("the response stream panicked".into()),
             Err(_) => End::TooLong,
         };
-        reader.finish(end, held, head, &options, &pipe).await;
+        reader.finish(end, held, head, ttl, &pipe).await;
         drop(closing);
     });
     BoxBody::new(client)
@@ -111,12 +112,12 @@ impl Reader {
         }
     }
 
-    async fn finish(self, end: End, held: HeldClaim, head: Head, options: &Options, pipe: &Pipe) {
+    async fn finish(self, end: End, held: HeldClaim, head: Head, ttl: Duration, pipe: &Pipe) {
         match end {
             End::Whole(last) => {
                 let response = head.with_body(Some(self.seen.freeze()));
                 let finished = Finished::Completed(response);
-                match held.complete(&finished, options.ttl).await {
+                match held.complete(&finished, ttl).await {
                     Completed::Stored | Completed::Unstored => {
                         if let Some(last) = last {
                             pipe.push(last);
@@ -130,12 +131,12 @@ impl Reader {
             }
             End::TooLong => {
                 let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(&not_kept, options.ttl).await;
+                held.complete(&not_kept, ttl).await;
                 pipe.close(Close::Rest(self.body));
             }
             End::Broken(error) => {
                 let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(&not_kept, options.ttl).await;
+                held.complete(&not_kept, ttl).await;
                 pipe.close(Close::Cut(error));
             }
         }

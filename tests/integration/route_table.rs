@@ -234,9 +234,10 @@ fn a_pattern_that_is_no_path_is_refused() {
 #[test]
 fn an_entry_that_is_given_twice_is_refused() {
     let options = RouteOptions::new().required(true);
-    let other = covering()
-        .route(Method::POST, ITEM, options)
-        .route(Method::PUT, ITEM, options);
+    let other =
+        covering()
+            .route(Method::POST, ITEM, options.clone())
+            .route(Method::PUT, ITEM, options);
     let (message, mistake) = refusal(other.route(Method::POST, ITEM, RouteOptions::new()));
     assert_eq!(mistake, RouteMistake::Twice);
     assert!(message.contains("POST /v1/items/{id}"), "{message}");

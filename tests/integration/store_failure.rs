@@ -191,7 +191,9 @@ fn an_attribute_comes_too_late_in_all_routes_mode_and_an_entry_does_not() {
     let store = store();
     store.always(Call::Begin, DOWN);
     let run = RouteOptions::new().on_store_failure(OnStoreFailure::Run);
-    let layer = on(&store).all_routes().route(Method::POST, "/lenient", run);
+    let layer = on(&store)
+        .all_routes()
+        .route(Method::POST, "/lenient", run.clone());
     let site = Site::new(layer.build().expect("a layer"), routes);
     let key = Request::post("/lenient").key("k");
     assert_eq!(site.send(key.clone()).status, 500);

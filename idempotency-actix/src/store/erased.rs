@@ -3,7 +3,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Store, StoreError,
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
+    Store, StoreError, Verdict,
 };
 
 /// [`Store`] behind a pointer, so that `Idempotency` is not generic and the attribute need not name
@@ -37,6 +38,15 @@ pub(crate) trait ErasedStore: Send + Sync {
 
     fn inspect<'a>(&'a self, id: &'a RecordId)
     -> BoxFuture<'a, Result<Option<Record>, StoreError>>;
+
+    fn resolve<'a>(
+        &'a self,
+        id: &'a RecordId,
+        seen: &'a AttemptId,
+        verdict: &'a Verdict,
+    ) -> BoxFuture<'a, Result<Resolved, StoreError>>;
+
+    fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()>;
 
     fn health(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
@@ -83,6 +93,19 @@ impl<S: Store> ErasedStore for S {
         id: &'a RecordId,
     ) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
         Box::pin(Store::inspect(self, id))
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        id: &'a RecordId,
+        seen: &'a AttemptId,
+        verdict: &'a Verdict,
+    ) -> BoxFuture<'a, Result<Resolved, StoreError>> {
+        Box::pin(Store::resolve(self, id, seen, verdict))
+    }
+
+    fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()> {
+        Box::pin(Store::changed(self, id))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<(), StoreError>> {

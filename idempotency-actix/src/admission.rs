@@ -1,0 +1,191 @@
+//! Who may run: an operation asks the store for the claim, and whatever there is instead is its answer.
+
+use std::time::Instant;
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::claim::HeldClaim;
+use crate::deadline::deadline;
+use crate::layer::{Layer, LayerHandle};
+use crate::operation::Operation;
+use crate::options::Unknown;
+use crate::problem::Problem;
+use crate::quota::Seat;
+use crate::store::{Begun, Claim, Finished, Record, State, StoreError, StoreErrorKind};
+use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
+use crate::tenure::{Moment, Tenure};
+use crate::unknown;
+
+/// How often a record may change while its fate is decided.
+const LOOKS: usize = 8;
+
+/// What a request is to do next.
+pub(crate) enum Turn {
+    /// It holds the claim.
+    Run(HeldClaim),
+    Answer(HttpResponse),
+    /// Another attempt is at it. Its route lets it wait for a change, which will come at that time if
+    /// there is one.
+    Wait(Option<Instant>),
+}
+
+/// Asks the store for the claim.
+pub(crate) async fn begin(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+) -> Turn {
+    for _ in 0..LOOKS {
+        if let Some(turn) = look(layer, operation, request).await {
+            return turn;
+        }
+    }
+    busy(layer, operation, None)
+}
+
+/// One step of the store and what follows from it; `None` if the record changed in the meantime.
+async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest) -> Option<Turn> {
+    let id = &operation.id;
+    let Some(seat) = operation.seat(layer) else {
+        let call = layer.store().inspect(id);
+        return match deadline(operation.options.store_timeout(), call).await {
+            Ok(Some(record)) => found(layer, operation, request, record, None).await,
+            Ok(None) => Some(Turn::Answer(reject(layer, Problem::QuotaExceeded))),
+            Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
+        };
+    };
+    let claim = operation.claim();
+    let asked = Moment::now();
+    let call = layer.store().begin(id, &claim);
+    match deadline(operation.options.store_timeout(), call).await {
+        Ok(Begun::Claimed { generation }) => {
+            let claim = claim.with_generation(generation);
+            Some(granted(layer, operation, claim, asked, seat).await)
+        }
+        Ok(Begun::Found(record)) => found(layer, operation, request, record, Some(seat)).await,
+        Err(error) if operation.options.runs_despite(&error) => {
+            incident(Incident::Unprotected, id, &Chain(&error));
+            Some(Turn::Run(hold(layer, operation, claim, asked, seat, false)))
+        }
+        Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
+    }
+}
+
+/// Takes up a claim that the store granted. One that took so long that it may be somebody else's by now
+/// is renewed first.
+pub(crate) async fn granted(
+    layer: &LayerHandle,
+    operation: &Operation,
+    claim: Claim,
+    asked: Moment,
+    seat: Seat,
+) -> Turn {
+    let is_late = asked.elapsed() > operation.options.lease / 3;
+    let held = hold(layer, operation, claim, asked, seat, true);
+    if is_late && !Box::pin(held.confirm()).await {
+        return Turn::Answer(reject(layer, Problem::StoreUnavailable));
+    }
+    Turn::Run(held)
+}
+
+fn hold(
+    layer: &LayerHandle,
+    operation: &Operation,
+    claim: Claim,
+    asked: Moment,
+    seat: Seat,
+    is_granted: bool,
+) -> HeldClaim {
+    let options = &operation.options;
+    let tenure = Tenure::new(operation.id, claim, asked, is_granted, options.max_run());
+    let held = HeldClaim::hold(layer, tenure, options.store_timeout(), seat);
+    operation.attempt.begin(held.tenure());
+    held
+}
+
+/// Answers where the store did not grant a claim, and sees to it that none is left behind.
+pub(crate) fn refused(
+    layer: &Layer,
+    operation: &Operation,
+    claim: Claim,
+    error: &StoreError,
+) -> HttpResponse {
+    if error.kind() == StoreErrorKind::Unavailable {
+        let timeout = operation.options.store_timeout();
+        layer.outbox().release(operation.id, claim, timeout);
+    }
+    unavailable(layer, operation, error)
+}
+
+pub(crate) fn unavailable(
+    layer: &Layer,
+    operation: &Operation,
+    error: &StoreError,
+) -> HttpResponse {
+    incident(Incident::ClaimFailed, &operation.id, &Chain(error));
+    reject(layer, Problem::StoreUnavailable)
+}
+
+/// Answers a retry from the record that it found, or has it run where its route wants that and there is
+/// a seat.
+async fn found(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+    record: Record,
+    seat: Option<Seat>,
+) -> Option<Turn> {
+    let answer = match operation.fingerprint_like(&record.fingerprint, request) {
+        None => {
+            let cause = "its fingerprint is of a scheme that cannot be computed here";
+            incident(Incident::ClaimFailed, &operation.id, &cause);
+            reject(layer, Problem::StoreUnavailable)
+        }
+        Some(ours) if ours != record.fingerprint => {
+            outcome(Outcome::Mismatch);
+            Problem::KeyReused.response(layer)
+        }
+        Some(_) => match (record.state, &operation.options.unknown) {
+            (State::InFlight, _) => return Some(busy(layer, operation, None)),
+            (State::Unknown { lease }, Unknown::Rerun | Unknown::Recover(_)) => match seat {
+                Some(seat) => {
+                    let seen = unknown::Seen {
+                        attempt: record.attempt,
+                        lease,
+                    };
+                    return Box::pin(unknown::decide(layer, operation, request, seen, seat)).await;
+                }
+                None => reject(layer, Problem::QuotaExceeded),
+            },
+            (state, _) => answer(layer, state),
+        },
+    };
+    Some(Turn::Answer(answer))
+}
+
+/// Has a request wait if it may, and tells it to come again if not.
+pub(crate) fn busy(layer: &Layer, operation: &Operation, change: Option<Instant>) -> Turn {
+    match operation.options.wait.is_zero() {
+        true => Turn::Answer(answer(layer, State::InFlight)),
+        false => Turn::Wait(change),
+    }
+}
+
+pub(crate) fn answer(layer: &Layer, state: State) -> HttpResponse {
+    let (label, response) = match state {
+        State::InFlight => (Outcome::InFlight, Problem::InFlight.response(layer)),
+        State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown.response(layer)),
+        State::Finished(Finished::Completed(stored)) => (Outcome::Replayed, stored.replay()),
+        State::Finished(Finished::NotKept(kept)) => (
+            Outcome::NotKept,
+            Problem::ResponseNotKept(kept).response(layer),
+        ),
+    };
+    outcome(label);
+    response
+}
+
+pub(crate) fn reject(layer: &Layer, problem: Problem) -> HttpResponse {
+    outcome(Outcome::Rejected);
+    problem.response(layer)
+}

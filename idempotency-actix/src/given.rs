@@ -1,0 +1,50 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// What the application gave: a constant of the attribute's expansion, or shared by all workers.
+pub(crate) enum Given<T: ?Sized + 'static> {
+    Fixed(&'static T),
+    Shared(Arc<T>),
+}
+
+impl<T: ?Sized> Clone for Given<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(fixed) => Self::Fixed(fixed),
+            Self::Shared(shared) => Self::Shared(Arc::clone(shared)),
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for Given<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Fixed(fixed) => fixed,
+            Self::Shared(shared) => shared,
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Given<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// A function of the application's and what it returns, so that one trait is implemented for each kind
+/// of function. The fields are public for the attribute, which needs it as a constant.
+#[expect(
+    missing_debug_implementations,
+    reason = "a function has nothing to show"
+)]
+pub struct By<F, R>(pub F, pub PhantomData<fn() -> R>);
+
+impl<F, R> By<F, R> {
+    pub(crate) fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+}

@@ -1,0 +1,200 @@
+//! What a route makes of an outcome that nobody knows: the handler runs again, or a recovery finds out.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::FutureExt;
+use tokio::time::timeout;
+
+use crate::admission::{Turn, answer, busy, granted, refused, unavailable};
+use crate::attempt::Attempt;
+use crate::claim::HeldClaim;
+use crate::deadline::deadline;
+use crate::engine;
+use crate::layer::LayerHandle;
+use crate::operation::Operation;
+use crate::options::Unknown;
+use crate::quota::Seat;
+use crate::recovery::{Recover, Recovery};
+use crate::store::{AttemptId, Begun, Claim, Resolved, State, StoreError, Token, Verdict};
+use crate::tenure::{Moment, Tenure};
+
+/// A lapsed claim, as it was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) attempt: AttemptId,
+    pub(crate) lease: Duration,
+}
+
+impl Seen {
+    fn state(&self) -> State {
+        State::Unknown { lease: self.lease }
+    }
+
+    fn next_generation(&self) -> u64 {
+        self.attempt.generation().saturating_add(1)
+    }
+}
+
+/// Decides by the route's choice; `None` if the record changed in the meantime.
+pub(crate) async fn decide(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+    seen: Seen,
+    seat: Seat,
+) -> Option<Turn> {
+    let ripe = layer
+        .sightings()
+        .ripens(&operation.id, &seen.attempt, seen.lease / 2);
+    if ripe.is_some() {
+        return Some(busy(layer, operation, ripe));
+    }
+    match &operation.options.unknown {
+        Unknown::Reject => Some(Turn::Answer(answer(layer, seen.state()))),
+        Unknown::Rerun => take_over(layer, operation, seen, seat).await,
+        Unknown::Recover(function) => {
+            recover(layer, operation, request, &**function, seen, seat).await
+        }
+    }
+}
+
+/// Takes the claim over, one generation higher, with no absent in between.
+async fn take_over(
+    layer: &LayerHandle,
+    operation: &Operation,
+    seen: Seen,
+    seat: Seat,
+) -> Option<Turn> {
+    let claim = operation.claim().with_generation(seen.next_generation());
+    let asked = Moment::now();
+    let verdict = Verdict::TakeOver(claim.clone());
+    match resolve(layer, operation, &seen, &verdict).await {
+        Ok(Resolved::Done) => {
+            let generation = claim.generation();
+            tracing::warn!(record = ?operation.id, generation, "a claim of unknown outcome is taken over");
+            Some(granted(layer, operation, claim, asked, seat).await)
+        }
+        Ok(Resolved::Refused) => None,
+        Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
+    }
+}
+
+async fn resolve(
+    layer: &LayerHandle,
+    operation: &Operation,
+    seen: &Seen,
+    verdict: &Verdict,
+) -> Result<Resolved, StoreError> {
+    let call = layer.store().resolve(&operation.id, &seen.attempt, verdict);
+    deadline(operation.options.store_timeout(), call).await
+}
+
+/// Asks the recovery, one at a time, and makes its finding the record.
+async fn recover(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+    function: &dyn Recover,
+    seen: Seen,
+    seat: Seat,
+) -> Option<Turn> {
+    let guard = match claim_recovery(layer, operation).await {
+        Ok(Some(guard)) => guard,
+        Ok(None) => return Some(busy(layer, operation, None)),
+        Err(error) => return Some(Turn::Answer(unavailable(layer, operation, &error))),
+    };
+    let turn = match ask(operation, request, function, &seen, &guard).await {
+        Recovery::Completed(response) => complete(layer, operation, &seen, response).await,
+        Recovery::NotExecuted => take_over(layer, operation, seen, seat).await,
+        Recovery::StillUnknown => Some(Turn::Answer(answer(layer, seen.state()))),
+    };
+    guard.release().await;
+    turn
+}
+
+/// Claims the right to find out. `None` if somebody else is at it.
+///
+/// The owner's own claim stays untouched: its late answer counts until there is a verdict.
+async fn claim_recovery(
+    layer: &LayerHandle,
+    operation: &Operation,
+) -> Result<Option<HeldClaim>, StoreError> {
+    let (id, options) = (operation.id.of_recovery(), &operation.options);
+    let lease = options.lease;
+    let claim = Claim::new(Token::random(), operation.fingerprint, lease, lease * 3);
+    let asked = Moment::now();
+    let timeout = options.store_timeout();
+    for _ in 0..2 {
+        let record = match deadline(timeout, layer.store().begin(&id, &claim)).await? {
+            Begun::Claimed { .. } => {
+                let tenure = Tenure::new(id, claim, asked, true, options.max_run());
+                let held = HeldClaim::hold(layer, tenure, timeout, Seat::uncounted());
+                return Ok(Some(held));
+            }
+            Begun::Found(record) => record,
+        };
+        // Whoever asked before has died, and asking twice does no harm.
+        let State::Unknown { .. } = record.state else {
+            break;
+        };
+        let call = layer
+            .store()
+            .resolve(&id, &record.attempt, &Verdict::NotExecuted);
+        deadline(timeout, call).await?;
+    }
+    Ok(None)
+}
+
+/// Calls the recovery. A failure of its arguments, a panic and a time-out leave the outcome unknown.
+async fn ask(
+    operation: &Operation,
+    request: &HttpRequest,
+    function: &dyn Recover,
+    seen: &Seen,
+    guard: &HeldClaim,
+) -> Recovery {
+    let attempt = Attempt::default();
+    attempt.begin_as(seen.next_generation(), guard.tenure());
+    let of_handler = request.extensions_mut().insert(attempt);
+    let call = async { function.call(request, operation.body.clone()).await };
+    let call = timeout(
+        operation.options.lease,
+        AssertUnwindSafe(call).catch_unwind(),
+    )
+    .await;
+    if let Some(of_handler) = of_handler {
+        request.extensions_mut().insert(of_handler);
+    }
+    let record = &operation.id;
+    match call {
+        Ok(Ok(Ok(finding))) => return finding,
+        Ok(Ok(Err(error))) => {
+            tracing::error!(?record, %error, "the arguments of a recovery could not be extracted");
+        }
+        Ok(Err(_)) => tracing::error!(?record, "a recovery panicked"),
+        Err(_) => tracing::error!(?record, "a recovery took longer than the lease"),
+    }
+    Recovery::StillUnknown
+}
+
+/// Makes an answer that was found the record, and gives it to this retry like to all that follow.
+async fn complete(
+    layer: &LayerHandle,
+    operation: &Operation,
+    seen: &Seen,
+    mut response: HttpResponse,
+) -> Option<Turn> {
+    let options = &operation.options;
+    let finished = engine::capture_whole(&mut response, options).await;
+    let verdict = Verdict::Finished(finished.clone(), options.ttl);
+    match resolve(layer, operation, seen, &verdict).await {
+        Ok(Resolved::Done) => {
+            layer.waiters().wake(&operation.id);
+            Some(Turn::Answer(answer(layer, State::Finished(finished))))
+        }
+        Ok(Resolved::Refused) => None,
+        Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
+    }
+}
