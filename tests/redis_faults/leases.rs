@@ -140,16 +140,13 @@ fn a_claim_is_kept_for_a_day_and_an_answer_of_any_size_for_its_ttl() {
 /// What a slow network delivers late must not undo what the owner did since.
 #[test]
 fn a_release_of_another_token_changes_nothing() {
-    use idempotency_actix::store::{Claim, Fingerprint, RecordId, Released, Store, Token};
+    use idempotency_actix::store::{Claim, Fingerprint, Released, Store, Token};
 
     let setup = Setup::new();
     let site = setup.on(RedisServer::shared());
     site.gate.close();
     let mut owner = site.start("k");
-    let key = site.key();
-    let hex = key.split(['{', '}']).nth(1).expect("a hash tag");
-    let octet = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("a digit");
-    let id = RecordId::from_bytes(std::array::from_fn(octet));
+    let id = site.record_id();
     let fingerprint = Fingerprint::new(Fingerprint::BYTES, [0; 32]);
     let lease = setup.lease;
     let claim = Claim::new(Token::random(), fingerprint, lease, lease);

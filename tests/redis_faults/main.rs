@@ -11,6 +11,7 @@ mod costs;
 mod crowds;
 mod cuts;
 mod foreign;
+mod forgotten;
 mod leases;
 mod notifications;
 mod refusals;

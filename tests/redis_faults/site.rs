@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, post, web};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
-use idempotency_actix::store::RedisStoreBuilder;
+use idempotency_actix::store::{RecordId, RedisStoreBuilder};
 use idempotency_actix::{Idempotency, KeyScope, OnStoreFailure, RedisStore, idempotent};
 use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, until};
 use idempotency_actix_tests::{Client, Request, Response, Server, serve};
@@ -301,6 +301,14 @@ impl Site {
             panic!("one record, not {keys:?}");
         };
         key.clone()
+    }
+
+    /// The one record's id, which its key has between braces.
+    pub fn record_id(&self) -> RecordId {
+        let key = self.key();
+        let hex = key.split(['{', '}']).nth(1).expect("a hash tag");
+        let octet = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("a digit");
+        RecordId::from_bytes(std::array::from_fn(octet))
     }
 
     pub fn wait_for_keys(&self, count: usize) {

@@ -28,8 +28,17 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// What stands in for the attempt of a record that cannot be read, to
+    /// [forget](super::Verdict::Forget) it. No attempt is equal to it: generations start at 1.
+    pub const UNREADABLE: Self = Self {
+        token: [0; 8],
+        generation: 0,
+        pulse: 0,
+    };
+
     /// Describes an attempt by its owner, its generation and a mark that the store changes with
-    /// every sign of life (an absolute expiry serves; a finished record has none, say 0).
+    /// every sign of life (an absolute expiry serves). A finished record shows none any more: its mark is
+    /// one that no claim has, say 0, since who saw the claim has not seen the answer.
     pub fn new(owner: &Token, generation: u64, pulse: u64) -> Self {
         let digest = blake3::hash(owner.as_bytes());
         let mut token = [0; 8];

@@ -58,13 +58,18 @@ pub use crate::response::{DecodeError, EncodeError, StoredResponse};
 /// 4. `complete` on an absent record stores the answer: recording it is safer than losing it.
 /// 5. [`resolve`](Self::resolve) acts on exactly the unknown attempt that was seen. A record it
 ///    finishes belongs to [`Token::NOBODY`], so that a late `complete` of the attempt is refused. A
-///    takeover is repeatable by its own token, as `begin` is.
+///    takeover is repeatable by its own token, as `begin` is. [`Verdict::Forget`] also acts on a finished
+///    record, if it is the attempt that was seen. Given [`AttemptId::UNREADABLE`] it acts on a value that
+///    cannot be read, if it still is what the store read last; such a value is no other attempt's, and a
+///    record that can be read is never that one's.
 /// 6. Retention: an unknown claim goes after the claim's own retention since its last sign of life,
 ///    a finished record after the `ttl` it was completed with. In flight never goes.
 /// 7. Generations never fall back. Where a claim above generation 1 is released or resolved as not
 ///    executed, the store remembers its generation for the claim's retention; the record counts as
 ///    absent, the next claim gets a higher one, and a `complete` of that generation or a lower one is
-///    refused.
+///    refused. Where a record of any generation is forgotten it does so too: its owner may be alive. A
+///    finished record does not tell its claim's retention: its generation is remembered for as long as it
+///    had left, and for 24 h at least. That of a value that cannot be read is remembered if it can be told.
 /// 8. Everything that is kept keeps token, generation and fingerprint. The store compares
 ///    fingerprints never: the engine does.
 ///
@@ -165,7 +170,8 @@ pub trait Store: Send + Sync + 'static {
         id: &RecordId,
     ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// Decides about an unknown outcome, provided that the record is still the attempt that was seen.
+    /// Decides about an unknown outcome, or to forget a record, provided that it is still the attempt that
+    /// was seen.
     fn resolve(
         &self,
         id: &RecordId,

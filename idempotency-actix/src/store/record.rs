@@ -205,7 +205,7 @@ pub enum Released {
     NotOwner,
 }
 
-/// What an operator or a recovery decides about an unknown outcome.
+/// What an operator or a recovery decides about a record that was seen.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -216,6 +216,14 @@ pub enum Verdict {
     /// It may be run again, by this claim, at the next generation. The caller has seen the same
     /// attempt at least half a lease ago, on its own monotonic clock.
     TakeOver(Claim),
+    /// Whatever happened, the next retry may run: the record becomes absent, and only its generation is
+    /// remembered. An operator decides so, of an outcome that is unknown or of an answer that is wrong.
+    ///
+    /// With [`AttemptId::UNREADABLE`] it is about a value for which
+    /// [`inspect`](super::Store::inspect) fails with
+    /// [`StoreErrorKind::Unreadable`](super::StoreErrorKind::Unreadable). Nobody can tell whether the owner
+    /// of such a one still runs.
+    Forget,
 }
 
 /// Answer to [`Store::resolve`](super::Store::resolve).
@@ -224,6 +232,7 @@ pub enum Verdict {
 pub enum Resolved {
     /// The verdict stands.
     Done,
-    /// The record is not, or no longer, the unknown attempt that was seen; nothing was written.
+    /// The record is not, or no longer, the attempt that was seen, or nothing that the verdict can be
+    /// about; nothing was written.
     Refused,
 }

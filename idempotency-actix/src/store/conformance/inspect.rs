@@ -117,6 +117,16 @@ async fn tells_lease<H: Harness>(t: &Trial<'_, H>, lease: u32) {
     }
 }
 
+pub(super) async fn an_answer_is_told_from_its_claim<H: Harness>(t: Trial<'_, H>) {
+    let claim = t.long_claim();
+    t.granted(&claim, 1).await;
+    let live = t.record().await.attempt;
+    t.complete(&claim, &answer("first")).await;
+    let done = t.record().await.attempt;
+    t.check("it is the same when it is finished", done == live, false);
+    t.check("the attempt seen again", t.record().await.attempt, done);
+}
+
 pub(super) async fn a_store_that_serves_is_healthy<H: Harness>(t: Trial<'_, H>) {
     t.answered(t.store.health().await);
 }

@@ -55,11 +55,16 @@ macro_rules! __conformance_cases {
             resolve::no_verdict_stands_on_an_attempt_renewed_since
             resolve::no_verdict_stands_on_another_attempt
             resolve::no_verdict_stands_on_the_attempt_before_a_takeover
-            resolve::no_verdict_stands_on_a_finished_record
+            resolve::no_verdict_stands_on_a_finished_record_but_to_forget_it
             resolve::no_verdict_stands_on_what_is_absent
             races::a_late_answer_or_a_verdict_wins
             races::a_renewal_or_a_takeover_wins
-            races::of_concurrent_takeovers_one_wins;
+            races::of_concurrent_takeovers_one_wins
+            forget::forgetting_twice_forgets_once
+            forget::an_answer_of_another_attempt_is_not_forgotten
+            forget::what_can_be_read_is_not_the_unreadable_attempt
+            races::a_late_answer_is_forgotten_or_refused
+            races::a_renewed_claim_is_not_forgotten;
 
             "contract 6":
             retention::an_answer_is_over_after_its_ttl
@@ -79,6 +84,11 @@ macro_rules! __conformance_cases {
             generations::an_answer_above_what_is_remembered_is_stored
             generations::generations_rise_through_takeovers_and_releases
             generations::a_generation_is_remembered_for_the_retention
+            forget::forgetting_unknown_leaves_its_generation
+            forget::forgetting_an_answer_leaves_its_generation
+            forget::forgetting_a_verdict_leaves_its_generation
+            forget::forgetting_a_takeover_shuts_out_all_before_it
+            forget::a_forgotten_generation_is_remembered_for_the_retention
             races::concurrent_claims_over_a_generation_agree;
 
             "contract 8":
@@ -90,7 +100,8 @@ macro_rules! __conformance_cases {
             "inspect":
             inspect::inspecting_shows_what_a_claim_finds
             inspect::inspecting_changes_nothing
-            inspect::attempts_tell_signs_of_life_apart;
+            inspect::attempts_tell_signs_of_life_apart
+            inspect::an_answer_is_told_from_its_claim;
 
             "health":
             inspect::a_store_that_serves_is_healthy;

@@ -118,10 +118,7 @@ pub(super) async fn a_renewal_or_a_takeover_wins<H: Harness>(t: Trial<'_, H>) {
     let claim = t.claim_for(1, 64);
     let by = t.long_claim();
     let taking = all_unknown(&t, &rounds, &claim, || Verdict::TakeOver(by.clone())).await;
-    let renewing = rounds.iter().map(|record| {
-        let (store, id, claim) = (Arc::clone(&record.store), record.id, claim.clone());
-        async move { Ok(store.renew(&id, &claim).await? == Renewed::Alive) }.boxed()
-    });
+    let renewing = rounds.iter().map(|record| renews(record, &claim));
     let won = race(&t, vec![renewing.collect(), taking]).await;
     for (record, won) in rounds.iter().zip(won) {
         t.check("one of them won", won[0] != won[1], true);
@@ -198,6 +195,39 @@ pub(super) async fn concurrent_claims_over_a_generation_agree<H: Harness>(t: Tri
     }
 }
 
+pub(super) async fn a_late_answer_is_forgotten_or_refused<H: Harness>(t: Trial<'_, H>) {
+    let _alone = alone().await;
+    let rounds = records(&t);
+    let claim = t.claim();
+    let forgetting = all_unknown(&t, &rounds, &claim, || Verdict::Forget).await;
+    let completing = rounds
+        .iter()
+        .map(|record| completes(record, &claim, Completion::Recorded));
+    let won = race(&t, vec![completing.collect(), forgetting]).await;
+    for (record, won) in rounds.iter().zip(won) {
+        t.check("one of them won", won[0] != won[1], true);
+        let left = match won[0] {
+            true => Seen::Finished(answer("owner")),
+            false => Seen::Absent,
+        };
+        t.check("the record", record.state().await, left);
+    }
+}
+
+pub(super) async fn a_renewed_claim_is_not_forgotten<H: Harness>(t: Trial<'_, H>) {
+    let _alone = alone().await;
+    let rounds = records(&t);
+    let claim = t.claim();
+    let forgetting = all_unknown(&t, &rounds, &claim, || Verdict::Forget).await;
+    let renewing = rounds.iter().map(|record| renews(record, &claim));
+    let won = race(&t, vec![renewing.collect(), forgetting]).await;
+    for (record, won) in rounds.iter().zip(won) {
+        t.check("one of them won", won[0] != won[1], true);
+        let is_left = record.renew(&claim).await == Renewed::Alive;
+        t.check("the claim is left", is_left, won[0]);
+    }
+}
+
 /// One record for each round.
 fn records<'h, H: Harness>(t: &Trial<'h, H>) -> Vec<Trial<'h, H>> {
     (0..t.rounds()).map(|_| t.another()).collect()
@@ -229,6 +259,11 @@ fn begins<H: Harness>(record: &Trial<'_, H>, claim: &Claim, due: u64) -> Call {
         Ok(matches!(begun, Begun::Claimed { generation } if generation == due))
     }
     .boxed()
+}
+
+fn renews<H: Harness>(record: &Trial<'_, H>, claim: &Claim) -> Call {
+    let (store, id, claim) = (Arc::clone(&record.store), record.id, claim.clone());
+    async move { Ok(store.renew(&id, &claim).await? == Renewed::Alive) }.boxed()
 }
 
 fn completes<H: Harness>(record: &Trial<'_, H>, claim: &Claim, due: Completion) -> Call {

@@ -99,8 +99,17 @@ pub(super) async fn a_takeover_sent_twice_is_done_twice<H: Harness>(t: Trial<'_,
 
 /// Tries every verdict, and finds the record as it was.
 async fn all_refused<H: Harness>(t: &Trial<'_, H>, attempt: &AttemptId, state: Seen) {
-    for verdict in t.verdicts() {
-        let resolved = t.resolve(attempt, &verdict).await;
+    refused(t, attempt, &t.verdicts(), state).await;
+}
+
+async fn refused<H: Harness>(
+    t: &Trial<'_, H>,
+    attempt: &AttemptId,
+    verdicts: &[Verdict],
+    state: Seen,
+) {
+    for verdict in verdicts {
+        let resolved = t.resolve(attempt, verdict).await;
         t.check(&format!("{verdict:?}"), resolved, Resolved::Refused);
     }
     t.check("after the verdicts", t.state().await, state);
@@ -151,13 +160,20 @@ pub(super) async fn no_verdict_stands_on_the_attempt_before_a_takeover<H: Harnes
     t.check("its generation", t.record().await.attempt.generation(), 2);
 }
 
-pub(super) async fn no_verdict_stands_on_a_finished_record<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn no_verdict_stands_on_a_finished_record_but_to_forget_it<H: Harness>(
+    t: Trial<'_, H>,
+) {
     let (claim, unknown) = t.unknown().await;
     t.complete(&claim, &answer("late")).await;
+    all_refused(&t, &unknown, Seen::Finished(answer("late"))).await;
     let finished = t.record().await.attempt;
-    for attempt in [unknown, finished] {
-        all_refused(&t, &attempt, Seen::Finished(answer("late"))).await;
-    }
+    let verdicts = t.verdicts();
+    let [others @ .., Verdict::Forget] = &verdicts else {
+        unreachable!("to forget is the last of the verdicts");
+    };
+    refused(&t, &finished, others, Seen::Finished(answer("late"))).await;
+    let resolved = t.resolve(&finished, &Verdict::Forget).await;
+    t.check("forget", resolved, Resolved::Done);
 }
 
 pub(super) async fn no_verdict_stands_on_what_is_absent<H: Harness>(t: Trial<'_, H>) {

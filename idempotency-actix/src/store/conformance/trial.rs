@@ -115,11 +115,12 @@ impl<'h, H: Harness> Trial<'h, H> {
         Claim::new(*claim.token(), fingerprint(), lease, lease * 2).with_generation(9)
     }
 
-    pub(super) fn verdicts(&self) -> [Verdict; 3] {
+    pub(super) fn verdicts(&self) -> [Verdict; 4] {
         [
             Verdict::Finished(answer("verdict"), self.units(64)),
             Verdict::NotExecuted,
             Verdict::TakeOver(self.claim()),
+            Verdict::Forget,
         ]
     }
 

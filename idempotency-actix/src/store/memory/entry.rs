@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::options::MIN_CLAIM_RETENTION;
 use crate::store::{AttemptId, Claim, Fingerprint, Finished, Record, State, Token};
 
 /// Octets that a header line takes beside its name and its value.
@@ -74,7 +75,7 @@ impl Entry {
 
     pub(super) fn attempt(&self) -> AttemptId {
         let pulse = match self.stage {
-            Stage::Held { alive_at, .. } => alive_at,
+            Stage::Held { alive_at, .. } => alive_at.saturating_add(1),
             Stage::Finished { .. } | Stage::GivenUp { .. } => 0,
         };
         AttemptId::new(&self.owner, self.generation, pulse)
@@ -105,6 +106,18 @@ impl Stage {
             finished: finished.clone(),
             expires: now.saturating_add(nanos(ttl)),
         }
+    }
+
+    /// What remembers the generation: for the retention of the claim, and after an answer, which does not
+    /// tell it, for as long as that had left, but for the shortest retention at least.
+    pub(super) fn given_up(&self, now: u64) -> Self {
+        let expires = match *self {
+            Self::Held { retention, .. } => now.saturating_add(retention),
+            Self::Finished { expires, .. } | Self::GivenUp { expires } => {
+                expires.max(now.saturating_add(nanos(MIN_CLAIM_RETENTION)))
+            }
+        };
+        Self::GivenUp { expires }
     }
 
     /// Starts a claim's lease and retention anew.

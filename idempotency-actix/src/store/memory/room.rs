@@ -72,6 +72,10 @@ impl Room {
         self.bytes.fetch_sub(RECORD + answer, Ordering::Relaxed);
     }
 
+    pub(super) fn give_back_answer(&self, size: usize) {
+        self.bytes.fetch_sub(size, Ordering::Relaxed);
+    }
+
     fn fits(&self, bytes: usize) -> bool {
         bytes.saturating_add(RECORD) <= self.max_bytes
     }

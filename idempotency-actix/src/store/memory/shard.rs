@@ -146,7 +146,11 @@ impl Shard {
             entry.stage.keep_alive(now);
             return Resolved::Done;
         }
-        if !entry.stage.is_unknown(now) || entry.attempt() != *seen {
+        let is_open = match (verdict, &entry.stage) {
+            (Verdict::Forget, Stage::Finished { .. }) => true,
+            (_, stage) => stage.is_unknown(now),
+        };
+        if !is_open || entry.attempt() != *seen {
             return Resolved::Refused;
         }
         match verdict {
@@ -160,6 +164,7 @@ impl Shard {
                 let generation = entry.generation.saturating_add(1);
                 self.put(id, Entry::held(claim, generation, now), room);
             }
+            Verdict::Forget => self.remember(id, now, room),
         }
         Resolved::Done
     }
@@ -200,7 +205,6 @@ impl Shard {
     }
 
     /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
-    /// What it replaces was held or given up: an answer is never overwritten.
     fn put(&mut self, id: &RecordId, mut entry: Entry, room: &Room) {
         let due = entry.check_at;
         room.take_for_answer(entry.stage.size());
@@ -210,6 +214,7 @@ impl Shard {
             }
             hash_map::Entry::Occupied(mut place) => {
                 let old = place.get_mut();
+                room.give_back_answer(old.stage.size());
                 let queued = old.check_at;
                 entry.check_at = due.min(queued);
                 **old = entry;
@@ -234,16 +239,17 @@ impl Shard {
 
     /// Makes a record absent; above generation 1 its generation is remembered.
     fn give_up(&mut self, id: &RecordId, now: u64, room: &Room) {
-        let Some(entry) = self.records.get(id) else {
-            return;
-        };
-        match entry.stage {
-            Stage::Held { retention, .. } if entry.generation > 1 => {
-                let expires = now.saturating_add(retention);
-                let entry = entry.at(Stage::GivenUp { expires }, now);
-                self.put(id, entry, room);
-            }
+        match self.records.get(id) {
+            Some(entry) if entry.generation > 1 => self.remember(id, now, room),
             _ => self.remove(id, room),
+        }
+    }
+
+    /// Makes a record absent, and remembers its generation.
+    fn remember(&mut self, id: &RecordId, now: u64, room: &Room) {
+        if let Some(entry) = self.records.get(id) {
+            let entry = entry.at(entry.stage.given_up(now), now);
+            self.put(id, entry, room);
         }
     }
 

@@ -186,9 +186,10 @@ fn the_books_balance_after_any_mixture_of_calls() {
             4 => drop(now(store.release(&id(n), own))),
             5 => drop(now(store.renew(&id(n), own))),
             _ => {
-                let verdict = match roll(3) {
+                let verdict = match roll(4) {
                     0 => Verdict::NotExecuted,
                     1 => Verdict::TakeOver(claim()),
+                    2 => Verdict::Forget,
                     _ => Verdict::Finished(answer(roll(900) as usize), ttl),
                 };
                 if let Some(seen) = seen {
@@ -317,6 +318,35 @@ fn lease_and_ttl_end_to_the_nanosecond() {
     assert!(matches!(state(&store, 1), Some(State::Finished(_))));
     clock.advance(tick);
     assert!(state(&store, 1).is_none());
+}
+
+#[test]
+fn the_generation_of_a_forgotten_answer_is_remembered_for_a_day_or_what_it_had_left() {
+    let tick = Duration::from_nanos(1);
+    for (ttl, due) in [(SECOND, DAY), (3 * DAY, 3 * DAY - SECOND / 2)] {
+        let (clock, store) = unbounded();
+        for n in [1, 2] {
+            let claim = claim();
+            grant(&store, n, &claim);
+            complete(&store, n, &claim, 1000, ttl);
+        }
+        clock.advance(SECOND / 2);
+        for n in [1, 2] {
+            let seen = now(store.inspect(&id(n))).expect("the memory store reads");
+            let attempt = seen.expect("an answer").attempt;
+            let resolved = now(store.resolve(&id(n), &attempt, &Verdict::Forget));
+            assert!(matches!(resolved, Ok(Resolved::Done)));
+        }
+        assert_eq!((store.len(), store.bytes()), (2, 2 * RECORD));
+        let generation = |n| match begin(&store, n, &claim()) {
+            Ok(Begun::Claimed { generation }) => generation,
+            other => panic!("{other:?}"),
+        };
+        clock.advance(due - tick);
+        assert_eq!(generation(1), 2);
+        clock.advance(tick);
+        assert_eq!(generation(2), 1);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod session;
 mod steps;
 mod swap;
 mod value;
+mod verdict;
 
 use std::collections::HashMap;
 use std::fmt;

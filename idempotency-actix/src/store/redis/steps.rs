@@ -12,11 +12,10 @@ use super::notifications::Notifications;
 use super::script::LOOK;
 use super::seal::Seal;
 use super::session::{Ask, Failure, Server, Session};
-use super::swap::{Change, Lapsed};
+use super::swap::Change;
 use super::value::{self, Stage, Stored};
 use crate::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    StoreError, Token, Verdict,
+    Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, StoreError, Token,
 };
 
 /// How often a step looks again at a record that others change under its hands.
@@ -34,10 +33,10 @@ pub(super) struct Steps {
 }
 
 /// A record, with its time to live and when that ends by the server's clock, in milliseconds.
-struct Seen {
-    stored: Stored,
-    left: i64,
-    pulse: u64,
+pub(super) struct Seen {
+    pub(super) stored: Stored,
+    pub(super) left: i64,
+    pub(super) pulse: u64,
 }
 
 impl Seen {
@@ -242,64 +241,6 @@ impl Steps {
         Ok(seen.and_then(Seen::record))
     }
 
-    pub(super) async fn resolve(
-        &self,
-        id: &RecordId,
-        attempt: &AttemptId,
-        verdict: &Verdict,
-    ) -> Result<Resolved, StoreError> {
-        let key = self.key(id);
-        let mut session = self.server.writing(&key);
-        let Some(Seen {
-            stored,
-            left,
-            pulse,
-        }) = self.look(id, &mut session).await?
-        else {
-            return Ok(Resolved::Refused);
-        };
-        let Stage::Held { lease, px } = stored.stage else {
-            return Ok(Resolved::Refused);
-        };
-        let (change, lapsed) = match verdict {
-            Verdict::TakeOver(claim) if stored.token == *claim.token() => {
-                (Change::Keep { px }, None)
-            }
-            _ if stored.attempt(pulse) != *attempt || !value::is_lapsed(lease, px, left) => {
-                return Ok(Resolved::Refused);
-            }
-            verdict => {
-                let change = match verdict {
-                    Verdict::Finished(finished, ttl) => {
-                        self.set_finished(id, &stored, Token::NOBODY, finished, *ttl)
-                    }
-                    Verdict::NotExecuted => give_up(id, &stored, px),
-                    Verdict::TakeOver(claim) => {
-                        set_claim(id, claim, stored.generation.saturating_add(1))
-                    }
-                };
-                let longest_left = px.saturating_sub(value::millis(lease));
-                (
-                    change,
-                    Some(Lapsed {
-                        pulse,
-                        longest_left,
-                    }),
-                )
-            }
-        };
-        match self
-            .swap(id, &mut session, &stored.bytes, &change, lapsed)
-            .await?
-        {
-            true => {
-                session.confirm().await?;
-                Ok(Resolved::Done)
-            }
-            false => Ok(Resolved::Refused),
-        }
-    }
-
     /// Changes the claim of this token. What its owner knows of it is compared first, unread.
     async fn change_own(
         &self,
@@ -340,13 +281,12 @@ impl Steps {
         Ok(())
     }
 
-    async fn look(
+    pub(super) async fn look(
         &self,
         id: &RecordId,
         session: &mut Session<'_>,
     ) -> Result<Option<Seen>, StoreError> {
-        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[session.key()], &[]).await?;
-        let (Some(value), left, ends) = seen else {
+        let Some((value, left, ends)) = self.look_unread(session).await? else {
             return Ok(None);
         };
         Ok(Some(Seen {
@@ -356,11 +296,21 @@ impl Steps {
         }))
     }
 
+    /// The octets under the record's key, with their time to live and when that ends.
+    pub(super) async fn look_unread(
+        &self,
+        session: &mut Session<'_>,
+    ) -> Result<Option<(Vec<u8>, i64, i64)>, StoreError> {
+        let seen: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[session.key()], &[]).await?;
+        let (value, left, ends) = seen;
+        Ok(value.map(|value| (value, left, ends)))
+    }
+
     fn read(&self, id: &RecordId, value: Vec<u8>) -> Result<Stored, StoreError> {
         Stored::decode(id, value, &self.seal).map_err(StoreError::unreadable)
     }
 
-    fn set_finished(
+    pub(super) fn set_finished(
         &self,
         id: &RecordId,
         stored: &Stored,
@@ -375,15 +325,20 @@ impl Steps {
 }
 
 /// Makes the record absent; above generation 1 its generation is remembered.
-fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
+pub(super) fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
     if stored.generation > 1 {
-        let value = value::given_up(id, stored);
-        return Change::Set { value, px };
+        return remember(id, stored, px);
     }
     Change::Remove
 }
 
-fn set_claim(id: &RecordId, claim: &Claim, generation: u64) -> Change {
+/// Makes the record absent, and remembers its generation.
+pub(super) fn remember(id: &RecordId, stored: &Stored, px: u64) -> Change {
+    let value = value::given_up(id, stored.generation, &stored.fingerprint);
+    Change::Set { value, px }
+}
+
+pub(super) fn set_claim(id: &RecordId, claim: &Claim, generation: u64) -> Change {
     let (value, px) = value::claim(id, claim, generation);
     Change::Set { value, px }
 }

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- Changes a record if it still is what was seen: 1 if it was, 0 if not, -1 if what was to be moved is gone.
 -- KEYS: the record, and where its new value waits if that is to be moved
--- ARGV: the value seen ('' for none), what to do, the new value, its time to live in ms,
+-- ARGV: the value seen ('' for none, but to remove: for an empty one), what to do, the new value, its time to live in ms,
 --       the channel to tell ('' for none) and what to say there,
 --       and for a lapsed claim: when it expires, and the longest time to live that it may have left
 local key, waiting = KEYS[1], KEYS[2]
 local seen, act, value, px = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local same
-if seen == '' then
+if seen == '' and act ~= 'remove' then
   same = redis.call('EXISTS', key) == 0
 else
   same = redis.call('STRLEN', key) == #seen and redis.call('GET', key) == seen

@@ -30,7 +30,8 @@ pub(super) struct Lapsed {
 }
 
 impl Steps {
-    /// Changes the record if it is as it was seen (empty: absent), in one atomic step.
+    /// Changes the record if it is as it was seen, in one atomic step. No octets are a record that is
+    /// absent, except where it is to be removed: there they are an empty value.
     pub(super) async fn swap(
         &self,
         id: &RecordId,

@@ -60,15 +60,7 @@ impl Stored {
     /// Reads a value that must be the record of this id.
     pub(super) fn decode(id: &RecordId, bytes: Vec<u8>, seal: &Seal) -> Result<Self, ValueError> {
         let bytes = Bytes::from(bytes);
-        match bytes.first() {
-            Some(&VERSION) => {}
-            Some(&version) => return Err(ValueError::Version(version)),
-            None => return Err(ValueError::Malformed),
-        }
-        let (head, rest) = bytes.split_at_checked(HEAD).ok_or(ValueError::Malformed)?;
-        if head[3..35] != *id.as_bytes() {
-            return Err(ValueError::OtherRecord);
-        }
+        let (head, rest) = split(id, &bytes)?;
         let stage = match (head[1], head[2]) {
             (CLAIM, 0) => {
                 let (lease, px) = rest.split_at_checked(8).ok_or(ValueError::Malformed)?;
@@ -91,8 +83,8 @@ impl Stored {
         };
         Ok(Self {
             token: Token::from_bytes(array(&head[35..51])?),
-            generation: u64_of(&head[51..59])?,
-            fingerprint: Fingerprint::new(head[59], array(&head[60..92])?),
+            generation: generation_of(head)?,
+            fingerprint: fingerprint_of(head)?,
             stage,
             bytes,
         })
@@ -118,10 +110,10 @@ impl Stored {
     }
 
     /// The attempt, as the end of its time to live tells its signs of life apart. A finished one gives
-    /// none.
+    /// none, and is told by that from a claim, even from one that lost its expiry.
     pub(super) fn attempt(&self, pulse: u64) -> AttemptId {
         let pulse = match self.stage {
-            Stage::Held { .. } => pulse,
+            Stage::Held { .. } => pulse.max(1),
             Stage::Finished(_) | Stage::GivenUp => 0,
         };
         AttemptId::new(&self.token, self.generation, pulse)
@@ -222,14 +214,22 @@ pub(super) fn finished(
 }
 
 /// The value that remembers a generation.
-pub(super) fn given_up(id: &RecordId, stored: &Stored) -> Vec<u8> {
+pub(super) fn given_up(id: &RecordId, generation: u64, fingerprint: &Fingerprint) -> Vec<u8> {
     let head = Head {
         id,
         token: &Token::NOBODY,
-        generation: stored.generation,
-        fingerprint: &stored.fingerprint,
+        generation,
+        fingerprint,
     };
     head.write(GIVEN_UP, false, 0)
+}
+
+/// The same for a value that cannot be read; `None` if its head cannot be, either.
+pub(super) fn given_up_unread(id: &RecordId, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (head, _) = split(id, bytes).ok()?;
+    let generation = generation_of(head).ok()?;
+    let fingerprint = fingerprint_of(head).ok()?;
+    Some(given_up(id, generation, &fingerprint))
 }
 
 /// Milliseconds, rounded up: nothing is over before its time.
@@ -246,6 +246,28 @@ fn not_kept(plain: &[u8]) -> Result<NotKept, ValueError> {
     };
     let status = u16::from_be_bytes(array(status)?);
     Ok(NotKept { status, location })
+}
+
+/// Tells the head of this record from what follows it.
+fn split<'a>(id: &RecordId, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), ValueError> {
+    match bytes.first() {
+        Some(&VERSION) => {}
+        Some(&version) => return Err(ValueError::Version(version)),
+        None => return Err(ValueError::Malformed),
+    }
+    let (head, rest) = bytes.split_at_checked(HEAD).ok_or(ValueError::Malformed)?;
+    if head[3..35] != *id.as_bytes() {
+        return Err(ValueError::OtherRecord);
+    }
+    Ok((head, rest))
+}
+
+fn generation_of(head: &[u8]) -> Result<u64, ValueError> {
+    u64_of(&head[51..59])
+}
+
+fn fingerprint_of(head: &[u8]) -> Result<Fingerprint, ValueError> {
+    Ok(Fingerprint::new(head[59], array(&head[60..92])?))
 }
 
 fn u64_of(bytes: &[u8]) -> Result<u64, ValueError> {
@@ -377,10 +399,7 @@ mod tests {
             hex(&write(&not_kept, &Seal::default())),
             of("03", 1, "00c9012f31")
         );
-        let remembered = hex(&given_up(
-            &ID,
-            &Stored::held(&ID, &claimed().with_generation(7)),
-        ));
+        let remembered = hex(&given_up(&ID, 7, claimed().fingerprint()));
         assert_eq!(
             remembered,
             of("04", 7, "").replace(&"03".repeat(16), &"00".repeat(16))
@@ -445,6 +464,36 @@ mod tests {
             error(b"someone else's".to_vec()),
             Some(ValueError::Version(_))
         ));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_tells_its_generation_while_its_head_is_whole() {
+        let (whole, _) = claim(&ID, &claimed(), 7);
+        let remembered = given_up(&ID, 7, claimed().fingerprint());
+        assert_eq!(given_up_unread(&ID, &whole), Some(remembered.clone()));
+        for length in 0..whole.len() {
+            let due = (length >= HEAD).then(|| remembered.clone());
+            assert_eq!(given_up_unread(&ID, &whole[..length]), due, "{length}");
+        }
+        let with = |at: usize, octet| {
+            let mut value = whole.clone();
+            value[at] = octet;
+            given_up_unread(&ID, &value)
+        };
+        assert_eq!(with(1, 9), Some(remembered.clone()));
+        assert_eq!(with(2, 1), Some(remembered));
+        // Another version may have another head, and another record another generation.
+        assert_eq!(with(0, 2), None);
+        assert_eq!(with(3, 9), None);
+    }
+
+    #[test]
+    fn an_answer_is_told_from_a_claim_that_lost_its_expiry() {
+        let held = Stored::held(&ID, &claimed());
+        let done = read(write(&answer(), &Seal::default()), &Seal::default());
+        let done = done.expect("an answer");
+        assert_ne!(held.attempt(0), done.attempt(0));
+        assert_eq!(done.attempt(0), done.attempt(1_700_000_000_000));
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! What an operator or a recovery decides about a record that was seen.
+
+use actix_web::web::Bytes;
+
+use super::session::Session;
+use super::steps::{Seen, Steps, give_up, remember, set_claim};
+use super::swap::{Change, Lapsed};
+use super::value::{self, Stage, Stored};
+use crate::options::MIN_CLAIM_RETENTION;
+use crate::store::{AttemptId, RecordId, Resolved, StoreError, Token, Verdict};
+
+/// A change to a record that is exactly this, and has lapsed if that is what it is about.
+struct Decision {
+    bytes: Bytes,
+    change: Change,
+    lapsed: Option<Lapsed>,
+}
+
+impl Steps {
+    pub(super) async fn resolve(
+        &self,
+        id: &RecordId,
+        attempt: &AttemptId,
+        verdict: &Verdict,
+    ) -> Result<Resolved, StoreError> {
+        let key = self.key(id);
+        let mut session = self.server.writing(&key);
+        let decision = match verdict {
+            Verdict::Forget if *attempt == AttemptId::UNREADABLE => {
+                self.forget_unreadable(id, &mut session).await?
+            }
+            _ => {
+                let seen = self.look(id, &mut session).await?;
+                seen.and_then(|seen| self.decide(id, seen, attempt, verdict))
+            }
+        };
+        let Some(Decision {
+            bytes,
+            change,
+            lapsed,
+        }) = decision
+        else {
+            return Ok(Resolved::Refused);
+        };
+        if !self.swap(id, &mut session, &bytes, &change, lapsed).await? {
+            return Ok(Resolved::Refused);
+        }
+        session.confirm().await?;
+        Ok(Resolved::Done)
+    }
+
+    /// `None` if the verdict does not stand on what is there.
+    fn decide(
+        &self,
+        id: &RecordId,
+        seen: Seen,
+        attempt: &AttemptId,
+        verdict: &Verdict,
+    ) -> Option<Decision> {
+        let Seen {
+            stored,
+            left,
+            pulse,
+        } = seen;
+        let is_same = stored.attempt(pulse) == *attempt;
+        let (change, lapsed) = match (&stored.stage, verdict) {
+            (Stage::Held { px, .. }, Verdict::TakeOver(claim))
+                if stored.token == *claim.token() =>
+            {
+                (Change::Keep { px: *px }, None)
+            }
+            (Stage::Held { lease, px }, _) if is_same && value::is_lapsed(*lease, *px, left) => {
+                let change = match verdict {
+                    Verdict::Finished(finished, ttl) => {
+                        self.set_finished(id, &stored, Token::NOBODY, finished, *ttl)
+                    }
+                    Verdict::NotExecuted => give_up(id, &stored, *px),
+                    Verdict::TakeOver(claim) => {
+                        set_claim(id, claim, stored.generation.saturating_add(1))
+                    }
+                    Verdict::Forget => remember(id, &stored, *px),
+                };
+                let longest_left = px.saturating_sub(value::millis(*lease));
+                let lapsed = Lapsed {
+                    pulse,
+                    longest_left,
+                };
+                (change, Some(lapsed))
+            }
+            (Stage::Finished(_), Verdict::Forget) if is_same => {
+                (remember(id, &stored, remembered_for(left)), None)
+            }
+            _ => return None,
+        };
+        Some(Decision {
+            bytes: stored.bytes,
+            change,
+            lapsed,
+        })
+    }
+
+    /// Forgets a value that cannot be read, and only such a one. Where its head tells no generation,
+    /// nothing is left of it.
+    async fn forget_unreadable(
+        &self,
+        id: &RecordId,
+        session: &mut Session<'_>,
+    ) -> Result<Option<Decision>, StoreError> {
+        let Some((bytes, left, _)) = self.look_unread(session).await? else {
+            return Ok(None);
+        };
+        if Stored::decode(id, bytes.clone(), &self.seal).is_ok() {
+            return Ok(None);
+        }
+        let px = remembered_for(left);
+        let change = match value::given_up_unread(id, &bytes) {
+            Some(value) => Change::Set { value, px },
+            None => Change::Remove,
+        };
+        Ok(Some(Decision {
+            bytes: bytes.into(),
+            change,
+            lapsed: None,
+        }))
+    }
+}
+
+/// How long a generation is remembered, in milliseconds, after a value that does not tell the retention
+/// of its claim: as long as it had left, and as long as the shortest of them at least.
+fn remembered_for(left: i64) -> u64 {
+    let left = u64::try_from(left).unwrap_or(0);
+    left.max(value::millis(MIN_CLAIM_RETENTION))
+}
