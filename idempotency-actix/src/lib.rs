@@ -129,6 +129,7 @@ mod marked;
 mod middleware;
 mod not_executed;
 mod operation;
+mod operator;
 mod options;
 mod outbox;
 mod problem;

@@ -1,0 +1,166 @@
+//! How many operations of one caller may be in flight.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Responder, post};
+use idempotency_actix::{ConfigError, Idempotency, KeyScope, MemoryStore, idempotent};
+use idempotency_actix_tests::{Client, Request};
+
+use crate::app::{Gate, Runs, assert_problem, builder};
+use crate::policy::Place;
+
+async fn gated(gate: Gate, runs: Runs) -> impl Responder {
+    let run = runs.next();
+    gate.pass().await;
+    HttpResponse::Created().body(run.to_string())
+}
+
+#[post("/marked")]
+#[idempotent]
+async fn marked(gate: Gate, runs: Runs) -> impl Responder {
+    gated(gate, runs).await
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(marked)
+        .route("/plain", web::post().to(gated));
+}
+
+/// A site on which each account may have that many operations in flight, and its gate.
+struct Site {
+    site: crate::app::Site,
+    gate: Gate,
+    place: Place,
+}
+
+impl Site {
+    fn new(place: Place, operations: usize) -> Self {
+        let layer = Idempotency::builder(MemoryStore::new(), KeyScope::header("x-account"));
+        let layer = place.layer(
+            layer,
+            |layer| layer.max_in_flight(operations),
+            |route| route.max_in_flight(operations),
+        );
+        let gate = Gate::closed();
+        let data = gate.clone();
+        let site = crate::app::Site::new(layer, move |config| {
+            routes(config.app_data(data.clone()));
+        });
+        Self { site, gate, place }
+    }
+
+    fn request(&self, account: &str, key: &str) -> Request {
+        let request = Request::post(self.place.path()).key(key);
+        request.header("x-account", account)
+    }
+
+    /// Sends a request, and waits until its handler runs.
+    fn start(&self, account: &str, key: &str) -> Client {
+        let mut client = Client::connect(self.site.addr());
+        client.send(&self.request(account, key));
+        self.gate.wait();
+        client
+    }
+
+    fn finish(&self, mut client: Client) {
+        self.gate.open();
+        assert_eq!(client.receive().status, 201);
+    }
+
+    fn send(&self, account: &str, key: &str) -> idempotency_actix_tests::Response {
+        self.site.send(self.request(account, key))
+    }
+}
+
+fn in_each_place(operations: usize, test: impl Fn(Site)) {
+    for place in Place::ALL {
+        test(Site::new(place, operations));
+    }
+}
+
+#[test]
+fn one_operation_too_many_is_429_and_does_not_run() {
+    in_each_place(2, |site| {
+        let running = ["1", "2"].map(|key| site.start("a", key));
+        let refused = site.send("a", "3");
+        assert_problem(&refused, 429, "quota-exceeded");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(site.site.runs(), 2);
+        for client in running {
+            site.finish(client);
+        }
+    });
+}
+
+#[test]
+fn an_operation_that_ends_makes_room() {
+    in_each_place(1, |site| {
+        let first = site.start("a", "1");
+        assert_problem(&site.send("a", "2"), 429, "quota-exceeded");
+        site.finish(first);
+        let second = site.start("a", "2");
+        site.finish(second);
+    });
+}
+
+#[test]
+fn another_caller_has_a_quota_of_its_own() {
+    in_each_place(1, |site| {
+        let one = site.start("a", "1");
+        let other = site.start("b", "1");
+        site.finish(one);
+        site.finish(other);
+    });
+}
+
+#[test]
+fn a_full_quota_replays_and_tells_what_runs_and_what_differs() {
+    in_each_place(1, |site| {
+        let done = site.start("a", "done");
+        site.finish(done);
+        let running = site.start("a", "running");
+        assert!(site.send("a", "done").is_replay());
+        assert_problem(&site.send("a", "running"), 409, "in-flight");
+        let other = site.site.send(site.request("a", "done").body("another"));
+        assert_problem(&other, 422, "key-reused");
+        site.finish(running);
+        assert_eq!(site.site.runs(), 2);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_keeps_its_seat_until_the_handler_has_ended() {
+    in_each_place(1, |site| {
+        site.start("a", "1").reset();
+        assert_problem(&site.send("a", "2"), 429, "quota-exceeded");
+        site.gate.open();
+        let mut answer = site.send("a", "1");
+        while answer.status == 409 {
+            answer = site.send("a", "1");
+        }
+        assert!(answer.is_replay());
+        let second = site.start("a", "2");
+        site.finish(second);
+    });
+}
+
+#[test]
+fn a_request_without_a_key_is_not_counted() {
+    in_each_place(1, |site| {
+        let running = site.start("a", "1");
+        let request = Request::post(site.place.path()).header("x-account", "a");
+        let mut client = Client::connect(site.site.addr());
+        client.send(&request);
+        site.gate.wait();
+        site.gate.open();
+        site.finish(running);
+        assert_eq!(client.receive().status, 201);
+    });
+}
+
+#[test]
+fn a_quota_of_none_is_refused_when_the_layer_is_built() {
+    let error = builder().max_in_flight(0).build().expect_err("no quota");
+    assert_eq!(error, ConfigError::ZeroLimit("max_in_flight"));
+    assert_eq!(error.to_string(), "`max_in_flight` is 0; give at least 1");
+}
