@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Expr, Result, Token};
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, ExprPath, Result};
 
 use crate::mistakes::Mistakes;
+use crate::statuses::statuses;
 use crate::value::{self, Limits};
-
-/// Every option, with an example of its use.
-const KNOWN: [(&str, &str); 10] = [
-    ("ttl", r#"ttl = "24h""#),
-    ("lease", r#"lease = "30s""#),
-    ("required", "required"),
-    ("release_on", "release_on = [429, 500..=599]"),
-    ("max_body", r#"max_body = "2MiB""#),
-    ("max_response", r#"max_response = "1MiB""#),
-    ("keep_cookies", "keep_cookies"),
-    ("on_store_failure", r#"on_store_failure = "run""#),
-    ("associated", "associated"),
-    ("inner", "inner = charge_unprotected"),
-];
+use crate::written::{self, Written};
 
 const TTL: Limits = Limits {
     min: Duration::from_millis(1),
@@ -37,35 +24,58 @@ const LEASE: Limits = Limits {
     spoken: "10ms to 24h",
 };
 
+const WAIT: Limits = Limits {
+    min: Duration::ZERO,
+    max: Duration::from_secs(5 * 60),
+    spoken: "0s to 5m",
+};
+
 /// The options of one attribute; what was not written stays `None` and keeps the middleware's value.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) ttl_ms: Option<u64>,
     pub(crate) lease_ms: Option<u64>,
     pub(crate) required: Option<bool>,
+    /// In lower case.
+    pub(crate) key_header: Option<String>,
+    pub(crate) key: Option<ExprPath>,
+    pub(crate) strict_keys: Option<bool>,
+    pub(crate) scope: Option<ExprPath>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) wait_ms: Option<u64>,
+    pub(crate) max_in_flight: Option<u64>,
+    pub(crate) on_unknown: Option<&'static str>,
+    pub(crate) recover: Option<ExprPath>,
+    pub(crate) on_store_failure: Option<&'static str>,
     pub(crate) release_on: Option<Vec<(u16, u16)>>,
     pub(crate) max_body: Option<u64>,
     pub(crate) max_response: Option<u64>,
     pub(crate) keep_cookies: Option<bool>,
-    pub(crate) on_store_failure: Option<&'static str>,
     /// Where `associated` was written.
     pub(crate) associated: Option<Span>,
     pub(crate) inner: Option<Ident>,
 }
 
+/// What makes two requests the same.
+pub(crate) enum Fingerprint {
+    Bytes,
+    Json,
+    By(ExprPath),
+}
+
 impl Args {
     pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
-        let written = Parser::parse2(|input: ParseStream| written(input, mistakes), tokens);
+        let list = Parser::parse2(|input: ParseStream| written::list(input, mistakes), tokens);
         let mut args = Self::default();
-        let mut seen = Vec::new();
-        for option in mistakes.note(written).unwrap_or_default() {
-            if seen.contains(&option.name) {
-                let twice = format!("`{}` is given twice: expected it once", option.name);
-                mistakes.push(Error::new(option.name.span(), twice));
+        let mut before = Vec::new();
+        for option in mistakes.note(list).unwrap_or_default() {
+            if before.contains(&option.name) {
+                mistakes.push(option.twice());
                 continue;
             }
+            mistakes.note(option.check_beside(&before));
             mistakes.note(args.set(&option));
-            seen.push(option.name);
+            before.push(option.name);
         }
         args
     }
@@ -75,14 +85,26 @@ impl Args {
             "ttl" => self.ttl_ms = Some(value::duration(option.value()?, &TTL)?),
             "lease" => self.lease_ms = Some(value::duration(option.value()?, &LEASE)?),
             "required" => self.required = Some(option.switch()?),
-            "release_on" => self.release_on = Some(value::statuses(option.value()?)?),
-            "max_body" => self.max_body = Some(value::size(option.value()?)?),
-            "max_response" => self.max_response = Some(value::size(option.value()?)?),
-            "keep_cookies" => self.keep_cookies = Some(option.switch()?),
+            "key_header" => self.key_header = Some(value::header(option.value()?)?),
+            "key" => self.key = Some(value::path(option.value()?)?),
+            "strict_keys" => self.strict_keys = Some(option.switch()?),
+            "scope" => self.scope = Some(value::path(option.value()?)?),
+            "fingerprint" => self.fingerprint = Some(Fingerprint::read(option.value()?)?),
+            "wait" => self.wait_ms = Some(value::duration(option.value()?, &WAIT)?),
+            "max_in_flight" => self.max_in_flight = Some(value::count(option.value()?)?),
+            "on_unknown" => {
+                let choices = [("reject", "Reject"), ("rerun", "Rerun")];
+                self.on_unknown = Some(value::choice(option.value()?, &choices)?);
+            }
+            "recover" => self.recover = Some(value::path(option.value()?)?),
             "on_store_failure" => {
                 let choices = [("reject", "Reject"), ("run", "Run")];
                 self.on_store_failure = Some(value::choice(option.value()?, &choices)?);
             }
+            "release_on" => self.release_on = Some(statuses(option.value()?)?),
+            "max_body" => self.max_body = Some(value::size(option.value()?)?),
+            "max_response" => self.max_response = Some(value::size(option.value()?)?),
+            "keep_cookies" => self.keep_cookies = Some(option.switch()?),
             "associated" => self.associated = Some(option.no_value()?),
             "inner" => self.inner = Some(value::name(option.value()?)?),
             _ => return Err(option.unknown()),
@@ -91,114 +113,23 @@ impl Args {
     }
 }
 
-/// One option as it was written: `name` or `name = value`.
-struct Written {
-    name: Ident,
-    value: Option<Expr>,
-}
-
-impl Parse for Written {
-    fn parse(input: ParseStream) -> Result<Self> {
-        if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("expected an option: one of {}", known())));
-        }
-        let name = Ident::parse_any(input)?;
-        let equals: Option<Token![=]> = input.parse()?;
-        let value = match equals {
-            Some(equals) if input.is_empty() || input.peek(Token![,]) => {
-                return Err(Error::new_spanned(
-                    equals,
-                    "expected a value after this `=`",
-                ));
-            }
-            Some(_) => Some(input.parse().map_err(|cause: Error| {
-                let expected = "expected a value: text, a number, a switch, a list or a name";
-                Error::new(cause.span(), expected)
-            })?),
-            None => None,
-        };
-        if input.is_empty() || input.peek(Token![,]) {
-            return Ok(Self { name, value });
-        }
-        Err(input.error(match value {
-            Some(_) => "expected `,` before the next option",
-            None => "expected `=` and a value, or `,` before the next option",
-        }))
-    }
-}
-
-impl Written {
-    fn value(&self) -> Result<&Expr> {
-        self.value.as_ref().ok_or_else(|| {
-            let example = KNOWN.iter().find(|(name, _)| self.name == name);
-            let example = example.map_or("", |(_, example)| example);
-            let expected = format!("`{}` needs a value, such as `{example}`", self.name);
-            Error::new(self.name.span(), expected)
-        })
-    }
-
-    /// A flag: `name`, or `name = false` to take it back.
-    fn switch(&self) -> Result<bool> {
-        self.value.as_ref().map_or(Ok(true), value::switch)
-    }
-
-    fn no_value(&self) -> Result<Span> {
-        match &self.value {
-            None => Ok(self.name.span()),
-            Some(value) => {
-                let expected = format!("`{0}` takes no value: write only `{0}`", self.name);
-                Err(Error::new_spanned(value, expected))
-            }
+impl Fingerprint {
+    fn read(value: &Expr) -> Result<Self> {
+        match value::text(value).as_deref() {
+            Some("bytes") => Ok(Self::Bytes),
+            Some("json") if cfg!(feature = "json") => Ok(Self::Json),
+            Some("json") => value::wrong(
+                value,
+                "expected the feature `json` of `idempotency-actix` with this: \
+                 add `features = [\"json\"]` to the dependency",
+            ),
+            _ => value::path(value).map(Self::By).or_else(|_| {
+                let expected = "expected `\"bytes\"`, `\"json\"` or the path of a function, such as \
+                                `charges::payload`";
+                value::wrong(value, expected)
+            }),
         }
     }
-
-    fn unknown(&self) -> Error {
-        let written = self.name.to_string();
-        let nearest = KNOWN
-            .iter()
-            .map(|(name, _)| (distance(&written, name), name))
-            .min()
-            .filter(|(distance, _)| *distance <= 2)
-            .map(|(_, name)| format!(": did you mean `{name}`?"))
-            .unwrap_or_default();
-        let said = format!(
-            "unknown option `{written}`{nearest} (known are {})",
-            known()
-        );
-        Error::new(self.name.span(), said)
-    }
-}
-
-/// Reads the list; after a mistake it goes on behind the next comma.
-fn written(input: ParseStream, mistakes: &mut Mistakes) -> Result<Vec<Written>> {
-    let mut options = Vec::new();
-    while !input.is_empty() {
-        options.extend(mistakes.note(input.parse()));
-        while !input.is_empty() && !input.peek(Token![,]) {
-            input.parse::<TokenTree>()?;
-        }
-        input.parse::<Option<Token![,]>>()?;
-    }
-    Ok(options)
-}
-
-fn known() -> String {
-    KNOWN.map(|(name, _)| format!("`{name}`")).join(", ")
-}
-
-/// How many letters must be added, removed or replaced to turn one word into the other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[row.len() - 1]
 }
 
 #[cfg(test)]
@@ -223,8 +154,10 @@ mod tests {
     #[test]
     fn every_option_is_read() {
         let (args, mistakes) = parse(quote! {
-            ttl = "1h", lease = "5s", required = false, release_on = [], max_body = 1,
-            max_response = "1KiB", associated, inner = raw,
+            ttl = "1h", lease = "5s", required = false, key_header = "Webhook-Id", strict_keys,
+            scope = tenant, fingerprint = a::payload, wait = "0s", max_in_flight = 10,
+            recover = Self::look_up, release_on = [], max_body = 1, max_response = "1KiB",
+            associated, inner = raw,
         });
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!((args.ttl_ms, args.lease_ms), (Some(3_600_000), Some(5_000)));
@@ -233,6 +166,11 @@ mod tests {
             (args.required, args.release_on),
             (Some(false), Some(vec![]))
         );
+        assert_eq!(args.key_header.as_deref(), Some("webhook-id"));
+        assert_eq!((args.wait_ms, args.max_in_flight), (Some(0), Some(10)));
+        assert_eq!(args.strict_keys, Some(true));
+        assert!(args.scope.is_some() && args.recover.is_some());
+        assert!(matches!(args.fingerprint, Some(Fingerprint::By(_))));
         assert!(args.associated.is_some() && args.inner.is_some());
     }
 
@@ -245,17 +183,63 @@ mod tests {
     }
 
     #[test]
+    fn wait_ends_after_five_minutes() {
+        let (args, mistakes) = parse(quote!(wait = "5m"));
+        assert_eq!((args.wait_ms, mistakes.len()), (Some(300_000), 0));
+        let (_, mistakes) = parse(quote!(wait = "301s"));
+        assert_eq!(mistakes, ["expected a duration of 0s to 5m"]);
+    }
+
+    #[test]
+    fn fingerprint_is_a_word_or_a_function() {
+        let (args, _) = parse(quote!(fingerprint = "bytes"));
+        assert!(matches!(args.fingerprint, Some(Fingerprint::Bytes)));
+        for wrong in [quote!("JSON"), quote!(1), quote!(|_, _| [])] {
+            let (_, mistakes) = parse(quote!(fingerprint = #wrong));
+            assert!(mistakes[0].starts_with("expected `\"bytes\"`, `\"json\"` or the path"));
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "json")]
+    fn json_fingerprint_is_there_with_its_feature() {
+        let (args, _) = parse(quote!(fingerprint = "json"));
+        assert!(matches!(args.fingerprint, Some(Fingerprint::Json)));
+    }
+
+    #[test]
+    #[cfg(not(feature = "json"))]
+    fn json_fingerprint_asks_for_its_feature() {
+        let (_, mistakes) = parse(quote!(fingerprint = "json"));
+        let expected = "expected the feature `json` of `idempotency-actix` with this: \
+                        add `features = [\"json\"]` to the dependency";
+        assert_eq!(mistakes, [expected]);
+    }
+
+    #[test]
+    fn second_answer_to_one_question_is_a_mistake_whatever_the_order() {
+        for (one, other) in [
+            (quote!(recover = a), quote!(on_unknown = "rerun")),
+            (quote!(key = a), quote!(key_header = "a")),
+        ] {
+            for written in [quote!(#one, #other), quote!(#other, #one)] {
+                let (_, mistakes) = parse(written);
+                assert_eq!(mistakes.len(), 1);
+                assert!(mistakes[0].contains("are two answers to one question"));
+            }
+        }
+    }
+
+    #[test]
+    fn value_of_a_second_answer_is_checked_too() {
+        let (_, mistakes) = parse(quote!(recover = a, on_unknown = "run"));
+        assert_eq!(mistakes.len(), 2);
+    }
+
+    #[test]
     fn unknown_option_is_answered_with_the_nearest_one() {
         let (_, mistakes) = parse(quote!(max_boddy = 1, foobar));
         assert!(mistakes[0].contains("did you mean `max_body`?"));
         assert!(!mistakes[1].contains("did you mean"));
-    }
-
-    #[test]
-    fn distance_counts_letters() {
-        assert_eq!(distance("lease", "lease"), 0);
-        assert_eq!(distance("leese", "lease"), 1);
-        assert_eq!(distance("", "ttl"), 3);
-        assert_eq!(distance("requires", "required"), 1);
     }
 }

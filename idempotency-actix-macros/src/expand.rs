@@ -7,6 +7,7 @@ use syn::{GenericParam, Generics, Signature, parse_quote_spanned};
 use crate::args::Args;
 use crate::handler::{Handler, Original};
 use crate::placement::{self, Placed};
+use crate::setters::setters;
 
 pub(crate) fn expand(handler: &Handler, args: &Args) -> TokenStream {
     let original = Original::new(handler, args);
@@ -36,7 +37,7 @@ fn outer(handler: &Handler, args: &Args, original: &Original, placed: &Placed) -
     let generics = outer_generics(&handler.signature.generics, args.associated);
     let (parameters, _, bounds) = generics.split_for_impl();
     let private = quote_spanned!(span=> ::idempotency_actix::__private);
-    let options = options(args);
+    let setters = setters(args);
     let attributes = &placed.handler;
     let nested = nested(handler, original, placed);
     let callable = callable(handler, args, original);
@@ -46,7 +47,7 @@ fn outer(handler: &Handler, args: &Args, original: &Original, placed: &Placed) -
         #private::Marked::run(
             __marked,
             #callable,
-            const { &#private::RouteOptions::new()#options },
+            const { &#private::RouteOptions::new()#setters },
         )
         .await
     };
@@ -129,38 +130,6 @@ fn outer_generics(generics: &Generics, associated: Option<Span>) -> Generics {
     outer
 }
 
-fn options(args: &Args) -> TokenStream {
-    let span = Span::mixed_site();
-    let mut calls = TokenStream::new();
-    let mut call = |setter: &str, value: Option<TokenStream>| {
-        let setter = syn::Ident::new(setter, span);
-        calls.extend(value.map(|value| quote_spanned!(span=> .#setter(#value))));
-    };
-    let millis = |ms: u64| quote_spanned!(span=> ::core::time::Duration::from_millis(#ms));
-    call("ttl", args.ttl_ms.map(millis));
-    call("lease", args.lease_ms.map(millis));
-    call("required", args.required.map(|required| quote!(#required)));
-    call("fixed_release_on", args.release_on.as_deref().map(ranges));
-    let bytes = |bytes: u64| {
-        let bytes = proc_macro2::Literal::u64_unsuffixed(bytes);
-        quote_spanned!(span=> #bytes)
-    };
-    call("max_body", args.max_body.map(bytes));
-    call("max_response", args.max_response.map(bytes));
-    call("keep_cookies", args.keep_cookies.map(|keep| quote!(#keep)));
-    let choice = args.on_store_failure.map(|variant| {
-        let variant = syn::Ident::new(variant, span);
-        quote_spanned!(span=> ::idempotency_actix::OnStoreFailure::#variant)
-    });
-    call("on_store_failure", choice);
-    calls
-}
-
-fn ranges(ranges: &[(u16, u16)]) -> TokenStream {
-    let ranges = ranges.iter().map(|(first, last)| quote!((#first, #last)));
-    quote!(&[#(#ranges),*])
-}
-
 #[cfg(test)]
 mod tests {
     use syn::parse_quote;
@@ -213,25 +182,5 @@ mod tests {
             pub async fn raw<'a, T: X, const N: usize>(a: A<'a, T, N>) -> R {}
         );
         assert!(code.ends_with(&original.to_string()), "{code}");
-    }
-
-    #[test]
-    fn options_are_passed_in_their_own_units() {
-        let code = expanded(
-            quote!(
-                lease = "1s",
-                required = false,
-                release_on = [429, 500..=599],
-                max_body = "1KiB"
-            ),
-            parse_quote!(
-                async fn f() -> R {}
-            ),
-        );
-        let calls = quote! {
-            .lease(::core::time::Duration::from_millis(1000u64)).required(false)
-            .fixed_release_on(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
-        };
-        assert!(code.contains(&calls.to_string()), "{code}");
     }
 }

@@ -4,9 +4,13 @@
 mod args;
 mod expand;
 mod handler;
+mod known;
 mod mistakes;
 mod placement;
+mod setters;
+mod statuses;
 mod value;
+mod written;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -35,20 +39,40 @@ use crate::mistakes::Mistakes;
 /// |---|---|---|---|
 /// | `ttl = "24h"` | how long a finished answer is replayed | 1 ms to 10 years (of 365.25 days) | 24 h |
 /// | `lease = "30s"` | how long a run is believed alive without a sign of life | 10 ms to 24 h | 30 s |
-/// | `required` | whether a request without the header is refused with 400; also `required = false` | | `false` |
+/// | `required` | whether a request without a key is refused with 400 | | `false` |
+/// | `key_header = "webhook-id"` | the header that the key is read from | a header name of RFC 9110, in any case | `"idempotency-key"` |
+/// | `key = event_id` | a function that reads the key from the request, instead of a header | `fn(&HttpRequest) -> Option<impl AsRef<str>>` | |
+/// | `strict_keys` | whether only quoted Strings of RFC 9651 are accepted as keys | | `false` |
+/// | `scope = tenant` | a function that tells whose the key is; for `None` 400, for an error its own answer | `fn(&HttpRequest) -> Option<impl AsRef<[u8]>>`, or a `Result` | the layer's |
+/// | `fingerprint = payload` | what makes two requests under one key the same: `"bytes"`, `"json"` (canonical JSON, feature `json`) or a function's result | `fn(&HttpRequest, &[u8]) -> impl AsRef<[u8]>` | `"bytes"` |
+/// | `wait = "5s"` | how long a retry waits for a first request that still runs | 0 s to 5 min | 0 s |
+/// | `max_in_flight = 10` | how many operations of one caller may be in flight in this process; over it 429 | from 1 | no limit |
+/// | `on_unknown = "rerun"` | what happens to a retry when nobody knows the first request's outcome: `"reject"` answers 500, `"rerun"` runs the handler again | | `"reject"` |
+/// | `recover = look_up` | a function that finds out the outcome, instead of `on_unknown` | `async fn(extractors, ..) -> Recovery`, or a `Result` of it | |
+/// | `on_store_failure = "run"` | what happens when the store cannot be asked: `"reject"` answers 503, `"run"` runs the handler unprotected | | `"reject"` |
 /// | `release_on = [429, 500..=599]` | answers by which the handler says that it did nothing, so that a retry runs it again; `[]` for none | status codes 400 to 599 | `[401, 403, 425, 429]` |
 /// | `max_body = "2MiB"` | largest request body; over it 413 | from 1 byte | 2 MiB |
 /// | `max_response = "1MiB"` | largest answer that is kept for replay | from 1 byte | 1 MiB |
-/// | `keep_cookies` | whether `Set-Cookie` is kept and replayed; also `keep_cookies = false` | | `false` |
-/// | `on_store_failure = "run"` | what happens when the store cannot be asked: `"reject"` answers 503, `"run"` runs the handler unprotected | | `"reject"` |
+/// | `keep_cookies` | whether `Set-Cookie` is kept and replayed | | `false` |
 /// | `associated` | flag: the handler is an associated function, in an `impl` block | | |
 /// | `inner = name` | keeps the original function callable as `name` | | |
 ///
+/// - **Switches** (`required`, `strict_keys`, `keep_cookies`) stand alone, or take back what the layer has:
+///   `required = false`.
 /// - **Durations** are text such as `"90s"`, `"1h 30m"` or `"2days"`, in whole milliseconds.
 /// - **Sizes** are text such as `"512KiB"` (1024) or `"1MB"` (1000), or a plain number of bytes.
+/// - **Functions** are given by their path, such as `look_up`, `charges::look_up` or `Self::look_up`; a closure
+///   has none. What they return is owned, such as a `String`, and no borrow of the request.
 /// - **`ttl`** is 24 hours, as Stripe's is: with a shorter one a client that was offline overnight pays twice.
 /// - **`lease`** is renewed while the handler runs, so it need not cover the longest run. With a long one a
 ///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
+/// - **`key_header`** and **`key`** are two answers to one question, and so are **`on_unknown`** and
+///   **`recover`**: a handler has one of each.
+/// - **`fingerprint`** by a function counts its result and nothing else: where the query matters, it must be
+///   part of that.
+/// - **`wait`** is 0 s, since a retry that waits holds a connection; `"0s"` takes back what the layer has.
+/// - **`on_unknown`** is `"reject"`: the first request may have charged before its process died. `"rerun"` is
+///   for effects that can be repeated, and `recover` for those that can be looked up.
 /// - **`release_on`** replaces the default list. Name a status only if the handler never acts before it
 ///   answers with it: a handler that charged and then met a failing mail server answers 503, too.
 ///

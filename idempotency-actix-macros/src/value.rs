@@ -1,12 +1,13 @@
 //! The value of one option: what stands behind its `=`, read while the application is compiled.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use proc_macro2::Ident;
-use syn::{Error, Expr, ExprLit, ExprRange, Lit, LitInt, RangeLimits, Result};
-
-use crate::mistakes::Mistakes;
+use quote::ToTokens;
+use syn::{Error, Expr, ExprLit, ExprPath, Lit, LitInt, Result};
 
 /// The durations that an option accepts, both ends included.
 pub(crate) struct Limits {
@@ -37,14 +38,9 @@ pub(crate) fn duration(value: &Expr, limits: &Limits) -> Result<u64> {
 /// A size such as `"2MiB"` or `2097152`, in bytes.
 pub(crate) fn size(value: &Expr) -> Result<u64> {
     let expected = r#"expected a size in quotes, such as "2MiB", or a number of bytes"#;
-    let bytes = match literal(value) {
-        Some(Lit::Str(text)) => text
-            .value()
-            .parse()
-            .ok()
-            .map(|size: ByteSize| size.as_u64()),
-        Some(Lit::Int(number)) if number.suffix().is_empty() => number.base10_parse().ok(),
-        _ => None,
+    let bytes = match text(value) {
+        Some(text) => text.parse().ok().map(|size: ByteSize| size.as_u64()),
+        None => number(value),
     };
     let Some(bytes) = bytes else {
         return wrong(value, expected);
@@ -64,11 +60,10 @@ pub(crate) fn switch(value: &Expr) -> Result<bool> {
 
 /// One of a few words in quotes, as the variant that it stands for.
 pub(crate) fn choice(value: &Expr, choices: &[(&str, &'static str)]) -> Result<&'static str> {
-    let written = match literal(value) {
-        Some(Lit::Str(text)) => text.value(),
-        _ => String::new(),
-    };
-    let chosen = choices.iter().find(|(word, _)| *word == written);
+    let written = text(value);
+    let chosen = choices
+        .iter()
+        .find(|(word, _)| Some(*word) == written.as_deref());
     chosen.map(|(_, variant)| *variant).ok_or_else(|| {
         let words = choices.iter().map(|(word, _)| format!("`\"{word}\"`"));
         let expected = format!("expected {}", words.collect::<Vec<_>>().join(" or "));
@@ -76,82 +71,72 @@ pub(crate) fn choice(value: &Expr, choices: &[(&str, &'static str)]) -> Result<&
     })
 }
 
-/// The name of a function: one identifier that is free to be declared.
-pub(crate) fn name(value: &Expr) -> Result<Ident> {
-    let name = match bare(value) {
-        Expr::Path(path) if path.attrs.is_empty() => path.path.get_ident(),
-        _ => None,
+/// A whole number from 1.
+pub(crate) fn count(value: &Expr) -> Result<u64> {
+    match number(value) {
+        Some(0) | None => wrong(value, "expected a whole number from 1, such as `10`"),
+        Some(count) => Ok(count),
+    }
+}
+
+/// The name of a header, a token of RFC 9110, in lower case.
+pub(crate) fn header(value: &Expr) -> Result<String> {
+    let is_token = |name: &String| {
+        let mut bytes = name.bytes();
+        !name.is_empty()
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
     };
-    match name {
-        Some(name) if name != "self" && name != "Self" && name != "super" && name != "crate" => {
-            Ok(name.clone())
+    match text(value).filter(is_token) {
+        Some(name) => Ok(name.to_ascii_lowercase()),
+        None => wrong(
+            value,
+            r#"expected the name of a header in quotes, such as "webhook-id""#,
+        ),
+    }
+}
+
+/// The path of a function that is there.
+pub(crate) fn path(value: &Expr) -> Result<ExprPath> {
+    match bare(value) {
+        Expr::Path(path)
+            if path.attrs.is_empty() && !path.path.get_ident().is_some_and(is_reserved) =>
+        {
+            Ok(path.clone())
         }
         _ => wrong(
+            value,
+            "expected the path of a function, such as `charges::look_up`",
+        ),
+    }
+}
+
+/// The name of a function: one identifier that is free to be declared.
+pub(crate) fn name(value: &Expr) -> Result<Ident> {
+    let name = path(value).ok();
+    match name.as_ref().and_then(|name| name.path.get_ident()) {
+        Some(name) => Ok(name.clone()),
+        None => wrong(
             value,
             "expected a name for the function, such as `charge_unprotected`",
         ),
     }
 }
 
-/// A list such as `[429, 500..=599]`, as inclusive ranges; every wrong member is reported.
-pub(crate) fn statuses(value: &Expr) -> Result<Vec<(u16, u16)>> {
-    let Expr::Array(list) = bare(value) else {
-        return wrong(
-            value,
-            "expected a list of status codes, such as `[429, 500..=599]`",
-        );
-    };
-    let mut mistakes = Mistakes::default();
-    let ranges = list
-        .elems
+fn is_reserved(name: &Ident) -> bool {
+    ["self", "Self", "super", "crate"]
         .iter()
-        .filter_map(|member| mistakes.note(status_range(member)))
-        .collect();
-    mistakes.into_result(ranges)
+        .any(|word| name == word)
 }
 
-fn status_range(member: &Expr) -> Result<(u16, u16)> {
-    let Expr::Range(range) = bare(member) else {
-        return status(member).map(|status| (status, status));
-    };
-    let (Some(first), Some(last)) = (&range.start, &range.end) else {
-        return wrong(
-            member,
-            "expected both ends of the range, such as `500..=599`",
-        );
-    };
-    if let RangeLimits::HalfOpen(_) = range.limits {
-        return half_open(range, first, last);
-    }
-    let (first, last) = (status(first)?, status(last)?);
-    if first > last {
-        return wrong(
-            member,
-            format!("this range is empty: expected `{last}..={first}`"),
-        );
-    }
-    Ok((first, last))
-}
-
-fn half_open(range: &ExprRange, first: &Expr, last: &Expr) -> Result<(u16, u16)> {
-    let meant = match (number(first), number(last)) {
-        (Some(first), Some(last)) if last > first => format!("{first}..={}", last - 1),
-        _ => "500..=599".into(),
-    };
-    wrong(
-        range,
-        format!("expected a range that includes its end: use `..=`, as in `{meant}`"),
-    )
-}
-
-fn status(value: &Expr) -> Result<u16> {
-    match number(value) {
-        Some(status @ 400..=599) => Ok(status),
-        _ => wrong(value, "expected a status code from 400 to 599"),
+/// The content of a text in quotes.
+pub(crate) fn text(value: &Expr) -> Option<String> {
+    match literal(value) {
+        Some(Lit::Str(text)) => Some(text.value()),
+        _ => None,
     }
 }
 
-fn number(value: &Expr) -> Option<u16> {
+pub(crate) fn number<N: FromStr<Err: Display>>(value: &Expr) -> Option<N> {
     match literal(value) {
         Some(Lit::Int(number)) if number.suffix().is_empty() => LitInt::base10_parse(number).ok(),
         _ => None,
@@ -166,14 +151,14 @@ fn literal(value: &Expr) -> Option<&Lit> {
 }
 
 /// Looks through the invisible group that a `macro_rules!` fragment is wrapped in.
-fn bare(mut value: &Expr) -> &Expr {
+pub(crate) fn bare(mut value: &Expr) -> &Expr {
     while let Expr::Group(group) = value {
         value = &group.expr;
     }
     value
 }
 
-fn wrong<T>(tokens: impl quote::ToTokens, expected: impl std::fmt::Display) -> Result<T> {
+pub(crate) fn wrong<T>(tokens: impl ToTokens, expected: impl Display) -> Result<T> {
     Err(Error::new_spanned(tokens, expected))
 }
 
@@ -223,22 +208,31 @@ mod tests {
     }
 
     #[test]
-    fn statuses_are_inclusive_ranges() {
-        let ranges = statuses(&parse_quote!([429, 500..=599])).unwrap();
-        assert_eq!(ranges, [(429, 429), (500, 599)]);
-        assert_eq!(statuses(&parse_quote!([])).unwrap(), []);
+    fn count_starts_at_one() {
+        assert_eq!(count(&parse_quote!(1_000)).unwrap(), 1000);
+        for wrong in ["0", "-1", "1.5", "\"10\"", "10u8", "N"] {
+            assert!(count(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
+        }
     }
 
     #[test]
-    fn every_wrong_status_is_reported() {
-        let mistakes = statuses(&parse_quote!([200, 429, 500..600, "x"])).unwrap_err();
-        assert_eq!(mistakes.into_iter().count(), 3);
+    fn header_is_a_token_in_lower_case() {
+        assert_eq!(header(&parse_quote!("Webhook-Id")).unwrap(), "webhook-id");
+        assert_eq!(header(&parse_quote!("!x_1~")).unwrap(), "!x_1~");
+        for wrong in ["", " webhook-id", "webhook:id", "wébhook-id", "a\nb"] {
+            assert!(header(&parse_quote!(#wrong)).is_err(), "{wrong}");
+        }
+        assert!(header(&parse_quote!(webhook)).is_err());
     }
 
     #[test]
-    fn half_open_range_is_answered_with_the_one_that_was_meant() {
-        let said = message(statuses(&parse_quote!([500..600])));
-        assert!(said.ends_with("use `..=`, as in `500..=599`"));
+    fn path_is_qualified_or_not() {
+        for right in ["a", "a::b", "Self::a", "crate::a", "a::<T>", "<A as B>::c"] {
+            assert!(path(&syn::parse_str(right).unwrap()).is_ok(), "{right}");
+        }
+        for wrong in ["self", "Self", "\"a\"", "a()", "|_| None", "&a"] {
+            assert!(path(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
+        }
     }
 
     #[test]
