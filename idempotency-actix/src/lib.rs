@@ -60,12 +60,13 @@
 //! |---|---|
 //! | first with its key | by the handler |
 //! | a retry after it | by the first answer, `Idempotent-Replayed: true` |
-//! | a retry during it | 409 `in-flight`, `Retry-After: 1` |
+//! | a retry during it | 409 `in-flight`, `Retry-After: 1`; with `wait` by the first answer once it is there |
 //! | same key, other query, body or content type | 422 `key-reused` |
-//! | first one died in mid-run | 500 `outcome-unknown` |
+//! | first one died in mid-run | 500 `outcome-unknown`; with `on_unknown` or `recover` 409 first, then as the route chose |
 //! | first one's answer not kept (too large, event stream, broken stream) | 410 `response-not-kept`, `original_status`, `Location` |
 //! | key missing where required, or malformed | 400 `missing-key`, `invalid-key` |
 //! | caller unknown | 400 `no-scope` |
+//! | caller has `max_in_flight` operations running | 429 `quota-exceeded`, `Retry-After: 1` |
 //! | body over `max_body` | 413 `body-too-large` |
 //! | store cannot answer, or is full | 503 `store-unavailable`, `Retry-After: 1` |
 //!
@@ -83,16 +84,18 @@
 //! claim is released, so that a retry runs, by a status in `release_on` ([`DEFAULT_RELEASE_ON`]) and
 //! by [`NotExecuted`].
 //!
-//! # Limits
+//! # Options
 //!
-//! | option | default | bounds |
-//! |---|---|---|
-//! | `ttl` | 24 h from completion | 1 ms to 10 years |
-//! | `lease` | 30 s | 10 ms to 24 h |
-//! | `max_run` | 10 leases | at least the lease |
-//! | `store_timeout` | 5 s, or a third of the lease | up to a third of the lease |
-//! | `max_body` | 2 MiB | at least 1 byte |
-//! | `max_response` | 1 MiB | at least 1 byte |
+//! Each is a method of [`IdempotencyBuilder`], for the layer. Those of a route are an option of
+//! [`#[idempotent]`](macro@idempotent) for a marked handler, and a method of [`RouteOptions`] for an entry of the
+//! layer's table, by the same name and with the same meaning. `scope` is an argument of the layer's constructor.
+//! `associated` and `inner` of the attribute are about its code alone.
+//!
+#![doc = include_str!("options.md")]
+//!
+//! `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` are decided after the claim; a marked handler
+//! under an all-routes layer may set them. Everything else is decided before: set by its attribute it
+//! would come too late, so the handler answers 500, and the log shows the entry of the table to write instead.
 //!
 //! # Features
 //!
@@ -100,6 +103,7 @@
 //! - `metrics`: counters through the `metrics` facade: `idempotency_requests_total` by `outcome`
 //!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
 //!   `idempotency_incidents_total` by `kind`.
+//! - `json`: fingerprints by canonical JSON.
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
 //! - `encryption`: answers that `RedisStore` keeps are sealed.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.

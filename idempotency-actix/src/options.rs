@@ -300,3 +300,6 @@ mod tests {
         assert_eq!(with(hours(1), hours(3)), hours(30));
     }
 }
+
+#[cfg(test)]
+mod table;
