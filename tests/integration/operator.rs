@@ -11,6 +11,7 @@ use idempotency_actix_tests::{Client, Request};
 
 use crate::app::{Gate, Runs, Site, assert_problem};
 use crate::faulty_store::{Call, DOWN, FaultyStore};
+use crate::log;
 
 /// Short enough that half of it may pass in a test.
 const LEASE: Duration = Duration::from_millis(200);
@@ -257,4 +258,19 @@ fn a_store_that_is_down_is_an_error() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let error = on_a_runtime(desk.layer.forget(&desk.id(), &seen)).expect_err("no answer");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[test]
+fn what_an_operator_does_is_logged_by_hash_and_without_the_key() {
+    log::listen();
+    let desk = Desk::new();
+    desk.run_once();
+    let seen = desk.attempt();
+    assert_eq!(desk.forget(&seen), Resolved::Done);
+    let hash = format!("{:?}", desk.id());
+    for action in ["inspect", "forget"] {
+        let lines = log::lines_with(&["an operator acted", action, &hash]);
+        assert_eq!(lines.len(), 1, "{action}");
+        assert!(!lines[0].contains("k 1") && !lines[0].contains("ada"));
+    }
 }
