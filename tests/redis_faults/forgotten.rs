@@ -275,6 +275,7 @@ fn a_value_that_changed_since_it_was_looked_at_is_not_forgotten() {
     for (before, meanwhile) in [
         ("v:sub(1, 92)", "another value"),
         ("'one value'", "another value"),
+        ("'one value'", "two value"),
         ("'one value'", ""),
         ("''", "another value"),
     ] {
