@@ -152,6 +152,7 @@ mod telemetry;
 mod tenure;
 mod unknown;
 mod waiting;
+mod wakeups;
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

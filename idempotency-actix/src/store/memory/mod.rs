@@ -8,8 +8,6 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use self::entry::nanos;
 use self::hash::IdHash;
 use self::room::Room;
@@ -18,6 +16,7 @@ use super::{
     AttemptId, Begun, Claim, Clock, Completion, Finished, Record, RecordId, Released, Renewed,
     Resolved, Store, StoreError, Verdict,
 };
+use crate::wakeups::Wakeups;
 
 const SHARDS: usize = 64;
 
@@ -66,14 +65,12 @@ struct Inner {
     hash: IdHash,
     shards: Box<[Part]>,
     room: Room,
+    waiting: Arc<Wakeups>,
 }
 
 /// On cache lines of its own, so that two cores at two shards do not slow each other down.
 #[repr(align(128))]
-struct Part {
-    shard: Mutex<Shard>,
-    changed: Notify,
-}
+struct Part(Mutex<Shard>);
 
 impl MemoryStore {
     /// A store with the default bounds on the monotonic clock.
@@ -120,13 +117,8 @@ impl MemoryStore {
 
     /// One atomic step that those who wait for the record want to hear of.
     fn change<T>(&self, id: &RecordId, act: impl FnOnce(&mut Shard, u64, &Room) -> T) -> T {
-        let part = self.part(id);
-        let (done, waiting) = self.step(part, |shard, now, room| {
-            (act(shard, now, room), shard.waiting)
-        });
-        if waiting > 0 {
-            self.0.shards[part].changed.notify_waiters();
-        }
+        let done = self.step(self.part(id), act);
+        self.0.waiting.wake(id);
         done
     }
 
@@ -144,7 +136,7 @@ impl MemoryStore {
 impl Part {
     /// A panic under the lock leaves a shard whole: nothing in it runs foreign code half-way.
     fn lock(&self) -> MutexGuard<'_, Shard> {
-        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -214,12 +206,11 @@ impl Store for MemoryStore {
         }))
     }
 
-    /// Resolves at the next completion, release or verdict of this record or of one that shares its
-    /// shard. A lease that runs out wakes nobody.
+    /// Resolves at the next completion, release or verdict of this record. A lease that runs out wakes
+    /// nobody.
     async fn changed(&self, id: &RecordId) {
-        let part = &self.0.shards[self.part(id)];
-        let _waiting = Waiting::new(part);
-        part.changed.notified().await;
+        let place = self.0.waiting.enter(id, usize::MAX, usize::MAX);
+        place.expect("a place without a limit").woken().await;
     }
 
     /// Fails while the store is full.
@@ -228,22 +219,6 @@ impl Store for MemoryStore {
             return Ok(());
         }
         Err(StoreError::full())
-    }
-}
-
-/// Counts one call of `changed` for as long as it waits.
-struct Waiting<'a>(&'a Part);
-
-impl<'a> Waiting<'a> {
-    fn new(part: &'a Part) -> Self {
-        part.lock().waiting += 1;
-        Self(part)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
     }
 }
 
@@ -286,15 +261,13 @@ impl MemoryStoreBuilder {
     /// Makes the store, empty.
     pub fn build(self) -> MemoryStore {
         let hash = IdHash::random();
-        let part = |_| Part {
-            shard: Mutex::new(Shard::new(hash)),
-            changed: Notify::new(),
-        };
+        let part = |_| Part(Mutex::new(Shard::new(hash)));
         MemoryStore(Arc::new(Inner {
             clock: self.clock,
             hash,
             shards: (0..SHARDS).map(part).collect(),
             room: Room::new(self.max_entries, self.max_bytes),
+            waiting: Arc::default(),
         }))
     }
 }

@@ -25,8 +25,6 @@ pub(super) struct Shard {
     records: HashMap<RecordId, Box<Entry>, IdHash>,
     /// When to look at which record. An item that is not its record's `check_at` is stale.
     queue: BinaryHeap<Reverse<(u64, RecordId)>>,
-    /// How many calls of `changed` wait.
-    pub(super) waiting: usize,
 }
 
 impl Shard {
@@ -34,7 +32,6 @@ impl Shard {
         Self {
             records: HashMap::with_hasher(hash),
             queue: BinaryHeap::new(),
-            waiting: 0,
         }
     }
 

@@ -373,7 +373,6 @@ fn a_change_after_the_first_poll_wakes_the_waiter() {
         assert!(wait.as_mut().poll(&mut context).is_pending());
         waits.push(wait);
     }
-    assert_eq!(store.0.shards[store.part(&key)].lock().waiting, 2);
     renew(&store, 1, &one);
     assert!(waits[0].as_mut().poll(&mut context).is_pending());
     let released = now(store.release(&key, &one));
@@ -381,7 +380,6 @@ fn a_change_after_the_first_poll_wakes_the_waiter() {
     for mut wait in waits {
         assert!(wait.as_mut().poll(&mut context).is_ready());
     }
-    assert_eq!(store.0.shards[store.part(&key)].lock().waiting, 0);
 
     grant(&store, 1, &two);
     let mut wait = pin!(store.changed(&key));
