@@ -50,6 +50,7 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
         let call = layer.store().inspect(id);
         return match deadline(operation.options.store_timeout(), call).await {
             Ok(Some(record)) => found(layer, operation, request, record, None).await,
+            Ok(None) if operation.is_retry() => Some(busy(layer, operation, None)),
             Ok(None) => Some(Turn::Answer(reject(layer, Problem::QuotaExceeded))),
             Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
         };
@@ -63,7 +64,7 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
             Some(granted(layer, operation, claim, asked, seat).await)
         }
         Ok(Begun::Found(record)) => found(layer, operation, request, record, Some(seat)).await,
-        Err(error) if operation.options.runs_despite(&error) => {
+        Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
             incident(Incident::Unprotected, id, &Chain(&error));
             Some(Turn::Run(hold(layer, operation, claim, asked, seat, false)))
         }
@@ -135,6 +136,7 @@ async fn found(
     record: Record,
     seat: Option<Seat>,
 ) -> Option<Turn> {
+    operation.retries();
     let answer = match operation.fingerprint_like(&record.fingerprint, request) {
         None => {
             let cause = "its fingerprint is of a scheme that cannot be computed here";

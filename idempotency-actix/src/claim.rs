@@ -69,7 +69,14 @@ impl HeldClaim {
 
     /// Gives the claim up: the handler provably did not act. Goes on in the background if it must.
     pub(crate) async fn release(self) {
-        let Self { layer, tenure, .. } = self;
+        let Self {
+            layer,
+            tenure,
+            _seat: seat,
+            ..
+        } = self;
+        // Whoever is woken by the release needs it.
+        drop(seat);
         let call = layer.store().release(&tenure.id, &tenure.claim);
         match deadline(self.timeout, call).await {
             Ok(Released::Released) => layer.waiters().wake(&tenure.id),

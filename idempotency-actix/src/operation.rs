@@ -29,6 +29,7 @@ pub(crate) struct Operation {
     pub(crate) body: Bytes,
     /// Only where a quota is kept.
     caller: Option<CallerHash>,
+    is_retry: Cell<bool>,
 }
 
 /// What is known of an operation before its caller is.
@@ -87,6 +88,7 @@ impl Announced {
             body: self.body,
             caller: is_counted.then(|| digest(&[caller.as_bytes()])),
             options: self.options,
+            is_retry: Cell::new(false),
         })
     }
 }
@@ -96,6 +98,16 @@ impl Operation {
     pub(crate) fn claim(&self) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());
         Claim::new(Token::random(), self.fingerprint, lease, retention)
+    }
+
+    /// Notes that a record was found: from now on a failing store is no reason to run unprotected, and a
+    /// full quota none to give up a wait.
+    pub(crate) fn retries(&self) {
+        self.is_retry.set(true);
+    }
+
+    pub(crate) fn is_retry(&self) -> bool {
+        self.is_retry.get()
     }
 
     /// The request's fingerprint by another's scheme; `None` where that cannot be computed.
