@@ -58,8 +58,8 @@ where
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    let payload = request.take_payload();
-    let read = Announced::read(&layer, request.request(), payload, key, options).await;
+    let mut payload = request.take_payload();
+    let read = Announced::read(&layer, request.request(), &mut payload, key, options).await;
     let identified = read.and_then(|announced| announced.identify(&layer, request.request()));
     let mut operation = match identified {
         Ok(operation) => operation,
@@ -74,7 +74,7 @@ where
             Step::Wait(again, change) => (*again, change),
         };
         (request, operation) = again;
-        if !pause(&mut waiter, &layer, &operation, change).await {
+        if !pause(&mut waiter, &layer, &operation, &mut payload, change).await {
             let busy = answer(&layer, State::InFlight);
             return Ok(request.into_response(busy));
         }

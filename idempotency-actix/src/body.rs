@@ -22,7 +22,7 @@ pub(crate) enum Unread {
 /// declaration is refused before a byte of it is read.
 pub(crate) async fn read(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: &mut Payload,
     limit: u64,
 ) -> Result<Bytes, Unread> {
     let declared = declared_length(request);

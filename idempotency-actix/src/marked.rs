@@ -137,8 +137,11 @@ impl Marked {
         F::Output: Responder,
         F::Future: 'static,
     {
-        let Self { request, payload } = self;
-        let read = Announced::read(&layer, &request, payload, key, Rc::new(options)).await;
+        let Self {
+            request,
+            mut payload,
+        } = self;
+        let read = Announced::read(&layer, &request, &mut payload, key, Rc::new(options)).await;
         let announced = match read {
             Ok(announced) => announced,
             Err(refusal) => return refusal,
@@ -164,7 +167,8 @@ impl Marked {
                 Step::Done(response) => return response,
                 Step::Wait(again, change) => {
                     run = *again;
-                    if !pause(&mut waiter, &run.layer, &run.operation, change).await {
+                    let operation = &run.operation;
+                    if !pause(&mut waiter, &run.layer, operation, &mut payload, change).await {
                         return answer(&run.layer, State::InFlight);
                     }
                 }

@@ -46,7 +46,7 @@ impl Announced {
     pub(crate) async fn read(
         layer: &Layer,
         request: &HttpRequest,
-        payload: Payload,
+        payload: &mut Payload,
         key: IdempotencyKey,
         options: Rc<Options>,
     ) -> Result<Self, HttpResponse> {

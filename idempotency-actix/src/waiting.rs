@@ -1,11 +1,15 @@
 //! Retries that wait for the first request: who they are, what wakes them, when they look for themselves.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix_web::dev::Payload;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
@@ -70,19 +74,30 @@ impl Waiters {
 }
 
 /// Has an operation wait for its turn, in a place that it takes the first time and keeps. `false` if there
-/// is no place, or its time is up.
+/// is no place, its time is up, or its client is gone.
 pub(crate) async fn pause(
     waiter: &mut Option<Waiter>,
     layer: &LayerHandle,
     operation: &Operation,
+    payload: &mut Payload,
     change: Option<Instant>,
 ) -> bool {
     if waiter.is_none() {
         *waiter = Waiter::enter(layer, &operation.id, operation.options.wait);
     }
     match waiter {
-        Some(waiter) => waiter.pause(change).await,
+        Some(waiter) => waiter.pause(change).await && !is_cut(payload),
         None => false,
+    }
+}
+
+/// Whether the client has reset a stream of HTTP/2, whose future is not dropped then. The other kinds of
+/// payload cannot tell, and must not be asked again after their end.
+fn is_cut(payload: &mut Payload) -> bool {
+    match payload {
+        Payload::None | Payload::H1 { .. } | Payload::Stream { .. } => false,
+        #[allow(unreachable_patterns, reason = "reached where actix-web has HTTP/2")]
+        _ => matches!(payload.next().now_or_never(), Some(Some(Err(_)))),
     }
 }
 
@@ -96,6 +111,8 @@ pub(crate) struct Waiter {
     id: RecordId,
     /// `None` only while it is dropped.
     woken: Option<watch::Receiver<()>>,
+    /// What the store tells, also of changes during a look. `None` once it has told.
+    told: Option<Pin<Box<dyn Future<Output = ()>>>>,
     until: Instant,
     pauses: ExponentialBackoff,
 }
@@ -104,13 +121,25 @@ impl Waiter {
     /// Takes a place for so long, unless too many wait already.
     fn enter(layer: &LayerHandle, id: &RecordId, wait: Duration) -> Option<Self> {
         let woken = layer.waiters().admit(id)?;
-        Some(Self {
+        let mut waiter = Self {
             layer: layer.clone(),
             id: *id,
             woken: Some(woken),
+            told: None,
             until: Instant::now() + wait,
             pauses: pauses(),
-        })
+        };
+        waiter.hear();
+        Some(waiter)
+    }
+
+    /// Listens to the store from now on.
+    fn hear(&mut self) {
+        let (layer, id) = (self.layer.clone(), self.id);
+        let mut told: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(async move { layer.store().changed(&id).await });
+        let is_told = (&mut told).now_or_never().is_some();
+        self.told = (!is_told).then_some(told);
     }
 
     /// Pauses until the record may have changed, or until a time at which it will have. `false` if the
@@ -125,12 +154,20 @@ impl Waiter {
             .unwrap_or(self.until)
             .min(self.until)
             .min(now + pause);
-        let is_told = tokio::select! {
-            _ = woken.changed() => true,
-            () = self.layer.store().changed(&self.id) => true,
-            () = sleep_until(look.into()) => false,
+        let told = async {
+            if let Some(told) = &mut self.told {
+                told.await;
+            }
+        };
+        let (is_woken, is_told) = tokio::select! {
+            _ = woken.changed() => (true, false),
+            () = told => (true, true),
+            () = sleep_until(look.into()) => (false, false),
         };
         if is_told {
+            self.hear();
+        }
+        if is_woken {
             self.pauses = pauses();
         }
         true
