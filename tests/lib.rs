@@ -35,12 +35,31 @@ where
     B: MessageBody + 'static,
     AppConfig: Clone,
 {
+    serve_half_closed(app, true)
+}
+
+/// Starts a server that may take the end of a client's writing for its departure.
+pub fn serve_half_closed<F, T, B>(app: F, allowed: bool) -> Server
+where
+    F: Fn() -> App<T> + Send + Clone + 'static,
+    T: ServiceFactory<
+            dev::ServiceRequest,
+            Config = (),
+            Response = dev::ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Service: Service<dev::ServiceRequest>,
+    B: MessageBody + 'static,
+    AppConfig: Clone,
+{
     let (started, start) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let server = HttpServer::new(app)
                 .workers(2)
                 .disable_signals()
+                .h1_allow_half_closed(allowed)
                 .shutdown_timeout(1)
                 .bind_auto_h2c(("127.0.0.1", 0))
                 .expect("a free port");
@@ -64,6 +83,13 @@ impl Server {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Stops in peace, and fails the test if it does not.
+    pub fn stop(mut self) {
+        drop(self.handle.stop(true));
+        let thread = self.thread.take().expect("a server that runs");
+        thread.join().expect("a server that stops in peace");
     }
 
     /// One request on a connection of its own.

@@ -6,7 +6,7 @@ use actix_web::http::{Method, StatusCode};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
 use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RedisStore,
-    RedisStoreBuilder,
+    RedisStoreBuilder, RouteOptions,
 };
 
 use crate::app::builder;
@@ -77,6 +77,28 @@ fn a_max_run_under_the_lease_is_refused() {
 #[test]
 fn a_max_run_of_the_lease_is_accepted() {
     assert_builds(builder().lease(HOUR).max_run(HOUR));
+}
+
+#[test]
+fn a_wait_over_five_minutes_is_refused() {
+    let wait = Duration::from_millis(300_001);
+    let error = refusal(builder().wait(wait), "wait");
+    assert!(error.to_string().contains("5 minutes"), "{error}");
+    assert_eq!(error, ConfigError::Wait(wait));
+}
+
+#[test]
+fn a_wait_of_five_minutes_is_accepted() {
+    assert_builds(builder().wait(Duration::from_secs(300)));
+}
+
+#[test]
+fn a_route_that_waits_over_five_minutes_is_refused() {
+    let wait = Duration::from_secs(301);
+    let layer = builder().all_routes();
+    let layer = layer.route(Method::POST, "/charges", RouteOptions::new().wait(wait));
+    let error = refusal(layer, "wait");
+    assert!(error.to_string().contains("/charges"), "{error}");
 }
 
 #[test]

@@ -58,15 +58,21 @@ fn a_half_closed_client_does_not_stop_the_handler(mode: Mode) {
 }
 
 /// A request over HTTP/2, sent and not answered.
-struct Http2 {
-    runtime: tokio::runtime::Runtime,
-    answer: h2::client::ResponseFuture,
-    stream: h2::SendStream<actix_web::web::Bytes>,
-    requests: h2::client::SendRequest<actix_web::web::Bytes>,
+pub struct Http2 {
+    pub runtime: tokio::runtime::Runtime,
+    pub answer: h2::client::ResponseFuture,
+    pub stream: h2::SendStream<actix_web::web::Bytes>,
+    pub requests: h2::client::SendRequest<actix_web::web::Bytes>,
 }
 
 impl Http2 {
     fn start(rig: &Rig) -> Self {
+        let client = Self::ask(rig);
+        rig.runs.wait_for(1);
+        client
+    }
+
+    pub fn ask(rig: &Rig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -87,7 +93,6 @@ impl Http2 {
             stream.send_data("100 EUR".into(), true).unwrap();
             (requests, answer, stream)
         });
-        rig.runs.wait_for(1);
         Self {
             runtime,
             answer,

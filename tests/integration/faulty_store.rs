@@ -12,6 +12,8 @@ use idempotency_actix::store::{
     Renewed, Resolved, Store, StoreError, StoreErrorKind, Verdict,
 };
 
+use tokio::sync::watch;
+
 use crate::rig::{Bell, Gate};
 
 /// A method of the store.
@@ -41,6 +43,8 @@ pub enum Fault {
     Block(Duration),
     /// It is applied when the gate lets it pass.
     Hold(Gate),
+    /// It is applied, and answered when the gate lets it pass.
+    HoldReply(Gate),
     /// A renewal is answered "lost".
     Lost,
     /// A begin finds the record with a fingerprint of that scheme.
@@ -61,6 +65,8 @@ struct Inner {
     calls: Mutex<Vec<(Call, RecordId, Claim)>>,
     entered: [Bell; CALLS],
     answered: [Bell; CALLS],
+    /// Has a receiver for everyone who wants to be told of a change.
+    changes: watch::Sender<()>,
     /// Where `/proc` has the thread that renews, on Linux.
     renewing_thread: Mutex<Option<std::path::PathBuf>>,
 }
@@ -74,6 +80,7 @@ impl FaultyStore {
             calls: Mutex::default(),
             entered: Default::default(),
             answered: Default::default(),
+            changes: watch::Sender::new(()),
             renewing_thread: Mutex::default(),
         }))
     }
@@ -130,6 +137,16 @@ impl FaultyStore {
         resolved.expect("memory does not wait").unwrap()
     }
 
+    /// How many want to be told of a change: those who wait, and have their place.
+    pub fn listeners(&self) -> usize {
+        self.0.changes.receiver_count()
+    }
+
+    /// Tells them all.
+    pub fn tell(&self) {
+        self.0.changes.send_replace(());
+    }
+
     pub fn memory(&self) -> &MemoryStore {
         &self.0.memory
     }
@@ -184,6 +201,11 @@ impl FaultyStore {
             Some(Fault::Hold(gate)) => {
                 gate.pass().await;
                 applied.await
+            }
+            Some(Fault::HoldReply(gate)) => {
+                let answer = applied.await;
+                gate.pass().await;
+                answer
             }
             Some(Fault::Lost | Fault::Scheme(_) | Fault::Vanish) | None => applied.await,
         };
@@ -263,5 +285,10 @@ impl Store for FaultyStore {
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
         self.0.memory.resolve(id, seen, verdict).await
+    }
+
+    async fn changed(&self, _: &RecordId) {
+        let mut changes = self.0.changes.subscribe();
+        let _ = changes.changed().await;
     }
 }

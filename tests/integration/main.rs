@@ -29,4 +29,6 @@ mod route_table;
 mod scope;
 mod store_failure;
 mod streams;
+mod waiting;
+mod waiting_arguments;
 mod wiring;

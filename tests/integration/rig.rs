@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use idempotency_actix::{
     Attempt, Clock, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent,
 };
-use idempotency_actix_tests::{Client, Request, Response, Server, serve};
+use idempotency_actix_tests::{Client, Request, Response, Server, serve_half_closed};
 use tokio::sync::Semaphore;
 
 use crate::faulty_store::FaultyStore;
@@ -195,6 +195,17 @@ impl Rig {
         options: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder,
         act: impl Fn(Run) -> F + Send + Sync + 'static,
     ) -> Self {
+        Self::half_closed(true, mode, store, options, act)
+    }
+
+    /// One whose server may take a half-closed connection for a client that left.
+    pub fn half_closed<F: Future<Output = HttpResponse> + 'static>(
+        allowed: bool,
+        mode: Mode,
+        store: FaultyStore,
+        options: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder,
+        act: impl Fn(Run) -> F + Send + Sync + 'static,
+    ) -> Self {
         let layer = Idempotency::builder(store.clone(), KeyScope::everyone());
         let layer = match mode {
             Mode::Marked => options(layer),
@@ -209,7 +220,7 @@ impl Rig {
         };
         let let_go = Bell::default();
         let (data, bell) = (web::Data::new(stage.clone()), let_go.clone());
-        let server = serve(move || {
+        let app = move || {
             let bell = bell.clone();
             App::new()
                 .app_data(data.clone())
@@ -223,7 +234,8 @@ impl Rig {
                 })
                 .service(marked)
                 .service(plain)
-        });
+        };
+        let server = serve_half_closed(app, allowed);
         let Stage {
             runs, ends, gate, ..
         } = stage;
@@ -236,6 +248,11 @@ impl Rig {
             mode,
             server,
         }
+    }
+
+    /// Stops the server and lets requests that run end, for a second.
+    pub fn stop(self) {
+        self.server.stop();
     }
 
     pub fn path(&self) -> &'static str {
