@@ -24,9 +24,10 @@ pub enum Call {
     Complete,
     Release,
     Inspect,
+    Resolve,
 }
 
-const CALLS: usize = 5;
+const CALLS: usize = 6;
 
 /// What happens to a call instead of what it asked for.
 #[derive(Clone)]
@@ -41,6 +42,8 @@ pub enum Fault {
     HangApplied,
     /// The calling thread stands still for that long before it is applied.
     Block(Duration),
+    /// Nothing but that a queue of faults moves on.
+    Spare,
     /// It is applied when the gate lets it pass.
     Hold(Gate),
     /// It is applied, and answered when the gate lets it pass.
@@ -207,7 +210,9 @@ impl FaultyStore {
                 gate.pass().await;
                 answer
             }
-            Some(Fault::Lost | Fault::Scheme(_) | Fault::Vanish) | None => applied.await,
+            Some(Fault::Spare | Fault::Lost | Fault::Scheme(_) | Fault::Vanish) | None => {
+                applied.await
+            }
         };
         self.answered(call).ring();
         answer
@@ -284,7 +289,9 @@ impl Store for FaultyStore {
         seen: &AttemptId,
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
-        self.0.memory.resolve(id, seen, verdict).await
+        let fault = self.fault(Call::Resolve);
+        let resolve = self.0.memory.resolve(id, seen, verdict);
+        self.answer(Call::Resolve, fault, resolve).await
     }
 
     async fn changed(&self, _: &RecordId) {

@@ -9,7 +9,8 @@ use actix_web::{App, HttpResponse, post, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use idempotency_actix::{
-    Attempt, Clock, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent,
+    Attempt, Clock, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
+    idempotent,
 };
 use idempotency_actix_tests::{Client, Request, Response, Server, serve_half_closed};
 use tokio::sync::Semaphore;
@@ -99,25 +100,29 @@ pub struct Run {
     /// 1 for the first.
     pub number: usize,
     pub attempt: Attempt,
+    pub key: IdempotencyKey,
     /// Closed until the test opens it.
     pub gate: Gate,
 }
 
 type Act = dyn Fn(Run) -> LocalBoxFuture<'static, HttpResponse> + Send + Sync;
 
+/// What the handlers have in common; application data, as a recovery may take it too.
 #[derive(Clone)]
-struct Stage {
+pub struct Stage {
     act: Arc<Act>,
-    runs: Bell,
+    /// How often the handler started.
+    pub runs: Bell,
     ends: Bell,
     gate: Gate,
 }
 
 impl Stage {
-    async fn run(&self, attempt: Attempt) -> HttpResponse {
+    async fn run(&self, attempt: Attempt, key: IdempotencyKey) -> HttpResponse {
         let run = Run {
             number: self.runs.ring(),
             attempt,
+            key,
             gate: self.gate.clone(),
         };
         let response = (self.act)(run).await;
@@ -128,13 +133,13 @@ impl Stage {
 
 #[post("/marked")]
 #[idempotent]
-async fn marked(stage: web::Data<Stage>, attempt: Attempt) -> HttpResponse {
-    stage.run(attempt).await
+async fn marked(stage: web::Data<Stage>, attempt: Attempt, key: IdempotencyKey) -> HttpResponse {
+    stage.run(attempt, key).await
 }
 
 #[post("/plain")]
-async fn plain(stage: web::Data<Stage>, attempt: Attempt) -> HttpResponse {
-    stage.run(attempt).await
+async fn plain(stage: web::Data<Stage>, attempt: Attempt, key: IdempotencyKey) -> HttpResponse {
+    stage.run(attempt, key).await
 }
 
 /// Rings when the connection lets go of a request, answered or not.
