@@ -1,6 +1,6 @@
 //! Who may run: an operation asks the store for the claim, and whatever there is instead is its answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -11,6 +11,7 @@ use crate::operation::Operation;
 use crate::options::Unknown;
 use crate::problem::Problem;
 use crate::quota::Seat;
+use crate::record_id::RecordId;
 use crate::store::{Begun, Claim, Finished, Record, State, StoreError, StoreErrorKind};
 use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
 use crate::tenure::{Moment, Tenure};
@@ -111,11 +112,22 @@ pub(crate) fn refused(
     claim: Claim,
     error: &StoreError,
 ) -> HttpResponse {
-    if error.kind() == StoreErrorKind::Unavailable {
-        let timeout = operation.options.store_timeout();
-        layer.outbox().release(operation.id, claim, timeout);
-    }
+    let timeout = operation.options.store_timeout();
+    release_ghost(layer, error, operation.id, claim, timeout);
     unavailable(layer, operation, error)
+}
+
+/// Has a claim released that may have been granted although no answer said so.
+pub(crate) fn release_ghost(
+    layer: &Layer,
+    error: &StoreError,
+    id: RecordId,
+    claim: Claim,
+    timeout: Duration,
+) {
+    if error.kind() == StoreErrorKind::Unavailable {
+        layer.outbox().release(id, claim, timeout);
+    }
 }
 
 pub(crate) fn unavailable(

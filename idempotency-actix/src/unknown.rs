@@ -7,7 +7,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use crate::admission::{Turn, answer, busy, granted, refused, unavailable};
+use crate::admission::{Turn, answer, busy, granted, refused, release_ghost, unavailable};
 use crate::attempt::Attempt;
 use crate::claim::HeldClaim;
 use crate::deadline::deadline;
@@ -127,13 +127,17 @@ async fn claim_recovery(
     let asked = Moment::now();
     let timeout = options.store_timeout();
     for _ in 0..2 {
-        let record = match deadline(timeout, layer.store().begin(&id, &claim)).await? {
-            Begun::Claimed { .. } => {
+        let record = match deadline(timeout, layer.store().begin(&id, &claim)).await {
+            Ok(Begun::Claimed { .. }) => {
                 let tenure = Tenure::new(id, claim, asked, true, options.max_run());
                 let held = HeldClaim::hold(layer, tenure, timeout, Seat::uncounted());
                 return Ok(Some(held));
             }
-            Begun::Found(record) => record,
+            Ok(Begun::Found(record)) => record,
+            Err(error) => {
+                release_ghost(layer, &error, id, claim, timeout);
+                return Err(error);
+            }
         };
         // Whoever asked before has died, and asking twice does no harm.
         let State::Unknown { .. } = record.state else {
