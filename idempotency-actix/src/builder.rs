@@ -228,9 +228,9 @@ impl IdempotencyBuilder {
     /// Default: none, 500 `outcome-unknown`. It is an async function with extractors of its own, which
     /// returns a [`Recovery`] or a `Result` of one, called one at a time for an operation, once the
     /// same attempt has shown no sign of life for half a lease after it lapsed; until then a retry gets
-    /// 409. It has one lease of time. Its [`Attempt`](crate::Attempt) is one generation above the
-    /// one that was lost: see [`Recovery`] for what it must do with it. In all-routes mode it is called
-    /// outside of inner middleware, and without the parameters of the path.
+    /// 409. It has one lease of time, the body of its answer included. Its [`Attempt`](crate::Attempt) is
+    /// one generation above the one that was lost: see [`Recovery`] for what it must do with it. In
+    /// all-routes mode it is called outside of inner middleware, and without the parameters of the path.
     pub fn recover<F, Args>(mut self, recover: F) -> Self
     where
         F: Handler<Args> + Send + Sync,

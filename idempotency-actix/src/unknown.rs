@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
@@ -17,7 +17,9 @@ use crate::operation::Operation;
 use crate::options::Unknown;
 use crate::quota::Seat;
 use crate::recovery::{Recover, Recovery};
-use crate::store::{AttemptId, Begun, Claim, Resolved, State, StoreError, Token, Verdict};
+use crate::store::{
+    AttemptId, Begun, Claim, Finished, Resolved, State, StoreError, Token, Verdict,
+};
 use crate::tenure::{Moment, Tenure};
 
 /// A lapsed claim, as it was found.
@@ -106,9 +108,9 @@ async fn recover(
         Err(error) => return Some(Turn::Answer(unavailable(layer, operation, &error))),
     };
     let turn = match ask(operation, request, function, &seen, &guard).await {
-        Recovery::Completed(response) => complete(layer, operation, &seen, response).await,
-        Recovery::NotExecuted => take_over(layer, operation, seen, seat).await,
-        Recovery::StillUnknown => Some(Turn::Answer(answer(layer, seen.state()))),
+        Finding::Finished(finished) => finish(layer, operation, &seen, finished).await,
+        Finding::NotExecuted => take_over(layer, operation, seen, seat).await,
+        Finding::StillUnknown => Some(Turn::Answer(answer(layer, seen.state()))),
     };
     guard.release().await;
     turn
@@ -151,23 +153,37 @@ async fn claim_recovery(
     Ok(None)
 }
 
-/// Calls the recovery. A failure of its arguments, a panic and a time-out leave the outcome unknown.
+/// What a recovery found, its answer as a record keeps it.
+enum Finding {
+    Finished(Finished),
+    NotExecuted,
+    StillUnknown,
+}
+
+/// Calls the recovery, and reads its answer to the end. A failure of its arguments, a panic and a time-out
+/// leave the outcome unknown.
 async fn ask(
     operation: &Operation,
     request: &HttpRequest,
     function: &dyn Recover,
     seen: &Seen,
     guard: &HeldClaim,
-) -> Recovery {
+) -> Finding {
     let attempt = Attempt::default();
     attempt.begin_as(seen.next_generation(), guard.tenure());
     let of_handler = request.extensions_mut().insert(attempt);
-    let call = async { function.call(request, operation.body.clone()).await };
-    let call = timeout(
-        operation.options.lease,
-        AssertUnwindSafe(call).catch_unwind(),
-    )
-    .await;
+    let options = &operation.options;
+    let call = async {
+        let recovery = function.call(request, operation.body.clone()).await?;
+        Ok::<_, Error>(match recovery {
+            Recovery::Completed(mut response) => {
+                Finding::Finished(engine::capture_whole(&mut response, options).await)
+            }
+            Recovery::NotExecuted => Finding::NotExecuted,
+            Recovery::StillUnknown => Finding::StillUnknown,
+        })
+    };
+    let call = timeout(options.lease, AssertUnwindSafe(call).catch_unwind()).await;
     if let Some(of_handler) = of_handler {
         request.extensions_mut().insert(of_handler);
     }
@@ -180,19 +196,17 @@ async fn ask(
         Ok(Err(_)) => tracing::error!(?record, "a recovery panicked"),
         Err(_) => tracing::error!(?record, "a recovery took longer than the lease"),
     }
-    Recovery::StillUnknown
+    Finding::StillUnknown
 }
 
 /// Makes an answer that was found the record, and gives it to this retry like to all that follow.
-async fn complete(
+async fn finish(
     layer: &LayerHandle,
     operation: &Operation,
     seen: &Seen,
-    mut response: HttpResponse,
+    finished: Finished,
 ) -> Option<Turn> {
-    let options = &operation.options;
-    let finished = engine::capture_whole(&mut response, options).await;
-    let verdict = Verdict::Finished(finished.clone(), options.ttl);
+    let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
     match resolve(layer, operation, seen, &verdict).await {
         Ok(Resolved::Done) => {
             layer.waiters().wake(&operation.id);

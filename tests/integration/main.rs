@@ -22,6 +22,7 @@ mod pass_through;
 mod policy;
 mod problems;
 mod quota;
+mod recover;
 mod replay;
 mod request_body;
 mod rerun;
