@@ -3,10 +3,10 @@
 use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use idempotency_actix_examples::cli;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
-use crate::cli;
 
 /// What a client asks for. What does not parse is refused before the key is claimed.
 #[derive(Clone, Debug, Deserialize, Serialize)]

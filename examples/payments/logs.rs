@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::{Responder, post, web};
-
-use crate::cli;
+use idempotency_actix_examples::cli;
 
 #[derive(Debug, Default)]
 pub(crate) struct Received(AtomicU64);

@@ -13,7 +13,7 @@
 
 mod account;
 mod charges;
-mod cli;
+mod introduction;
 mod ledger;
 mod logs;
 mod receipts;
@@ -24,28 +24,12 @@ use std::process::ExitCode;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
-
-use crate::cli::Command;
+use idempotency_actix_examples::cli;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    match cli::parse(std::env::args_os().skip(1)) {
-        Err(mistake) => {
-            cli::complain(&format!("{mistake}\n\n{}", cli::USAGE));
-            ExitCode::from(2)
-        }
-        Ok(Command::Help) => {
-            cli::say(cli::USAGE);
-            ExitCode::SUCCESS
-        }
-        Ok(Command::Serve { bind }) => match serve(&bind).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                cli::complain(&format!("cannot serve on {bind}: {error}"));
-                ExitCode::FAILURE
-            }
-        },
-    }
+    let about = "A small payment API, to try idempotency keys with.";
+    cli::run("payments", about, serve).await
 }
 
 async fn serve(bind: &str) -> io::Result<()> {
@@ -67,7 +51,7 @@ async fn serve(bind: &str) -> io::Result<()> {
     })
     .bind(bind)?;
     if let Some(address) = server.addrs().first() {
-        cli::introduce(*address);
+        introduction::introduce(*address);
     }
     server.run().await
 }

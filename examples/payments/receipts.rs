@@ -3,10 +3,10 @@
 use actix_web::error::ErrorNotFound;
 use actix_web::{Error, HttpResponse, Responder, post, web};
 use idempotency_actix::{NotExecuted, idempotent};
+use idempotency_actix_examples::cli;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
-use crate::cli;
 use crate::ledger::Ledger;
 
 #[derive(Deserialize)]

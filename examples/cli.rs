@@ -1,0 +1,97 @@
+//! The command line of an example that serves, and how it speaks.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+enum Command {
+    Serve { bind: String },
+    Help,
+}
+
+/// Runs an example as its arguments say: it serves on an address, or tells what it is about.
+pub async fn run(
+    name: &str,
+    about: &str,
+    serve: impl AsyncFnOnce(&str) -> io::Result<()>,
+) -> ExitCode {
+    match parse(std::env::args_os().skip(1)) {
+        Err(mistake) => {
+            complain(name, &format!("{mistake}\n\n{}", usage(name, about)));
+            ExitCode::from(2)
+        }
+        Ok(Command::Help) => {
+            say(&usage(name, about));
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Serve { bind }) => match serve(&bind).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(name, &format!("cannot serve on {bind}: {error}"));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn usage(name: &str, about: &str) -> String {
+    format!(
+        "\
+{about}
+
+Usage: {name} [--bind ADDR]
+
+  --bind ADDR   listen on ADDR, such as 127.0.0.1:9000 or [::1]:8080; port 0 takes a free one;
+                127.0.0.1:8080 unless told otherwise
+  --help        print this text"
+    )
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let mut bind = None;
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        let arg = text(arg)?;
+        let (flag, value) = match arg.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (arg.as_str(), None),
+        };
+        match (flag, value) {
+            ("--help" | "-h", None) => return Ok(Command::Help),
+            ("--bind", _) if bind.is_some() => return Err("--bind is given twice".into()),
+            ("--bind", Some(value)) => bind = Some(value),
+            ("--bind", None) => {
+                let value = args.next().ok_or("--bind needs an address")?;
+                bind = Some(text(value)?);
+            }
+            _ => return Err(format!("unknown argument {arg:?}")),
+        }
+    }
+    let bind = bind.unwrap_or_else(|| "127.0.0.1:8080".into());
+    Ok(Command::Serve { bind })
+}
+
+fn text(arg: OsString) -> Result<String, String> {
+    arg.into_string()
+        .map_err(|arg| format!("argument {arg:?} is not text"))
+}
+
+/// The URL to type for a server that listens on an address, or on all of them.
+pub fn url(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}")
+}
+
+/// Prints a line. Unlike `println!` it does not panic, in a handler perhaps, when nobody reads.
+pub fn say(line: &str) {
+    _ = writeln!(io::stdout(), "{line}");
+}
+
+fn complain(name: &str, line: &str) {
+    _ = writeln!(io::stderr(), "{name}: {line}");
+}
