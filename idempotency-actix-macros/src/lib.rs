@@ -112,6 +112,9 @@ use crate::mistakes::Mistakes;
 ///   inside the function that the route macro generates, where nothing else can name it.
 /// - A route macro that is imported under another name is not recognised below: place it above.
 /// - `associated` needs an inherent `impl` block: a trait's `impl` cannot hold the hidden function.
+/// - A layer in all-routes mode has claimed the key before the handler is reached. What is decided by then
+///   (`key`, `scope`, `fingerprint`, `wait`, ..) belongs in the layer's table of routes; here it is answered
+///   500, and logged.
 /// - The generated code names the crate `::idempotency_actix`, so the dependency cannot be renamed.
 #[proc_macro_attribute]
 pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -81,33 +81,31 @@ pub(crate) fn count(value: &Expr) -> Result<u64> {
 
 /// The name of a header, a token of RFC 9110, in lower case.
 pub(crate) fn header(value: &Expr) -> Result<String> {
-    let is_token = |name: &String| {
-        let mut bytes = name.bytes();
-        !name.is_empty()
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    let expected = r#"expected the name of a header in quotes, such as "webhook-id""#;
+    let Some(name) = text(value).filter(|name| !name.is_empty()) else {
+        return wrong(value, expected);
     };
-    match text(value).filter(is_token) {
-        Some(name) => Ok(name.to_ascii_lowercase()),
-        None => wrong(
-            value,
-            r#"expected the name of a header in quotes, such as "webhook-id""#,
-        ),
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    match name.chars().find(|c| !is_allowed(*c)) {
+        Some(odd) => wrong(value, format!("{expected}: {odd:?} cannot be part of one")),
+        None => Ok(name.to_ascii_lowercase()),
     }
 }
 
 /// The path of a function that is there.
 pub(crate) fn path(value: &Expr) -> Result<ExprPath> {
-    match bare(value) {
-        Expr::Path(path)
-            if path.attrs.is_empty() && !path.path.get_ident().is_some_and(is_reserved) =>
-        {
-            Ok(path.clone())
-        }
-        _ => wrong(
-            value,
-            "expected the path of a function, such as `charges::look_up`",
-        ),
+    if let Expr::Path(path) = bare(value)
+        && path.attrs.is_empty()
+        && !path.path.get_ident().is_some_and(is_reserved)
+    {
+        return Ok(path.clone());
     }
+    let quoted = text(value).filter(|text| syn::parse_str::<ExprPath>(text).is_ok());
+    let expected = match quoted {
+        Some(path) => format!("expected a path without quotes: `{path}`"),
+        None => "expected the path of a function, such as `charges::look_up`".into(),
+    };
+    wrong(value, expected)
 }
 
 /// The name of a function: one identifier that is free to be declared.
@@ -123,9 +121,8 @@ pub(crate) fn name(value: &Expr) -> Result<Ident> {
 }
 
 fn is_reserved(name: &Ident) -> bool {
-    ["self", "Self", "super", "crate"]
-        .iter()
-        .any(|word| name == word)
+    let reserved = ["self", "Self", "super", "crate"];
+    reserved.iter().any(|word| name == word)
 }
 
 /// The content of a text in quotes.
@@ -222,6 +219,8 @@ mod tests {
         for wrong in ["", " webhook-id", "webhook:id", "wébhook-id", "a\nb"] {
             assert!(header(&parse_quote!(#wrong)).is_err(), "{wrong}");
         }
+        let said = message(header(&parse_quote!("webhook id")));
+        assert!(said.ends_with("' ' cannot be part of one"));
         assert!(header(&parse_quote!(webhook)).is_err());
     }
 
@@ -233,6 +232,8 @@ mod tests {
         for wrong in ["self", "Self", "\"a\"", "a()", "|_| None", "&a"] {
             assert!(path(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
         }
+        let said = message(path(&parse_quote!("charges::look_up")).map(drop));
+        assert_eq!(said, "expected a path without quotes: `charges::look_up`");
     }
 
     #[test]

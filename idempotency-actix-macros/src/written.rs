@@ -102,11 +102,10 @@ impl Written {
 
     pub(crate) fn unknown(&self) -> Error {
         let written = self.name.to_string();
-        let nearest = known::nearest(&written)
-            .map(|name| format!(": did you mean `{name}`?"))
-            .unwrap_or_default();
-        let known = known::names();
-        let said = format!("unknown option `{written}`{nearest} (known are {known})");
+        let said = match known::nearest(&written) {
+            Some(meant) => format!("unknown option `{written}`: did you mean `{meant}`?"),
+            None => format!("unknown option `{written}`: known are {}", known::names()),
+        };
         Error::new(self.name.span(), said)
     }
 }

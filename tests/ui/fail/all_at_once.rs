@@ -6,6 +6,11 @@ async fn first() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(key = 1, key_header = "a b", wait = "1h", max_in_flight = 0, scope = "tenant")]
+async fn second() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first,);
+    let _ = (first, second);
 }

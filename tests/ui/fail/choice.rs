@@ -16,6 +16,21 @@ async fn third() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(on_unknown = "run")]
+async fn fourth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(on_unknown = rerun)]
+async fn fifth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(on_unknown = true)]
+async fn sixth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third);
+    let _ = (first, second, third, fourth, fifth, sixth);
 }

@@ -21,6 +21,16 @@ async fn fourth() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(strict_keys = "yes")]
+async fn fifth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(strict_keys = 0)]
+async fn sixth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third, fourth);
+    let _ = (first, second, third, fourth, fifth, sixth);
 }

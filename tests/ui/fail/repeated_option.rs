@@ -11,6 +11,16 @@ async fn second() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(key = a, key = b)]
+async fn third() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(wait = "1s", wait = "2s")]
+async fn fourth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second);
+    let _ = (first, second, third, fourth);
 }

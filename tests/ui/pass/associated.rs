@@ -4,8 +4,8 @@
 
 use std::marker::PhantomData;
 
-use actix_web::{App, Responder, post, test, web};
-use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
+use actix_web::{App, HttpRequest, Responder, post, test, web};
+use idempotency_actix::{Idempotency, KeyScope, MemoryStore, Recovery, idempotent};
 use serde::{Deserialize, Serialize};
 
 /// An order.
@@ -29,10 +29,14 @@ impl Order {
         order.amount.to_string()
     }
 
-    /// Needs nothing of its `impl` block.
-    #[idempotent]
+    /// Needs nothing of its `impl` block but a function.
+    #[idempotent(fingerprint = Self::fee)]
     pub async fn free(order: web::Json<Order>) -> String {
         order.amount.to_string()
+    }
+
+    fn fee(_: &HttpRequest, _: &[u8]) -> [u8; 4] {
+        Self::FEE.to_be_bytes()
     }
 }
 
@@ -59,6 +63,34 @@ impl<L: Ledger> Api<L> {
     pub async fn entries<const N: usize>() -> String {
         (L::ENTRIES + N).to_string()
     }
+
+    /// Has functions that use the parameter too.
+    #[idempotent(
+        associated,
+        key = Self::key,
+        scope = Api::<L>::tenant,
+        fingerprint = Self::counted,
+        recover = Self::look_up
+    )]
+    pub async fn guarded() -> String {
+        L::ENTRIES.to_string()
+    }
+
+    fn key(_: &HttpRequest) -> Option<String> {
+        Some(L::ENTRIES.to_string())
+    }
+
+    fn tenant(_: &HttpRequest) -> Result<[u8; 8], actix_web::Error> {
+        Ok(L::ENTRIES.to_be_bytes())
+    }
+
+    fn counted(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
+        body[..L::ENTRIES.min(body.len())].to_vec()
+    }
+
+    async fn look_up(_: web::Bytes) -> Recovery {
+        Recovery::NotExecuted
+    }
 }
 
 /// Keeps its original, which is as public as itself.
@@ -76,6 +108,7 @@ async fn main() {
         .route("/place", web::post().to(Order::place))
         .route("/cancel", web::post().to(Order::cancel))
         .route("/free", web::post().to(Order::free))
+        .route("/guarded", web::post().to(Api::<Book>::guarded))
         .route("/entries", web::post().to(Api::<Book>::entries::<2>));
     let app = test::init_service(app).await;
     for (path, expected) in [
@@ -84,6 +117,7 @@ async fn main() {
         ("/cancel", "9"),
         ("/free", "9"),
         ("/entries", "5"),
+        ("/guarded", "3"),
     ] {
         let request = test::TestRequest::post()
             .uri(path)

@@ -4,9 +4,10 @@
 #![allow(non_camel_case_types)]
 #![no_implicit_prelude]
 
-use ::actix_web::{App, test, web};
+use ::actix_web::{App, HttpRequest, test, web};
 use ::idempotency_actix::{Idempotency, KeyScope, MemoryStore};
 use ::std::assert_eq;
+use ::std::option::Option::{self, Some};
 use ::std::string::{String, ToString};
 
 const OPTIONS: u32 = 7;
@@ -15,6 +16,10 @@ mod idempotency_actix {}
 
 struct Marked;
 struct HttpResponse;
+struct By;
+struct PhantomData;
+struct Fingerprinting;
+struct OnUnknown;
 
 fn marked() -> u32 {
     OPTIONS
@@ -37,15 +42,26 @@ async fn run(__marked: String) -> String {
     options.to_string()
 }
 
+fn key(_: &HttpRequest) -> Option<&'static str> {
+    let (_, _, _, _) = (By, PhantomData, Fingerprinting, OnUnknown);
+    Some("key")
+}
+
+#[::idempotency_actix::idempotent(key = key, fingerprint = "json", on_unknown = "rerun")]
+async fn by(key: String) -> String {
+    key.len().to_string()
+}
+
 #[::actix_web::main]
 async fn main() {
     let app = App::new()
         .wrap(Idempotency::new(MemoryStore::new(), KeyScope::everyone()))
         .route("/options", web::post().to(options))
         .route("/marked", web::post().to(private))
+        .route("/by", web::post().to(by))
         .route("/run", web::post().to(run));
     let app = test::init_service(app).await;
-    for path in ["/options", "/marked", "/run"] {
+    for path in ["/options", "/marked", "/by", "/run"] {
         let request = test::TestRequest::post().uri(path).set_payload("7 bytes");
         let body = test::call_and_read_body(&app, request.to_request()).await;
         assert_eq!(body, "7", "{path}");

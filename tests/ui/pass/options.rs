@@ -29,26 +29,63 @@ async fn never_released() -> &'static str {
     ttl = "1h 30m",
     lease = "500ms",
     required = false,
+    key_header = "x-request-id",
+    strict_keys = true,
+    fingerprint = "json",
+    wait = "1s 500ms",
+    max_in_flight = 1_000,
+    on_unknown = "rerun",
+    on_store_failure = "reject",
     release_on = [401, 429, 500..=599],
     max_body = "2MiB",
     max_response = 1_048_576,
     keep_cookies = false,
-    on_store_failure = "reject",
 )]
 async fn together() -> &'static str {
     "ok"
 }
 
+#[idempotent(key_header = "Webhook-Id", strict_keys = false)]
+async fn key_header() -> &'static str {
+    "ok"
+}
+
+#[idempotent(strict_keys)]
+async fn strict_keys() -> &'static str {
+    "ok"
+}
+
+#[idempotent(fingerprint = "bytes", wait = "0s", on_unknown = "reject")]
+async fn taken_back() -> &'static str {
+    "ok"
+}
+
+#[idempotent(
+    fingerprint = "json",
+    wait = "5m",
+    on_unknown = "rerun",
+    max_in_flight = 1
+)]
+async fn set() -> &'static str {
+    "ok"
+}
+
 macro_rules! handler {
-    ($name:ident, $ttl:literal, $release:expr) => {
-        #[idempotent(ttl = $ttl, release_on = $release)]
+    ($name:ident, $ttl:literal, $release:expr, $header:literal, $count:expr) => {
+        #[idempotent(
+                    ttl = $ttl,
+                    release_on = $release,
+                    key_header = $header,
+                    max_in_flight = $count,
+                    fingerprint = $header,
+                )]
         async fn $name() -> &'static str {
             "ok"
         }
     };
 }
 
-handler!(from_macro, "7days", [429]);
+handler!(from_macro, "7days", [429], "bytes", 10);
 
 #[actix_web::main]
 async fn main() {
@@ -58,6 +95,10 @@ async fn main() {
         .route("/ttl", web::post().to(ttl))
         .route("/lease", web::post().to(lease))
         .route("/never_released", web::post().to(never_released))
+        .route("/key_header", web::post().to(key_header))
+        .route("/strict_keys", web::post().to(strict_keys))
+        .route("/taken_back", web::post().to(taken_back))
+        .route("/set", web::post().to(set))
         .route("/together", web::post().to(together))
         .route("/from_macro", web::post().to(from_macro));
     let app = test::init_service(app).await;
@@ -65,6 +106,10 @@ async fn main() {
         "/ttl",
         "/lease",
         "/never_released",
+        "/key_header",
+        "/strict_keys",
+        "/taken_back",
+        "/set",
         "/together",
         "/from_macro",
     ] {
