@@ -103,11 +103,18 @@ impl Fingerprinting {
 }
 
 /// A function that says what of a request counts.
+#[diagnostic::on_unimplemented(
+    message = "the option `fingerprint` cannot take this function",
+    label = "expected a function that says what of a request counts",
+    note = "expected `fn(&HttpRequest, &[u8]) -> T`",
+    note = "where `T` is owned and implements `AsRef<[u8]>`"
+)]
 pub trait FingerprintFn: Send + Sync {
     /// Says it.
     fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, T> FingerprintFn for By<F, T>
 where
     F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync,

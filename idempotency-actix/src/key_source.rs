@@ -65,11 +65,18 @@ impl KeySource {
 }
 
 /// A function that reads the key from the request, `None` if it has none.
+#[diagnostic::on_unimplemented(
+    message = "the option `key` cannot take this function",
+    label = "expected a function that reads the key",
+    note = "expected `fn(&HttpRequest) -> Option<T>`",
+    note = "where `T` is owned and implements `AsRef<str>`"
+)]
 pub trait KeyFn: Send + Sync {
     /// Reads it.
     fn of(&self, request: &HttpRequest) -> Option<String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, T> KeyFn for By<F, T>
 where
     F: Fn(&HttpRequest) -> Option<T> + Send + Sync,

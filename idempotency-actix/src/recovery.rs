@@ -64,6 +64,12 @@ impl<E: Into<Error>> From<Result<Recovery, E>> for Recovery {
 }
 
 /// A function, with extractors of its own, that finds out what became of a request.
+#[diagnostic::on_unimplemented(
+    message = "the option `recover` cannot take this function",
+    label = "expected an async function that returns a `Recovery`",
+    note = "expected `async fn(..) -> Recovery` or `async fn(..) -> Result<Recovery, E>`",
+    note = "where each argument is an extractor, and `E` implements `Into<actix_web::Error>`"
+)]
 pub trait Recover: Send + Sync {
     /// Finds it out; the error is the extractors'.
     fn call<'a>(
@@ -73,6 +79,7 @@ pub trait Recover: Send + Sync {
     ) -> LocalBoxFuture<'a, Result<Recovery, Error>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, Args> Recover for By<F, Args>
 where
     F: Handler<Args> + Send + Sync,

@@ -193,11 +193,18 @@ impl fmt::Debug for Caller {
 }
 
 /// A function that tells the caller.
+#[diagnostic::on_unimplemented(
+    message = "the option `scope` cannot take this function",
+    label = "expected a function that tells the caller",
+    note = "expected `fn(&HttpRequest) -> Option<T>` or `fn(&HttpRequest) -> Result<T, E>`",
+    note = "where `T` is owned and implements `AsRef<[u8]>`, and `E` implements `Into<actix_web::Error>`"
+)]
 pub trait ScopeFn: Send + Sync {
     /// Tells it.
     fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, R> ScopeFn for By<F, R>
 where
     F: Fn(&HttpRequest) -> R + Send + Sync,

@@ -1,0 +1,35 @@
+//! Functions that return a borrow of the request.
+
+use actix_web::{HttpRequest, HttpResponse};
+use idempotency_actix::idempotent;
+
+fn key(request: &HttpRequest) -> Option<&str> {
+    Some(request.path())
+}
+
+fn tenant(request: &HttpRequest) -> Option<&str> {
+    Some(request.path())
+}
+
+fn payload<'a>(_: &HttpRequest, body: &'a [u8]) -> &'a [u8] {
+    body
+}
+
+#[idempotent(key = key)]
+async fn first() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(scope = tenant)]
+async fn second() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+#[idempotent(fingerprint = payload)]
+async fn third() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
+fn main() {
+    let _ = (first, second, third);
+}
