@@ -1,6 +1,9 @@
 //! Claims and their leases on the server's clock. Tests move a claim in time by its time to live.
 
-use idempotency_actix_tests::redis::RedisServer;
+use std::time::{Duration, Instant};
+
+use idempotency_actix::OnUnknown;
+use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
 
 use crate::counted;
 use crate::site::{Setup, Site, assert_first, assert_problem, assert_replay, assert_unstored};
@@ -14,7 +17,10 @@ fn left(site: &Site, key: &str) -> i64 {
 /// An owner at its gate, cut off from the server so that nothing renews its claim, and another site
 /// with the same records.
 fn cut_off() -> (Site, idempotency_actix_tests::Client, Site) {
-    let setup = Setup::impatient();
+    cut_off_from(&Setup::impatient())
+}
+
+fn cut_off_from(setup: &Setup) -> (Site, idempotency_actix_tests::Client, Site) {
     let owners = setup.on(RedisServer::shared());
     owners.gate.close();
     let owner = owners.start("k");
@@ -158,4 +164,81 @@ fn a_release_of_another_token_changes_nothing() {
     site.gate.let_through();
     assert_first(&owner.receive(), 1);
     site.assert_replays("k", 1);
+}
+
+/// A lease of which half passes in a test.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// An owner that lapsed a second ago, in the eyes of sites that rerun, which have watched it for half a
+/// lease.
+fn ripe() -> (Site, idempotency_actix_tests::Client, Site) {
+    let setup = Setup {
+        on_unknown: OnUnknown::Rerun,
+        ..Setup::impatient().lease(BRIEF)
+    };
+    let (owners, owner, others) = cut_off_from(&setup);
+    age(&others, &others.key(), 3_000);
+    assert_problem(&others.send("k"), 409, "in-flight");
+    std::thread::sleep(BRIEF / 2);
+    (owners, owner, others)
+}
+
+/// The owner renews so much time before now.
+fn renew_ago(site: &Site, key: &str, ms: i64) {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let left = (DAY - ms).to_string();
+    assert_eq!(site.redis.command(&["PEXPIRE", key, &left]).int(), 1);
+}
+
+#[test]
+fn a_lapsed_claim_is_taken_over_and_its_first_owner_gives_the_answer_of_the_second() {
+    let (owners, mut owner, others) = ripe();
+    assert_first(&others.send("k"), 1);
+    owners.proxy.accept();
+    // Both workers have to have a connection again, and take turns.
+    let mut replays = 0;
+    crate::site::eventually("a store within reach", || {
+        replays = if owners.send("k").is_replay() {
+            replays + 1
+        } else {
+            0
+        };
+        replays == 8
+    });
+    owners.gate.let_through();
+    assert_replay(&owner.receive(), 1);
+    assert_eq!((owners.runs.count(), others.runs.count()), (1, 1));
+    others.assert_replays("k", 1);
+}
+
+/// The same octets, and lapsed: only the moment of expiry tells that the owner has lived in between.
+#[test]
+fn an_owner_that_renewed_since_the_first_look_is_watched_anew() {
+    let (_owners, _owner, others) = ripe();
+    renew_ago(&others, &others.key(), 2_500);
+    let before = Instant::now();
+    assert_problem(&others.send("k"), 409, "in-flight");
+    assert_eq!(others.runs.count(), 0);
+    assert_first(&others.settle(&others.request("k")), 1);
+    assert!(before.elapsed() >= BRIEF / 2, "{:?}", before.elapsed());
+}
+
+#[test]
+fn an_owner_that_renews_at_the_moment_of_takeover_keeps_its_claim() {
+    let (_owners, _owner, others) = ripe();
+    let (key, redis) = (others.key(), others.redis);
+    let renewed = Rule::when(
+        move |command| {
+            // A step that sets another value is about to arrive.
+            if command.iter().any(|argument| argument == b"set") {
+                let left = redis.command(&["PTTL", &key]).int() + 50;
+                redis.command(&["PEXPIRE", &key, &left.to_string()]);
+            }
+            false
+        },
+        Harm::CutBefore,
+    );
+    others.proxy.arm(renewed);
+    assert_problem(&others.send("k"), 409, "in-flight");
+    assert_eq!(others.runs.count(), 0);
 }

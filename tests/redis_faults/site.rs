@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, post, web};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
 use idempotency_actix::store::{RecordId, RedisStoreBuilder};
-use idempotency_actix::{Idempotency, KeyScope, OnStoreFailure, RedisStore, idempotent};
+use idempotency_actix::{Idempotency, KeyScope, OnStoreFailure, OnUnknown, RedisStore, idempotent};
 use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, until};
 use idempotency_actix_tests::{Client, Request, Response, Server, serve};
 use tokio::sync::Semaphore;
@@ -37,6 +37,7 @@ pub struct Setup {
     pub timeout: Duration,
     pub lease: Duration,
     pub on_store_failure: OnStoreFailure,
+    pub on_unknown: OnUnknown,
     /// What its keys start with; sites with the same one share their records.
     pub prefix: String,
 }
@@ -50,6 +51,7 @@ impl Setup {
             timeout: AMPLE,
             lease: 3 * AMPLE,
             on_store_failure: OnStoreFailure::Reject,
+            on_unknown: OnUnknown::Reject,
             prefix: format!("site-{}:", SITES.fetch_add(1, SeqCst)),
         }
     }
@@ -85,7 +87,8 @@ impl Setup {
         let store = store.expect("options that can hold");
         let layer = Idempotency::builder(store, KeyScope::everyone())
             .lease(self.lease)
-            .on_store_failure(self.on_store_failure);
+            .on_store_failure(self.on_store_failure)
+            .on_unknown(self.on_unknown);
         let layer = match self.mode {
             Mode::Marked => layer,
             Mode::AllRoutes => layer.all_routes(),

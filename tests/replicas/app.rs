@@ -19,7 +19,9 @@ use actix_web::web::{Bytes, Data, Path};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, post, route};
 use futures_util::{FutureExt, StreamExt, stream};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
-use idempotency_actix::{Idempotency, KeyScope, RedisStore, idempotent};
+use idempotency_actix::{
+    Attempt, Idempotency, KeyScope, OnUnknown, Recovery, RedisStore, idempotent,
+};
 
 /// How often a handler looks whether its gate is open.
 const TICK: Duration = Duration::from_millis(5);
@@ -87,8 +89,10 @@ fn answer(request: &HttpRequest) -> HttpResponse {
     method = "DELETE"
 )]
 #[idempotent]
-async fn charge(stage: Data<Stage>, request: HttpRequest) -> HttpResponse {
+async fn charge(stage: Data<Stage>, request: HttpRequest, attempt: Attempt) -> HttpResponse {
     stage.note("start", &name(&request));
+    let generation = format!("generation-{}", attempt.generation());
+    stage.note(&generation, &name(&request));
     while !stage.is_open(header(&request, "x-gate")) {
         actix_web::rt::time::sleep(TICK).await;
     }
@@ -137,6 +141,19 @@ async fn answers(stage: Data<Stage>, kind: Path<String>, request: HttpRequest) -
     }
 }
 
+/// Finds out that the charge was made.
+async fn find_charge(stage: Data<Stage>, request: HttpRequest, attempt: Attempt) -> Recovery {
+    let recovery = format!("recovery-{}", attempt.generation());
+    stage.note(&recovery, &name(&request));
+    while !stage.is_open(header(&request, "x-recovery-gate")) {
+        actix_web::rt::time::sleep(TICK).await;
+    }
+    let found = HttpResponse::Created()
+        .insert_header(("location", "/charges/1"))
+        .body("found");
+    Recovery::Completed(found)
+}
+
 /// Ends the process when nobody holds the other end of its input any more.
 fn end_with_input() {
     thread::spawn(|| {
@@ -145,28 +162,34 @@ fn end_with_input() {
     });
 }
 
-fn layer(redis: &str, prefix: &str, lease: Duration) -> Idempotency {
+fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str) -> Idempotency {
     let pool = Config::from_url(redis).create_pool(Some(Runtime::Tokio1));
     let timeout = Duration::from_secs(5).min(lease / 3);
     let store = RedisStore::builder(pool.expect("a URL of a server"))
         .prefix(prefix)
         .timeout(timeout)
         .build();
-    Idempotency::builder(store.expect("a store"), KeyScope::header("x-caller"))
-        .lease(lease)
-        .build()
-        .expect("options that can hold")
+    let layer = Idempotency::builder(store.expect("a store"), KeyScope::header("x-caller"));
+    let layer = match unknown {
+        "reject" => layer,
+        "rerun" => layer.on_unknown(OnUnknown::Rerun),
+        "recover" => layer.recover(find_charge),
+        other => panic!("no such choice: {other}"),
+    };
+    layer.lease(lease).build().expect("options that can hold")
 }
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     end_with_input();
     let args: Vec<String> = env::args().skip(1).collect();
-    let [redis, prefix, lease, folder] = &args[..] else {
-        panic!("usage: replica <url of Redis> <prefix> <lease in ms> <folder>");
+    let [redis, prefix, lease, folder, unknown] = &args[..] else {
+        panic!(
+            "usage: replica <url of Redis> <prefix> <lease in ms> <folder> <reject, rerun or recover>"
+        );
     };
     let lease = Duration::from_millis(lease.parse().expect("a number"));
-    let layer = layer(redis, prefix, lease);
+    let layer = layer(redis, prefix, lease, unknown);
     let stage = Data::new(Stage::open(folder.into())?);
     let server = HttpServer::new(move || {
         let watcher = stage.clone().into_inner();

@@ -8,3 +8,4 @@ mod outages;
 mod owners;
 mod restarts;
 mod site;
+mod takeovers;

@@ -22,6 +22,7 @@ pub struct Site<'a> {
     folder: TempDir,
     prefix: String,
     lease: Duration,
+    unknown: &'static str,
 }
 
 impl<'a> Site<'a> {
@@ -32,6 +33,7 @@ impl<'a> Site<'a> {
             folder: TempDir::with_prefix("replicas-").expect("a folder for temporary files"),
             prefix: format!("{:x}:", RandomState::new().hash_one(0)),
             lease: Duration::from_secs(300),
+            unknown: "reject",
         }
     }
 
@@ -42,6 +44,15 @@ impl<'a> Site<'a> {
             lease,
             ..Self::on(redis)
         }
+    }
+
+    /// Whose replicas "rerun" or "recover" what nobody knows the outcome of.
+    pub fn on_unknown(self, unknown: &'static str) -> Self {
+        Self { unknown, ..self }
+    }
+
+    pub fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Starts a replica.
@@ -55,6 +66,7 @@ impl<'a> Site<'a> {
             .args([&self.redis.url(), prefix])
             .arg(self.lease.as_millis().to_string())
             .arg(self.folder.path())
+            .arg(self.unknown)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
