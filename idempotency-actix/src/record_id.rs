@@ -77,7 +77,7 @@ mod tests {
             .to_http_request();
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let key = IdempotencyKey::parse(format!("\"{key}\"").as_bytes(), true).expect("a key");
-        let scope = scope.of(&request).ok().expect("a caller");
+        let scope = scope.of(&request).expect("a caller");
         RecordId::of(&scope, &method, path, key.as_str())
     }
 

@@ -243,7 +243,7 @@ impl RouteOptions {
 
 /// Fills in an option that a constant has left empty: constants cannot drop what was there.
 const fn put<T>(place: &mut Option<T>, value: T) {
-    mem::forget(mem::replace(place, Some(value)));
+    mem::forget(place.replace(value));
 }
 
 #[cfg(test)]
