@@ -11,7 +11,7 @@ use crate::body;
 use crate::fingerprint::{Fingerprint, digest};
 use crate::key::IdempotencyKey;
 use crate::layer::Layer;
-use crate::options::Options;
+use crate::options::{Options, Unknown};
 use crate::problem::Problem;
 use crate::quota::{CallerHash, Seat};
 use crate::record_id::RecordId;
@@ -97,7 +97,11 @@ impl Operation {
     /// A new claim to it.
     pub(crate) fn claim(&self) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());
-        Claim::new(Token::random(), self.fingerprint, lease, retention)
+        let claim = Claim::new(Token::random(), self.fingerprint, lease, retention);
+        match self.options.unknown {
+            Unknown::Recover(_) => claim.fenced(),
+            Unknown::Reject | Unknown::Rerun => claim,
+        }
     }
 
     /// Notes that a record was found: from now on a failing store is no reason to run unprotected, and a

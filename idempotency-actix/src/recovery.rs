@@ -11,7 +11,9 @@ use crate::given::By;
 ///
 /// A recovery that asks the application's own table. Between its look and the retry that follows a
 /// `NotExecuted` the first attempt could still commit, so it has to be shut out in the transaction that
-/// looks: here by the attempt's generation, which the handler's own transaction compares as well.
+/// looks: here by the attempt's generation, which the handler's own transaction compares as well. A handler
+/// that is refused by that has not acted, and says so ([`NotExecuted`](crate::NotExecuted)). Generations
+/// begin at 1 again when an operation's record is over, so a fence is kept no longer than its `ttl`.
 ///
 /// ```
 /// use actix_web::{HttpResponse, Responder, post, web};

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::error::ErrorBadGateway;
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Json};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
@@ -55,6 +57,7 @@ in_both_modes! {
     a_recovery_that_cannot_be_claimed_is_503_and_not_in_the_way_of_the_next
     an_owner_that_answers_after_the_verdict_gives_its_client_what_was_found
     a_recovery_that_keeps_the_request_takes_no_worker_down
+    no_run_is_of_a_generation_that_a_recovery_has_shut_out
 }
 
 /// A recovery of any arguments, with what a test asks about it.
@@ -715,4 +718,36 @@ fn a_recovery_that_keeps_the_request_takes_no_worker_down(mode: Mode) {
         }
         assert_eq!(rig.runs.count(), runs + 20);
     }
+}
+
+/// The owner was not dead, finds itself shut out, and says that it did not act.
+fn no_run_is_of_a_generation_that_a_recovery_has_shut_out(mode: Mode) {
+    let (store, clock) = store_and_clock();
+    let lowest = Arc::new(AtomicU64::new(0));
+    let (of_recovery, of_handler) = (Arc::clone(&lowest), lowest);
+    let recover = move |attempt: Attempt| {
+        of_recovery.fetch_max(attempt.generation(), SeqCst);
+        async { Recovery::StillUnknown }
+    };
+    let options = |layer: IdempotencyBuilder| {
+        let layer = layer.lease(SHORT).release_on([StatusCode::CONFLICT]);
+        layer.recover(recover)
+    };
+    let rig = Rig::new(mode, store, options, move |run| {
+        let lowest = Arc::clone(&of_handler);
+        async move {
+            run.gate.pass().await;
+            match run.attempt.generation() < lowest.load(SeqCst) {
+                true => HttpResponse::Conflict().finish(),
+                false => created(&run),
+            }
+        }
+    });
+    rig.store.always(Call::Renew, DOWN);
+    let mut owner = rig.start("k");
+    clock.advance(SHORT);
+    assert_problem(&rig.settle("k"), 500, "outcome-unknown");
+    rig.gate.open();
+    assert_eq!(owner.receive().status, 409);
+    assert_first(&rig.send("k"), 201, "run 2");
 }

@@ -60,6 +60,7 @@ pub struct Claim {
     fingerprint: Fingerprint,
     lease: Duration,
     retention: Duration,
+    is_fenced: bool,
 }
 
 impl Claim {
@@ -79,6 +80,7 @@ impl Claim {
             fingerprint,
             lease,
             retention,
+            is_fenced: false,
         }
     }
 
@@ -86,6 +88,22 @@ impl Claim {
     #[must_use]
     pub fn with_generation(self, generation: u64) -> Self {
         Self { generation, ..self }
+    }
+
+    /// The same claim, to be remembered at any generation where it is released, and not only above 1:
+    /// a recovery may have told the application of the next generation already, and a claim of this
+    /// one would be shut out.
+    #[must_use]
+    pub fn fenced(self) -> Self {
+        Self {
+            is_fenced: true,
+            ..self
+        }
+    }
+
+    /// Whether a release is remembered at any generation. No store keeps it: the owner knows.
+    pub fn is_fenced(&self) -> bool {
+        self.is_fenced
     }
 
     /// Who owns the claim.

@@ -13,6 +13,16 @@ pub(super) async fn a_release_above_generation_1_is_remembered<H: Harness>(t: Tr
     t.check("its generation", t.record().await.attempt.generation(), 3);
 }
 
+pub(super) async fn a_release_of_a_fenced_claim_is_remembered<H: Harness>(t: Trial<'_, H>) {
+    let first = t.long_claim().fenced();
+    t.granted(&first, 1).await;
+    t.check("release", t.release(&first).await, Released::Released);
+    t.check("after it", t.state().await, Seen::Absent);
+    let late = t.complete(&first, &answer("late")).await;
+    t.check("complete", late, Completion::Refused);
+    t.granted(&t.long_claim(), 2).await;
+}
+
 pub(super) async fn not_executed_above_generation_1_is_remembered<H: Harness>(t: Trial<'_, H>) {
     t.take_over(&t.claim()).await;
     t.pass_lease().await;

@@ -78,6 +78,7 @@ macro_rules! __conformance_cases {
 
             "contract 7":
             generations::a_release_above_generation_1_is_remembered
+            generations::a_release_of_a_fenced_claim_is_remembered
             generations::not_executed_above_generation_1_is_remembered
             generations::what_is_remembered_is_absent_to_every_call
             generations::an_answer_at_or_below_what_is_remembered_is_refused

@@ -186,9 +186,7 @@ impl Store for MemoryStore {
     }
 
     async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-        Ok(self.change(id, |shard, now, room| {
-            shard.release(id, claim.token(), now, room)
-        }))
+        Ok(self.change(id, |shard, now, room| shard.release(id, claim, now, room)))
     }
 
     async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {

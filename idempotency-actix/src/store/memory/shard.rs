@@ -109,13 +109,16 @@ impl Shard {
     pub(super) fn release(
         &mut self,
         id: &RecordId,
-        token: &Token,
+        claim: &Claim,
         now: u64,
         room: &Room,
     ) -> Released {
         match self.present(id, now, room) {
-            Some(entry) if entry.is_held_by(token) => {
-                self.give_up(id, now, room);
+            Some(entry) if entry.is_held_by(claim.token()) => {
+                match entry.generation > 1 || claim.is_fenced() {
+                    true => self.remember(id, now, room),
+                    false => self.remove(id, room),
+                }
                 Released::Released
             }
             _ => Released::NotOwner,
@@ -156,12 +159,11 @@ impl Shard {
                 entry.owner = Token::NOBODY;
                 self.put(id, entry, room);
             }
-            Verdict::NotExecuted => self.give_up(id, now, room),
             Verdict::TakeOver(claim) => {
                 let generation = entry.generation.saturating_add(1);
                 self.put(id, Entry::held(claim, generation, now), room);
             }
-            Verdict::Forget => self.remember(id, now, room),
+            Verdict::NotExecuted | Verdict::Forget => self.remember(id, now, room),
         }
         Resolved::Done
     }
@@ -232,14 +234,6 @@ impl Shard {
             let entry = records.get(id);
             entry.is_some_and(|entry| entry.check_at == *due)
         });
-    }
-
-    /// Makes a record absent; above generation 1 its generation is remembered.
-    fn give_up(&mut self, id: &RecordId, now: u64, room: &Room) {
-        match self.records.get(id) {
-            Some(entry) if entry.generation > 1 => self.remember(id, now, room),
-            _ => self.remove(id, room),
-        }
     }
 
     /// Makes a record absent, and remembers its generation.

@@ -228,7 +228,10 @@ impl Steps {
     ) -> Result<Released, StoreError> {
         let key = self.key(id);
         let mut session = self.server.session(&key);
-        let give_up = |stored: &Stored, px| give_up(id, stored, px);
+        let give_up = |stored: &Stored, px| match stored.generation > 1 || claim.is_fenced() {
+            true => remember(id, stored, px),
+            false => Change::Remove,
+        };
         match self.change_own(id, &mut session, claim, give_up).await? {
             Own::Changed => Ok(Released::Released),
             Own::Other(_) => Ok(Released::NotOwner),
@@ -322,14 +325,6 @@ impl Steps {
         let value = value::finished(id, stored, &owner, finished, &self.seal);
         Change::Set { value, px }
     }
-}
-
-/// Makes the record absent; above generation 1 its generation is remembered.
-pub(super) fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
-    if stored.generation > 1 {
-        return remember(id, stored, px);
-    }
-    Change::Remove
 }
 
 /// Makes the record absent, and remembers its generation.
