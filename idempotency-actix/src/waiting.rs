@@ -1,21 +1,19 @@
 //! Retries that wait for the first request: who they are, what wakes them, when they look for themselves.
 
-use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use crate::layer::LayerHandle;
 use crate::operation::Operation;
 use crate::record_id::RecordId;
+use crate::wakeups::{Place, Wakeups};
 
 /// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`].
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,52 +22,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// All waiters of one layer.
 pub(crate) struct Waiters {
-    /// Per process.
-    limit: usize,
-    /// Per record.
-    limit_of_one: usize,
-    count: AtomicUsize,
-    /// What wakes the waiters of a record. Its receivers are counted, and the last one takes it away.
-    records: Mutex<HashMap<RecordId, watch::Sender<()>>>,
+    wakeups: Arc<Wakeups>,
+    most: usize,
+    most_for_one: usize,
 }
 
 impl Waiters {
-    pub(crate) fn new(limit: usize, limit_of_one: usize) -> Self {
+    /// Bounded in the process, and for each record.
+    pub(crate) fn new(most: usize, most_for_one: usize) -> Self {
         Self {
-            limit,
-            limit_of_one,
-            count: AtomicUsize::new(0),
-            records: Mutex::default(),
+            wakeups: Arc::default(),
+            most,
+            most_for_one,
         }
     }
 
-    /// Wakes who waits for the record; costs one load if nobody waits for any.
     pub(crate) fn wake(&self, id: &RecordId) {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return;
-        }
-        if let Some(sender) = self.records().get(id) {
-            sender.send_replace(());
-        }
-    }
-
-    /// `None` where there are too many already.
-    fn admit(&self, id: &RecordId) -> Option<watch::Receiver<()>> {
-        let mut records = self.records();
-        if self.count.load(Ordering::Acquire) >= self.limit {
-            return None;
-        }
-        let of_one = records.get(id).map_or(0, watch::Sender::receiver_count);
-        if of_one >= self.limit_of_one {
-            return None;
-        }
-        self.count.fetch_add(1, Ordering::AcqRel);
-        let sender = records.entry(*id).or_insert_with(|| watch::Sender::new(()));
-        Some(sender.subscribe())
-    }
-
-    fn records(&self) -> MutexGuard<'_, HashMap<RecordId, watch::Sender<()>>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wakeups.wake(id);
     }
 }
 
@@ -109,8 +78,7 @@ fn is_cut(payload: &mut Payload) -> bool {
 pub(crate) struct Waiter {
     layer: LayerHandle,
     id: RecordId,
-    /// `None` only while it is dropped.
-    woken: Option<watch::Receiver<()>>,
+    place: Place,
     /// What the store tells, also of changes during a look. `None` once it has told.
     told: Option<Pin<Box<dyn Future<Output = ()>>>>,
     until: Instant,
@@ -120,11 +88,16 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// Takes a place for so long, unless too many wait already.
     fn enter(layer: &LayerHandle, id: &RecordId, wait: Duration) -> Option<Self> {
-        let woken = layer.waiters().admit(id)?;
+        let Waiters {
+            wakeups,
+            most,
+            most_for_one,
+        } = layer.waiters();
+        let place = wakeups.enter(id, *most, *most_for_one)?;
         let mut waiter = Self {
             layer: layer.clone(),
             id: *id,
-            woken: Some(woken),
+            place,
             told: None,
             until: Instant::now() + wait,
             pauses: pauses(),
@@ -146,21 +119,23 @@ impl Waiter {
     /// time to wait is up.
     async fn pause(&mut self, change: Option<Instant>) -> bool {
         let now = Instant::now();
-        let Some(woken) = self.woken.as_mut().filter(|_| now < self.until) else {
+        if now >= self.until {
             return false;
-        };
+        }
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         let look = change
             .unwrap_or(self.until)
             .min(self.until)
             .min(now + pause);
         let told = async {
-            if let Some(told) = &mut self.told {
-                told.await;
+            match &mut self.told {
+                Some(told) => told.await,
+                // A store that tells at once would have this one look without a pause.
+                None => pending().await,
             }
         };
         let (is_woken, is_told) = tokio::select! {
-            _ = woken.changed() => (true, false),
+            () = self.place.woken() => (true, false),
             () = told => (true, true),
             () = sleep_until(look.into()) => (false, false),
         };
@@ -171,19 +146,6 @@ impl Waiter {
             self.pauses = pauses();
         }
         true
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        let waiters = self.layer.waiters();
-        let mut records = waiters.records();
-        self.woken = None;
-        waiters.count.fetch_sub(1, Ordering::AcqRel);
-        let sender = records.get(&self.id);
-        if sender.is_some_and(|sender| sender.receiver_count() == 0) {
-            records.remove(&self.id);
-        }
     }
 }
 
