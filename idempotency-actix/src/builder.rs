@@ -63,7 +63,7 @@ impl IdempotencyBuilder {
     /// Off by default, since a replay then skips everything inside the layer: **authentication inside
     /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
     /// cannot be told from an answer and binds the key, too. A marked handler inside does not claim
-    /// again; its `ttl`, `release_on`, `max_response` and `required` still hold.
+    /// again; its `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` still hold.
     ///
     /// `Compress` belongs around the layer as well: inside, the captured body is encoded for one
     /// client only, and is recorded as not kept.
@@ -83,9 +83,8 @@ impl IdempotencyBuilder {
     /// Sets options for one route of all-routes mode, by its method and its pattern as it is registered,
     /// with the scopes that it is in: `/v1/charges/{id}`.
     ///
-    /// Default: every route as the layer has it. In all-routes mode some options are decided before
-    /// routing comes to the handler, so that its attribute would set them too late: `lease`, `max_body`
-    /// and `required = false` belong here.
+    /// Default: every route as the layer has it. In all-routes mode most options are decided before
+    /// routing comes to the handler, so that its attribute would set them too late, and belong here.
     pub fn route(mut self, method: Method, pattern: &str, options: RouteOptions) -> Self {
         self.routes.push((method, pattern.to_owned(), options));
         self

@@ -270,7 +270,9 @@ fn what_an_operator_does_is_logged_by_hash_and_without_the_key() {
     let hash = format!("{:?}", desk.id());
     for action in ["inspect", "forget"] {
         let lines = log::lines_with(&["an operator acted", action, &hash]);
-        assert_eq!(lines.len(), 1, "{action}");
-        assert!(!lines[0].contains("k 1") && !lines[0].contains("ada"));
+        assert!(!lines.is_empty(), "{action}");
+        for line in lines {
+            assert!(!line.contains("k 1") && !line.contains("ada"), "{line}");
+        }
     }
 }
