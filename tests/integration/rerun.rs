@@ -19,6 +19,7 @@ in_both_modes! {
     a_claim_that_just_lapsed_is_in_flight_for_half_a_lease
     half_a_lease_after_the_first_look_it_runs_one_generation_higher
     a_retry_that_waits_runs_when_the_time_has_come
+    a_retry_that_waits_sees_the_claim_lapse_and_runs
     an_owner_that_renewed_is_watched_anew
     an_owner_that_answers_before_the_takeover_wins
     an_owner_that_renews_before_the_takeover_keeps_its_claim
@@ -98,6 +99,25 @@ fn a_retry_that_waits_runs_when_the_time_has_come(mode: Mode) {
     let before = Instant::now();
     assert_first(&rig.send("k"), 201, "run 1, generation 2");
     assert!(before.elapsed() >= SHORT / 2, "{:?}", before.elapsed());
+}
+
+fn a_retry_that_waits_sees_the_claim_lapse_and_runs(mode: Mode) {
+    let (store, clock) = store_and_clock();
+    let rig = Rig::new(
+        mode,
+        store.clone(),
+        |layer| rerun(layer).wait(PATIENCE),
+        |run| async move { named(&run) },
+    );
+    let orphan = Orphan::leave(&rig, &clock, "k");
+    orphan.revive();
+    let mut retry = rig.ask("k");
+    // It has looked, and looks again.
+    store.answered(Call::Begin).wait_for(3);
+    assert_eq!(rig.runs.count(), 0);
+    orphan.pass(SHORT);
+    assert_first(&retry.receive(), 201, "run 1, generation 2");
+    assert_eq!(rig.runs.count(), 1);
 }
 
 fn an_owner_that_renewed_is_watched_anew(mode: Mode) {
