@@ -12,7 +12,7 @@ use actix_web::web::{Bytes, Data, Json};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use idempotency_actix::store::{Begun, Claim, Completion, RecordId, State, Store, Token};
+use idempotency_actix::store::{Begun, Claim, Completion, RecordId, Renewed, State, Store, Token};
 use idempotency_actix::{Attempt, IdempotencyBuilder, IdempotencyKey, Recovery};
 use idempotency_actix_tests::Response;
 
@@ -51,6 +51,7 @@ in_both_modes! {
     a_recovery_is_finished_when_its_client_leaves
     an_owner_that_answers_meanwhile_wins_over_any_verdict
     an_owner_that_renews_meanwhile_is_in_flight
+    an_owner_that_renews_and_lapses_meanwhile_is_watched_anew
     a_verdict_that_cannot_be_written_is_503_and_the_next_retry_asks_again
     a_verdict_without_an_answer_stands
     a_takeover_without_an_answer_is_released_and_runs_without_another_question
@@ -621,6 +622,24 @@ fn an_owner_that_renews_meanwhile_is_in_flight(mode: Mode) {
         rig.assert_replayed("k", 201, "the owner's");
         assert_eq!(rig.runs.count(), 0);
         assert_decided(&rig, &questions, 1);
+    }
+}
+
+fn an_owner_that_renews_and_lapses_meanwhile_is_watched_anew(mode: Mode) {
+    for verdict in [found, || Recovery::NotExecuted] {
+        let gate = Gate::closed();
+        let (rig, orphan, questions) = rig(mode, same, gated(&gate, verdict));
+        let mut retry = rig.ask("k");
+        questions.asked.wait_for(1);
+        assert_eq!(orphan.renew(), Renewed::Alive);
+        let attempt = orphan.attempt();
+        gate.open();
+        assert_problem(&retry.receive(), 409, "in-flight");
+        assert_eq!((orphan.attempt(), rig.runs.count()), (attempt, 0));
+        assert_eq!(questions.asked.count(), 1);
+        // What was found out before says nothing about what the owner has done since.
+        assert_eq!(rig.settle("k").status / 100, 2);
+        assert_decided(&rig, &questions, 2);
     }
 }
 

@@ -114,7 +114,7 @@ fn a_paused_owner_that_goes_on_in_time_keeps_its_claim() {
 }
 
 #[test]
-fn replicas_that_take_over_at_the_same_moment_are_one_run() {
+fn retries_at_several_replicas_are_one_rerun() {
     let site = site("rerun");
     let [owner, other] = site.pair();
     let third = site.replica();
