@@ -18,3 +18,4 @@ mod refusals;
 mod sealed;
 mod stalls;
 mod unprotected;
+mod waiting;

@@ -38,6 +38,8 @@ pub struct Setup {
     pub lease: Duration,
     pub on_store_failure: OnStoreFailure,
     pub on_unknown: OnUnknown,
+    /// How long a retry waits for a first request.
+    pub wait: Duration,
     /// What its keys start with; sites with the same one share their records.
     pub prefix: String,
 }
@@ -52,6 +54,7 @@ impl Setup {
             lease: 3 * AMPLE,
             on_store_failure: OnStoreFailure::Reject,
             on_unknown: OnUnknown::Reject,
+            wait: Duration::ZERO,
             prefix: format!("site-{}:", SITES.fetch_add(1, SeqCst)),
         }
     }
@@ -87,6 +90,7 @@ impl Setup {
         let store = store.expect("options that can hold");
         let layer = Idempotency::builder(store, KeyScope::everyone())
             .lease(self.lease)
+            .wait(self.wait)
             .on_store_failure(self.on_store_failure)
             .on_unknown(self.on_unknown);
         let layer = match self.mode {

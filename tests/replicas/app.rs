@@ -18,6 +18,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, post, route};
 use futures_util::{FutureExt, StreamExt, stream};
+use idempotency_actix::deadpool_redis::redis::Client;
 use idempotency_actix::deadpool_redis::{Config, Runtime};
 use idempotency_actix::{
     Attempt, Idempotency, KeyScope, OnUnknown, Recovery, RedisStore, idempotent,
@@ -162,34 +163,64 @@ fn end_with_input() {
     });
 }
 
-fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str) -> Idempotency {
+/// Whether retries wait for a first request, and what wakes them.
+enum Wait {
+    Not,
+    Polling,
+    Told,
+}
+
+impl Wait {
+    fn parse(arg: &str) -> Self {
+        match arg {
+            "not" => Self::Not,
+            "polling" => Self::Polling,
+            "told" => Self::Told,
+            other => panic!("no such way to wait: {other}"),
+        }
+    }
+}
+
+fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str, wait: &Wait) -> Idempotency {
     let pool = Config::from_url(redis).create_pool(Some(Runtime::Tokio1));
     let timeout = Duration::from_secs(5).min(lease / 3);
     let store = RedisStore::builder(pool.expect("a URL of a server"))
         .prefix(prefix)
-        .timeout(timeout)
-        .build();
-    let layer = Idempotency::builder(store.expect("a store"), KeyScope::header("x-caller"));
+        .timeout(timeout);
+    let store = match wait {
+        Wait::Told => store.notifications(Client::open(redis).expect("a URL of a server")),
+        Wait::Not | Wait::Polling => store,
+    };
+    let store = store.build().expect("a store");
+    let wait = match wait {
+        Wait::Not => Duration::ZERO,
+        Wait::Polling | Wait::Told => Duration::from_secs(300),
+    };
+    let layer = Idempotency::builder(store, KeyScope::header("x-caller"))
+        .lease(lease)
+        .wait(wait)
+        .max_waiters_per_key(100);
     let layer = match unknown {
         "reject" => layer,
         "rerun" => layer.on_unknown(OnUnknown::Rerun),
         "recover" => layer.recover(find_charge),
         other => panic!("no such choice: {other}"),
     };
-    layer.lease(lease).build().expect("options that can hold")
+    layer.build().expect("options that can hold")
 }
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     end_with_input();
     let args: Vec<String> = env::args().skip(1).collect();
-    let [redis, prefix, lease, folder, unknown] = &args[..] else {
+    let [redis, prefix, lease, folder, unknown, wait] = &args[..] else {
         panic!(
-            "usage: replica <url of Redis> <prefix> <lease in ms> <folder> <reject, rerun or recover>"
+            "usage: replica <url of Redis> <prefix> <lease in ms> <folder> \
+             <reject, rerun or recover> <not, polling or told>"
         );
     };
     let lease = Duration::from_millis(lease.parse().expect("a number"));
-    let layer = layer(redis, prefix, lease, unknown);
+    let layer = layer(redis, prefix, lease, unknown, &Wait::parse(wait));
     let stage = Data::new(Stage::open(folder.into())?);
     let server = HttpServer::new(move || {
         let watcher = stage.clone().into_inner();

@@ -13,15 +13,15 @@ use crate::site::{
 };
 
 const KEYS: usize = 100;
-const DUPLICATES: usize = 40;
+pub const DUPLICATES: usize = 40;
 
-fn keys() -> impl Iterator<Item = String> {
+pub fn keys() -> impl Iterator<Item = String> {
     (0..KEYS).map(|number| format!("k{number}"))
 }
 
 /// Sends all duplicates of a key at once, half of them to each replica, then those of the next. A
 /// client that gets no answer asks no more.
-fn contest(
+pub fn contest(
     replicas: &[Replica; 2],
     ask: impl Fn(&mut Client, &Request) -> Option<Response> + Sync,
     meanwhile: impl FnOnce(),
@@ -51,7 +51,7 @@ fn contest(
     (0..KEYS).map(of_key).collect()
 }
 
-fn send(client: &mut Client, request: &Request) -> Option<Response> {
+pub fn send(client: &mut Client, request: &Request) -> Option<Response> {
     client.stream().write_all(&request.bytes()).ok()?;
     client.try_receive().ok()
 }
@@ -66,7 +66,7 @@ fn insist(client: &mut Client, request: &Request) -> Option<Response> {
 }
 
 /// The only first answer among these; all others that the handler gave are equal to it.
-fn first_of(answers: &[Response]) -> &Response {
+pub fn first_of(answers: &[Response]) -> &Response {
     let given = answers.iter().filter(|answer| answer.status == 201);
     let (replays, firsts): (Vec<_>, Vec<_>) = given.partition(|answer| answer.is_replay());
     assert_eq!(firsts.len(), 1, "{firsts:?}");

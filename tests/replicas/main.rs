@@ -9,3 +9,4 @@ mod owners;
 mod restarts;
 mod site;
 mod takeovers;
+mod waiting;

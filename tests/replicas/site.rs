@@ -23,6 +23,8 @@ pub struct Site<'a> {
     prefix: String,
     lease: Duration,
     unknown: &'static str,
+    /// What the replicas are told about it: `not`, `polling` or `told`.
+    wait: &'static str,
 }
 
 impl<'a> Site<'a> {
@@ -34,7 +36,20 @@ impl<'a> Site<'a> {
             prefix: format!("{:x}:", RandomState::new().hash_one(0)),
             lease: Duration::from_secs(300),
             unknown: "reject",
+            wait: "not",
         }
+    }
+
+    /// Whose retries wait and look whether the first request has ended.
+    pub fn polling(self) -> Self {
+        let wait = "polling";
+        Self { wait, ..self }
+    }
+
+    /// Whose retries wait, and whose replicas tell each other of changes.
+    pub fn told(self) -> Self {
+        let wait = "told";
+        Self { wait, ..self }
     }
 
     /// With a lease that lapses within a test, and is not missed by a busy machine.
@@ -67,6 +82,7 @@ impl<'a> Site<'a> {
             .arg(self.lease.as_millis().to_string())
             .arg(self.folder.path())
             .arg(self.unknown)
+            .arg(self.wait)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -123,6 +139,21 @@ impl<'a> Site<'a> {
         let client = replica.ask(request);
         self.wait_for("start", started + 1);
         client
+    }
+
+    /// How many replicas and workers of theirs hear of changes.
+    pub fn subscribers(&self) -> i64 {
+        let channel = format!("{}changed", self.prefix);
+        let subscribers = self.redis.command(&["PUBSUB", "NUMSUB", &channel]);
+        subscribers.items()[1].clone().int()
+    }
+
+    /// How often the server was asked for a claim, by all its clients.
+    pub fn claims_asked(&self) -> usize {
+        let stats = self.redis.command(&["INFO", "commandstats"]).text();
+        let set = stats.split("cmdstat_set:calls=").nth(1);
+        let calls = set.and_then(|set| set.split(',').next());
+        calls.map_or(0, |calls| calls.parse().expect("a number"))
     }
 
     /// The only record.
@@ -266,7 +297,12 @@ pub fn at(path: &str, key: &str) -> Request {
 
 /// The same, whose handler waits until the test opens `gate`.
 pub fn gated(key: &str) -> Request {
-    request(key).header("X-Gate", "gate")
+    gated_by("gate", key)
+}
+
+/// The same with a gate of choice.
+pub fn gated_by(gate: &str, key: &str) -> Request {
+    request(key).header("X-Gate", gate)
 }
 
 pub fn assert_problem(response: &Response, status: u16, kind: &str) {
