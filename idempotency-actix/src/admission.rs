@@ -8,7 +8,6 @@ use crate::claim::HeldClaim;
 use crate::deadline::deadline;
 use crate::layer::{Layer, LayerHandle};
 use crate::operation::Operation;
-use crate::options::Unknown;
 use crate::problem::Problem;
 use crate::quota::Seat;
 use crate::record_id::RecordId;
@@ -139,8 +138,7 @@ pub(crate) fn unavailable(
     reject(layer, Problem::StoreUnavailable)
 }
 
-/// Answers a retry from the record that it found, or has it run where its route wants that and there is
-/// a seat.
+/// Answers a retry from the record that it found. An unknown outcome is what the route makes of it.
 async fn found(
     layer: &LayerHandle,
     operation: &Operation,
@@ -159,19 +157,14 @@ async fn found(
             outcome(Outcome::Mismatch);
             Problem::KeyReused.response(layer)
         }
-        Some(_) => match (record.state, &operation.options.unknown) {
-            (State::InFlight, _) => return Some(busy(layer, operation, None)),
-            (State::Unknown { lease }, Unknown::Rerun | Unknown::Recover(_)) => match seat {
-                Some(seat) => {
-                    let seen = unknown::Seen {
-                        attempt: record.attempt,
-                        lease,
-                    };
-                    return Box::pin(unknown::decide(layer, operation, request, seen, seat)).await;
-                }
-                None => reject(layer, Problem::QuotaExceeded),
-            },
-            (state, _) => answer(layer, state),
+        Some(_) => match record.state {
+            State::InFlight => return Some(busy(layer, operation, None)),
+            State::Unknown { lease } => {
+                let attempt = record.attempt;
+                let seen = unknown::Seen { attempt, lease };
+                return Box::pin(unknown::decide(layer, operation, request, seen, seat)).await;
+            }
+            state => answer(layer, state),
         },
     };
     Some(Turn::Answer(answer))

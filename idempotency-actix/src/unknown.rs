@@ -7,14 +7,15 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use crate::admission::{Turn, answer, busy, granted, refused, release_ghost, unavailable};
+use crate::admission::{Turn, answer, busy, granted, refused, reject, release_ghost, unavailable};
 use crate::attempt::Attempt;
-use crate::claim::HeldClaim;
+use crate::claim::{Completed, HeldClaim};
 use crate::deadline::deadline;
 use crate::engine;
 use crate::layer::LayerHandle;
 use crate::operation::Operation;
 use crate::options::Unknown;
+use crate::problem::Problem;
 use crate::quota::Seat;
 use crate::recovery::{Recover, Recovery};
 use crate::store::{
@@ -39,26 +40,29 @@ impl Seen {
     }
 }
 
-/// Decides by the route's choice; `None` if the record changed in the meantime.
+/// Decides by the route's choice, if there is a seat for a run; `None` if the record changed in the
+/// meantime.
 pub(crate) async fn decide(
     layer: &LayerHandle,
     operation: &Operation,
     request: &HttpRequest,
     seen: Seen,
-    seat: Seat,
+    seat: Option<Seat>,
 ) -> Option<Turn> {
-    let ripe = layer
-        .sightings()
-        .ripens(&operation.id, &seen.attempt, seen.lease / 2);
-    if ripe.is_some() {
-        return Some(busy(layer, operation, ripe));
-    }
-    match &operation.options.unknown {
-        Unknown::Reject => Some(Turn::Answer(answer(layer, seen.state()))),
-        Unknown::Rerun => take_over(layer, operation, seen, seat).await,
-        Unknown::Recover(function) => {
-            recover(layer, operation, request, &**function, seen, seat).await
-        }
+    let function = match &operation.options.unknown {
+        Unknown::Reject => return Some(Turn::Answer(answer(layer, seen.state()))),
+        Unknown::Rerun => None,
+        Unknown::Recover(function) => Some(&**function),
+    };
+    let Some(seat) = seat else {
+        return Some(Turn::Answer(reject(layer, Problem::QuotaExceeded)));
+    };
+    let sightings = layer.sightings();
+    let ripe = sightings.ripens(&operation.id, &seen.attempt, seen.lease / 2);
+    match (ripe, function) {
+        (Some(_), _) => Some(busy(layer, operation, ripe)),
+        (None, None) => take_over(layer, operation, seen, seat).await,
+        (None, Some(function)) => recover(layer, operation, request, function, seen, seat).await,
     }
 }
 
@@ -108,7 +112,7 @@ async fn recover(
         Err(error) => return Some(Turn::Answer(unavailable(layer, operation, &error))),
     };
     let turn = match ask(operation, request, function, &seen, &guard).await {
-        Finding::Finished(finished) => finish(layer, operation, &seen, finished).await,
+        Finding::Finished(finished) => finish(layer, operation, seen, finished, seat).await,
         Finding::NotExecuted => take_over(layer, operation, seen, seat).await,
         Finding::StillUnknown => Some(Turn::Answer(answer(layer, seen.state()))),
     };
@@ -203,16 +207,46 @@ async fn ask(
 async fn finish(
     layer: &LayerHandle,
     operation: &Operation,
-    seen: &Seen,
+    seen: Seen,
     finished: Finished,
+    seat: Seat,
 ) -> Option<Turn> {
     let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
-    match resolve(layer, operation, seen, &verdict).await {
+    match resolve(layer, operation, &seen, &verdict).await {
         Ok(Resolved::Done) => {
             layer.waiters().wake(&operation.id);
             Some(Turn::Answer(answer(layer, State::Finished(finished))))
         }
-        Ok(Resolved::Refused) => None,
+        Ok(Resolved::Refused) => finish_anew(layer, operation, seen, finished, seat).await,
         Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
     }
+}
+
+/// The same under a claim of this request's own, where the one that was asked about is gone: to run the
+/// handler would repeat what is known to have happened.
+async fn finish_anew(
+    layer: &LayerHandle,
+    operation: &Operation,
+    seen: Seen,
+    finished: Finished,
+    seat: Seat,
+) -> Option<Turn> {
+    let options = &operation.options;
+    let claim = operation.claim().with_generation(seen.next_generation());
+    let asked = Moment::now();
+    let call = layer.store().begin(&operation.id, &claim);
+    let claim = match deadline(options.store_timeout(), call).await {
+        Ok(Begun::Claimed { generation }) => claim.with_generation(generation),
+        Ok(Begun::Found(_)) => return None,
+        Err(error) => return Some(Turn::Answer(refused(layer, operation, claim, &error))),
+    };
+    let held = match granted(layer, operation, claim, asked, seat).await {
+        Turn::Run(held) => held,
+        other => return Some(other),
+    };
+    let state = match held.complete(&finished, options.ttl).await {
+        Completed::Stored | Completed::Unstored => State::Finished(finished),
+        Completed::Refused(record) => record.map_or_else(|| seen.state(), |record| record.state),
+    };
+    Some(Turn::Answer(answer(layer, state)))
 }

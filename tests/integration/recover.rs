@@ -12,7 +12,9 @@ use actix_web::web::{Bytes, Data, Json};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use idempotency_actix::store::{Begun, Claim, Completion, RecordId, Renewed, State, Store, Token};
+use idempotency_actix::store::{
+    Begun, Claim, Completion, RecordId, Released, Renewed, State, Store, Token,
+};
 use idempotency_actix::{Attempt, IdempotencyBuilder, IdempotencyKey, Recovery};
 use idempotency_actix_tests::Response;
 
@@ -51,6 +53,7 @@ in_both_modes! {
     a_recovery_is_finished_when_its_client_leaves
     an_owner_that_answers_meanwhile_wins_over_any_verdict
     an_owner_that_renews_meanwhile_is_in_flight
+    an_answer_that_was_found_stands_although_the_claim_it_was_about_is_gone
     an_owner_that_renews_and_lapses_meanwhile_is_watched_anew
     a_verdict_that_cannot_be_written_is_503_and_the_next_retry_asks_again
     a_verdict_without_an_answer_stands
@@ -607,6 +610,20 @@ fn an_owner_that_answers_meanwhile_wins_over_any_verdict(mode: Mode) {
         assert_eq!(rig.runs.count(), 0);
         assert_decided(&rig, &questions, 1);
     }
+}
+
+/// The store lost it, or its owner says that it did not act; the table of the application knows better.
+fn an_answer_that_was_found_stands_although_the_claim_it_was_about_is_gone(mode: Mode) {
+    let gate = Gate::closed();
+    let (rig, orphan, questions) = rig(mode, same, gated(&gate, found));
+    let mut retry = rig.ask("k");
+    questions.asked.wait_for(1);
+    assert_eq!(orphan.release(), Released::Released);
+    gate.open();
+    assert_found(&retry.receive(), 202, "found");
+    rig.assert_replayed("k", 202, "found");
+    assert_eq!(rig.runs.count(), 0);
+    assert_decided(&rig, &questions, 1);
 }
 
 fn an_owner_that_renews_meanwhile_is_in_flight(mode: Mode) {

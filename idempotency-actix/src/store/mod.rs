@@ -64,13 +64,13 @@ pub use crate::response::{DecodeError, EncodeError, StoredResponse};
 ///    record that can be read is never that one's.
 /// 6. Retention: an unknown claim goes after the claim's own retention since its last sign of life,
 ///    a finished record after the `ttl` it was completed with. In flight never goes.
-/// 7. Generations never fall back. Where a claim above generation 1, or a [fenced](Claim::fenced) one, is
-///    released, the store remembers its generation for the claim's retention; the record counts as
-///    absent, the next claim gets a higher one, and a `complete` of that generation or a lower one is
-///    refused. Where a record of any generation is resolved as not executed, or forgotten, it does so
-///    too: its owner may be alive. A finished record does not tell its claim's retention: its generation is
-///    remembered for as long as it had left, and for 24 h at least. That of a value that cannot be read is
-///    remembered if it can be told.
+/// 7. Generations never fall back. Where a claim above generation 1 is released or resolved as not
+///    executed, or a [fenced](Claim::fenced) one is released, the store remembers its generation for the
+///    claim's retention; the record counts as absent, the next claim gets a higher one, and a `complete`
+///    of that generation or a lower one is refused. Where a record of any generation is forgotten it
+///    does so too: its owner may be alive. A finished record does not tell its claim's retention: its
+///    generation is remembered for as long as it had left, and for 24 h at least. That of a value that
+///    cannot be read is remembered if it can be told.
 /// 8. Everything that is kept keeps token, generation and fingerprint. The store compares
 ///    fingerprints never: the engine does.
 ///

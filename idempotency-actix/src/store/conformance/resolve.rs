@@ -38,7 +38,7 @@ pub(super) async fn a_verdict_may_be_that_nothing_happened<H: Harness>(t: Trial<
     t.check("resolve", resolved, Resolved::Done);
     t.check("after it", t.state().await, Seen::Absent);
     t.check("renew", t.renew(&claim).await, Renewed::Lost);
-    t.granted(&t.long_claim(), 2).await;
+    t.granted(&t.long_claim(), 1).await;
     let completion = t.complete(&claim, &answer("late")).await;
     t.check(
         "complete over the next claim",

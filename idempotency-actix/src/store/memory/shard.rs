@@ -115,9 +115,9 @@ impl Shard {
     ) -> Released {
         match self.present(id, now, room) {
             Some(entry) if entry.is_held_by(claim.token()) => {
-                match entry.generation > 1 || claim.is_fenced() {
+                match claim.is_fenced() {
                     true => self.remember(id, now, room),
-                    false => self.remove(id, room),
+                    false => self.give_up(id, now, room),
                 }
                 Released::Released
             }
@@ -163,7 +163,8 @@ impl Shard {
                 let generation = entry.generation.saturating_add(1);
                 self.put(id, Entry::held(claim, generation, now), room);
             }
-            Verdict::NotExecuted | Verdict::Forget => self.remember(id, now, room),
+            Verdict::NotExecuted => self.give_up(id, now, room),
+            Verdict::Forget => self.remember(id, now, room),
         }
         Resolved::Done
     }
@@ -234,6 +235,14 @@ impl Shard {
             let entry = records.get(id);
             entry.is_some_and(|entry| entry.check_at == *due)
         });
+    }
+
+    /// Makes a record absent; above generation 1 its generation is remembered.
+    fn give_up(&mut self, id: &RecordId, now: u64, room: &Room) {
+        match self.records.get(id) {
+            Some(entry) if entry.generation > 1 => self.remember(id, now, room),
+            _ => self.remove(id, room),
+        }
     }
 
     /// Makes a record absent, and remembers its generation.

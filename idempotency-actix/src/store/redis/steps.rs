@@ -228,9 +228,9 @@ impl Steps {
     ) -> Result<Released, StoreError> {
         let key = self.key(id);
         let mut session = self.server.session(&key);
-        let give_up = |stored: &Stored, px| match stored.generation > 1 || claim.is_fenced() {
+        let give_up = |stored: &Stored, px| match claim.is_fenced() {
             true => remember(id, stored, px),
-            false => Change::Remove,
+            false => give_up(id, stored, px),
         };
         match self.change_own(id, &mut session, claim, give_up).await? {
             Own::Changed => Ok(Released::Released),
@@ -324,6 +324,14 @@ impl Steps {
         let px = value::millis(ttl);
         let value = value::finished(id, stored, &owner, finished, &self.seal);
         Change::Set { value, px }
+    }
+}
+
+/// Makes the record absent; above generation 1 its generation is remembered.
+pub(super) fn give_up(id: &RecordId, stored: &Stored, px: u64) -> Change {
+    match stored.generation > 1 {
+        true => remember(id, stored, px),
+        false => Change::Remove,
     }
 }
 

@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 
 use super::session::Session;
-use super::steps::{Seen, Steps, remember, set_claim};
+use super::steps::{Seen, Steps, give_up, remember, set_claim};
 use super::swap::{Change, Lapsed};
 use super::value::{self, Stage, Stored};
 use crate::options::MIN_CLAIM_RETENTION;
@@ -77,7 +77,8 @@ impl Steps {
                     Verdict::TakeOver(claim) => {
                         set_claim(id, claim, stored.generation.saturating_add(1))
                     }
-                    Verdict::NotExecuted | Verdict::Forget => remember(id, &stored, *px),
+                    Verdict::NotExecuted => give_up(id, &stored, *px),
+                    Verdict::Forget => remember(id, &stored, *px),
                 };
                 let longest_left = px.saturating_sub(value::millis(*lease));
                 let lapsed = Lapsed {
