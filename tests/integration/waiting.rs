@@ -52,6 +52,7 @@ in_both_modes! {
     a_waiter_for_an_answer_that_is_not_kept_is_told_so
     a_waiter_for_a_claim_that_lapses_is_told_that_nobody_knows
     a_waiter_for_an_answer_that_is_recorded_late_gets_it
+    an_answer_that_is_recorded_late_wakes_a_waiter_between_its_polls
     a_waiter_for_a_handler_that_panics_gets_its_500
     a_waiter_does_not_outlive_a_server_that_is_stopped
     a_waiter_does_not_outlive_a_server_that_stops_in_peace
@@ -515,7 +516,12 @@ fn a_waiter_needs_no_seat_beside_that_of_the_one_who_runs(mode: Mode) {
 }
 
 fn the_seat_of_a_released_operation_is_free_before_its_waiter_is_woken(mode: Mode) {
-    let (rig, second) = released_once(mode, one_seat);
+    // The store may take longer than the test has patience.
+    let patient = |layer: IdempotencyBuilder| {
+        let timeout = Duration::from_secs(30);
+        one_seat(layer).lease(3 * timeout).store_timeout(timeout)
+    };
+    let (rig, second) = released_once(mode, patient);
     let mut owner = rig.start("k");
     let mut waiter = join(&rig, "k", 1);
     let hold = Gate::closed();
@@ -624,6 +630,32 @@ fn a_waiter_for_an_answer_that_is_recorded_late_gets_it(mode: Mode) {
     assert_replay(&waiter.receive(), 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
     wait_for_waiters(&rig.store, 0);
+}
+
+fn an_answer_that_is_recorded_late_wakes_a_waiter_between_its_polls(mode: Mode) {
+    let rig = waiting(mode);
+    let mut patient = Patient::start(&rig);
+    rig.store.always(Call::Complete, DOWN);
+    rig.gate.open();
+    for owner in &mut patient.owners {
+        let first = owner.receive();
+        assert_eq!(first.header("idempotency-status"), Some("unstored"));
+    }
+    // Every answer is on its way again, and arrives when the test lets it.
+    let hold = Gate::closed();
+    rig.store.always(Call::Complete, Fault::Hold(hold.clone()));
+    let (entered, answered) = (
+        rig.store.entered(Call::Complete),
+        rig.store.answered(Call::Complete),
+    );
+    eventually("all answers on their way", || {
+        entered.count() - answered.count() == Patient::COUNT
+    });
+    hold.open();
+    for answer in patient.assert_woken() {
+        assert_eq!((answer.status, answer.is_replay()), (201, true));
+    }
+    assert_eq!(rig.runs.count(), Patient::COUNT);
 }
 
 fn a_waiter_for_a_handler_that_panics_gets_its_500(mode: Mode) {
