@@ -179,7 +179,9 @@ impl IdempotencyBuilder {
     ///
     /// Default: zero, 409 `in-flight` at once. A waiter costs a connection and its body; it holds none of
     /// the handler's arguments, gives up with its client, and gets 409 when its time is up or
-    /// [too many](Self::max_waiters) wait. A handler that releases its claim lets one waiter run.
+    /// [too many](Self::max_waiters) wait. A handler that releases its claim lets one waiter run. A client
+    /// of HTTP/1 that closes its half of the connection still gets the answer, unless the server has
+    /// `h1_allow_half_closed(false)`.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.common = self.common.wait(wait);
         self

@@ -15,7 +15,8 @@ use crate::operation::Operation;
 use crate::record_id::RecordId;
 use crate::wakeups::{Place, Wakeups};
 
-/// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`].
+/// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`]. Jitter makes each
+/// up to twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -157,28 +157,36 @@ impl Patient {
         Self { owners, waiters }
     }
 
-    /// All waiters are answered within half a second. If none but polls woke them, the chance of that
-    /// would be one to some thousands.
-    fn assert_woken(self) -> Vec<Response> {
+    /// The waiters' answers, and whether all came within half a second. If none but polls woke them, the
+    /// chance of that would be one to some thousands.
+    fn answers(self) -> (Vec<Response>, bool) {
         let start = Instant::now();
-        let answers: Vec<_> = self.waiters.into_iter().map(|mut w| w.receive()).collect();
-        let took = start.elapsed();
-        assert!(took < Duration::from_millis(500), "woken after {took:?}");
-        answers
+        let answers = self.waiters.into_iter().map(|mut w| w.receive()).collect();
+        (answers, start.elapsed() < Duration::from_millis(500))
     }
 }
 
+/// Repeats a scene in which waiters are woken, since a machine may stand still for half a second, but does
+/// not do so each time.
+fn assert_woken(scene: impl Fn() -> bool) {
+    assert!((0..3).any(|_| scene()), "woken by nothing but polls");
+}
+
 fn a_change_wakes_a_waiter_between_its_polls(mode: Mode) {
-    let rig = waiting(mode);
-    let mut patient = Patient::start(&rig);
-    rig.gate.open();
-    for owner in &mut patient.owners {
-        assert_eq!(owner.receive().status, 201);
-    }
-    for answer in patient.assert_woken() {
-        assert_eq!((answer.status, answer.is_replay()), (201, true));
-    }
-    assert_eq!(rig.runs.count(), Patient::COUNT);
+    assert_woken(|| {
+        let rig = waiting(mode);
+        let mut patient = Patient::start(&rig);
+        rig.gate.open();
+        for owner in &mut patient.owners {
+            assert_eq!(owner.receive().status, 201);
+        }
+        let (answers, at_once) = patient.answers();
+        for answer in answers {
+            assert_eq!((answer.status, answer.is_replay()), (201, true));
+        }
+        assert_eq!(rig.runs.count(), Patient::COUNT);
+        at_once
+    });
 }
 
 /// Records an answer as another process does, without a word in this one.
@@ -197,14 +205,18 @@ fn complete_elsewhere(rig: &Rig) {
 }
 
 fn a_change_that_the_store_tells_wakes_a_waiter_between_its_polls(mode: Mode) {
-    let rig = waiting(mode);
-    let patient = Patient::start(&rig);
-    complete_elsewhere(&rig);
-    rig.store.tell();
-    for answer in patient.assert_woken() {
-        assert_replay(&answer, 201, "of another process");
-    }
-    assert_eq!(rig.runs.count(), Patient::COUNT);
+    assert_woken(|| {
+        let rig = waiting(mode);
+        let patient = Patient::start(&rig);
+        complete_elsewhere(&rig);
+        rig.store.tell();
+        let (answers, at_once) = patient.answers();
+        for answer in answers {
+            assert_replay(&answer, 201, "of another process");
+        }
+        assert_eq!(rig.runs.count(), Patient::COUNT);
+        at_once
+    });
 }
 
 fn what_the_store_tells_during_a_look_is_heard(mode: Mode) {
@@ -633,29 +645,33 @@ fn a_waiter_for_an_answer_that_is_recorded_late_gets_it(mode: Mode) {
 }
 
 fn an_answer_that_is_recorded_late_wakes_a_waiter_between_its_polls(mode: Mode) {
-    let rig = waiting(mode);
-    let mut patient = Patient::start(&rig);
-    rig.store.always(Call::Complete, DOWN);
-    rig.gate.open();
-    for owner in &mut patient.owners {
-        let first = owner.receive();
-        assert_eq!(first.header("idempotency-status"), Some("unstored"));
-    }
-    // Every answer is on its way again, and arrives when the test lets it.
-    let hold = Gate::closed();
-    rig.store.always(Call::Complete, Fault::Hold(hold.clone()));
-    let (entered, answered) = (
-        rig.store.entered(Call::Complete),
-        rig.store.answered(Call::Complete),
-    );
-    eventually("all answers on their way", || {
-        entered.count() - answered.count() == Patient::COUNT
+    assert_woken(|| {
+        let rig = waiting(mode);
+        let mut patient = Patient::start(&rig);
+        rig.store.always(Call::Complete, DOWN);
+        rig.gate.open();
+        for owner in &mut patient.owners {
+            let first = owner.receive();
+            assert_eq!(first.header("idempotency-status"), Some("unstored"));
+        }
+        // Every answer is on its way again, and arrives when the test lets it.
+        let hold = Gate::closed();
+        rig.store.always(Call::Complete, Fault::Hold(hold.clone()));
+        let (entered, answered) = (
+            rig.store.entered(Call::Complete),
+            rig.store.answered(Call::Complete),
+        );
+        eventually("all answers on their way", || {
+            entered.count() - answered.count() == Patient::COUNT
+        });
+        hold.open();
+        let (answers, at_once) = patient.answers();
+        for answer in answers {
+            assert_eq!((answer.status, answer.is_replay()), (201, true));
+        }
+        assert_eq!(rig.runs.count(), Patient::COUNT);
+        at_once
     });
-    hold.open();
-    for answer in patient.assert_woken() {
-        assert_eq!((answer.status, answer.is_replay()), (201, true));
-    }
-    assert_eq!(rig.runs.count(), Patient::COUNT);
 }
 
 fn a_waiter_for_a_handler_that_panics_gets_its_500(mode: Mode) {
