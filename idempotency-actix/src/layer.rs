@@ -1,5 +1,8 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::quota::Quotas;
+use crate::route_options::RouteOptions;
 use crate::routes::{Route, Routes};
 use crate::scope::KeyScope;
 use crate::sightings::Sightings;
@@ -108,17 +112,6 @@ impl Layer {
     pub(crate) fn may_cover(&self, request: &HttpRequest) -> bool {
         self.key.is_in(request) || self.options.required || self.routes.ask_without_key()
     }
-
-    /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
-    /// it alone, as it does where no route matches.
-    pub(crate) fn covering(&self, request: &ServiceRequest) -> Option<&Options> {
-        let pattern = request.match_pattern()?;
-        match self.routes.get(request.method(), &pattern) {
-            None => Some(&self.options),
-            Some(Route::Covered(options)) => Some(options),
-            Some(Route::Skipped) => None,
-        }
-    }
 }
 
 impl Drop for Layer {
@@ -142,15 +135,42 @@ impl fmt::Debug for Layer {
 
 /// A worker's own handle to the layer: workers that count references in one place would fight for it.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::redundant_allocation,
-    reason = "the inner count is shared, the outer is not"
-)]
-pub(crate) struct LayerHandle(Rc<Arc<Layer>>);
+pub(crate) struct LayerHandle(Rc<Worker>);
+
+#[derive(Debug)]
+struct Worker {
+    layer: Arc<Layer>,
+    /// What was resolved for each route so far, by where its options are written.
+    options: RefCell<HashMap<usize, Rc<Options>>>,
+}
 
 impl LayerHandle {
     pub(crate) fn new(layer: Arc<Layer>) -> Self {
-        Self(Rc::new(layer))
+        let options = RefCell::default();
+        Self(Rc::new(Worker { layer, options }))
+    }
+
+    /// The options of a marked handler.
+    pub(crate) fn marked(&self, route: &'static RouteOptions) -> Rc<Options> {
+        self.resolved(ptr::from_ref(route).addr(), || self.options.with(route))
+    }
+
+    /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
+    /// it alone, as it does where no route matches.
+    pub(crate) fn covering(&self, request: &ServiceRequest) -> Option<Rc<Options>> {
+        let pattern = request.match_pattern()?;
+        let options = match self.routes.get(request.method(), &pattern) {
+            None => &self.options,
+            Some(Route::Covered(options)) => options,
+            Some(Route::Skipped) => return None,
+        };
+        Some(self.resolved(ptr::from_ref(options).addr(), || options.clone()))
+    }
+
+    fn resolved(&self, place: usize, resolve: impl FnOnce() -> Options) -> Rc<Options> {
+        let mut known = self.0.options.borrow_mut();
+        let options = known.entry(place).or_insert_with(|| Rc::new(resolve()));
+        Rc::clone(options)
     }
 }
 
@@ -158,6 +178,6 @@ impl Deref for LayerHandle {
     type Target = Layer;
 
     fn deref(&self) -> &Layer {
-        &self.0
+        &self.0.layer
     }
 }

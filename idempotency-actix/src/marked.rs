@@ -63,7 +63,7 @@ impl Marked {
             let what = "a handler marked with #[idempotent]";
             return HttpResponse::from_error(problem::not_covered(what, &self.request));
         };
-        let options = layer.options.with(route);
+        let options = layer.marked(route);
         match layer.key(&self.request, &options) {
             None if options.required => reject(&layer, layer.missing_key(&options)),
             None => {
@@ -129,7 +129,7 @@ impl Marked {
         layer: LayerHandle,
         key: IdempotencyKey,
         handler: F,
-        options: Options,
+        options: Rc<Options>,
     ) -> HttpResponse
     where
         F: Handler<Args>,
@@ -141,7 +141,7 @@ impl Marked {
             request,
             mut payload,
         } = self;
-        let read = Announced::read(&layer, &request, &mut payload, key, Rc::new(options)).await;
+        let read = Announced::read(&layer, &request, &mut payload, key, options).await;
         let announced = match read {
             Ok(announced) => announced,
             Err(refusal) => return refusal,

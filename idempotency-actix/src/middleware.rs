@@ -132,9 +132,10 @@ where
             true => self.layer.covering(&request),
             false => None,
         };
-        let key = options.and_then(|options| self.layer.key(request.request(), options));
-        let options = options.filter(|options| key.is_some() || options.required);
-        let Some(options) = options.cloned().map(Rc::new) else {
+        let key = options
+            .as_ref()
+            .and_then(|options| self.layer.key(request.request(), options));
+        let Some(options) = options.filter(|options| key.is_some() || options.required) else {
             return IdempotencyFuture::pass(self.service.call(request));
         };
         let (service, layer) = (Rc::clone(&self.service), self.layer.clone());

@@ -20,18 +20,56 @@ use crate::fingerprint::short;
 /// assert_eq!(attempt.to_string(), "591207b6b8ec343c-2-1700000000000");
 /// assert_eq!(attempt.to_string().parse(), Ok(attempt));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct AttemptId {
-    token: [u8; 8],
+    owner: Owner,
     generation: u64,
     pulse: u64,
 }
+
+/// Hashed when it is shown, which a replay's never is.
+#[derive(Clone, Copy)]
+enum Owner {
+    Token(Token),
+    Hash([u8; 8]),
+}
+
+impl Owner {
+    fn hash(&self) -> [u8; 8] {
+        match self {
+            Self::Token(token) => {
+                let mut hash = [0; 8];
+                hash.copy_from_slice(&blake3::hash(token.as_bytes()).as_bytes()[..8]);
+                hash
+            }
+            Self::Hash(hash) => *hash,
+        }
+    }
+}
+
+impl PartialEq for Owner {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Token(one), Self::Token(two)) => one == two,
+            _ => self.hash() == other.hash(),
+        }
+    }
+}
+
+impl PartialEq for AttemptId {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (self, other);
+        one.generation == two.generation && one.pulse == two.pulse && one.owner == two.owner
+    }
+}
+
+impl Eq for AttemptId {}
 
 impl AttemptId {
     /// What stands in for the attempt of a record that cannot be read, to
     /// [forget](super::Verdict::Forget) it. No attempt is equal to it: generations start at 1.
     pub const UNREADABLE: Self = Self {
-        token: [0; 8],
+        owner: Owner::Hash([0; 8]),
         generation: 0,
         pulse: 0,
     };
@@ -40,11 +78,8 @@ impl AttemptId {
     /// every sign of life (an absolute expiry serves). A finished record shows none any more: its mark is
     /// one that no claim has, say 0, since who saw the claim has not seen the answer.
     pub fn new(owner: &Token, generation: u64, pulse: u64) -> Self {
-        let digest = blake3::hash(owner.as_bytes());
-        let mut token = [0; 8];
-        token.copy_from_slice(&digest.as_bytes()[..8]);
         Self {
-            token,
+            owner: Owner::Token(*owner),
             generation,
             pulse,
         }
@@ -59,7 +94,7 @@ impl AttemptId {
         let (token, rest) = text.split_once('-')?;
         let (generation, pulse) = rest.split_once('-')?;
         let attempt = Self {
-            token: u64::from_str_radix(token, 16).ok()?.to_be_bytes(),
+            owner: Owner::Hash(u64::from_str_radix(token, 16).ok()?.to_be_bytes()),
             generation: generation.parse().ok()?,
             pulse: pulse.parse().ok()?,
         };
@@ -70,14 +105,19 @@ impl AttemptId {
 
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let token = u64::from_be_bytes(self.token);
+        let token = u64::from_be_bytes(self.owner.hash());
         write!(f, "{token:016x}-{}-{}", self.generation, self.pulse)
     }
 }
 
 impl fmt::Debug for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AttemptId({}#{})", short(&self.token), self.generation)
+        write!(
+            f,
+            "AttemptId({}#{})",
+            short(&self.owner.hash()),
+            self.generation
+        )
     }
 }
 
@@ -121,7 +161,7 @@ mod tests {
             generation: u64,
             pulse: u64,
         ) {
-            let attempt = AttemptId { token, generation, pulse };
+            let attempt = AttemptId { owner: Owner::Hash(token), generation, pulse };
             prop_assert_eq!(attempt.to_string().parse(), Ok(attempt));
         }
 
@@ -136,7 +176,7 @@ mod tests {
     #[test]
     fn the_text_is_digits_generation_and_pulse() {
         let attempt = AttemptId {
-            token: [0, 1, 2, 3, 4, 5, 0xfe, 0xff],
+            owner: Owner::Hash([0, 1, 2, 3, 4, 5, 0xfe, 0xff]),
             generation: 2,
             pulse: u64::MAX,
         };
