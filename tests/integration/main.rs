@@ -3,6 +3,7 @@
 mod app;
 
 mod all_routes;
+mod attribute;
 mod binding;
 mod config;
 mod counted;

@@ -47,16 +47,25 @@ impl Orphan {
 
     /// The same with a lease of its own.
     pub fn leave_with(rig: &Rig, clock: &Clock, key: &str, lease: Duration) -> Self {
+        Self::of(&rig.store, clock, lease, || rig.send(key))
+    }
+
+    /// The same for whatever request a site is sent.
+    pub fn of(
+        store: &FaultyStore,
+        clock: &Clock,
+        lease: Duration,
+        send: impl FnOnce() -> Response,
+    ) -> Self {
         // A full store tells the test what it was asked for, and grants nothing.
-        rig.store
-            .next(Call::Begin, Fault::Refuse(StoreErrorKind::Full));
-        assert_problem(&rig.send(key), 503, "store-unavailable");
-        let (id, asked) = rig.store.calls(Call::Begin).pop().expect("a begin");
+        store.next(Call::Begin, Fault::Refuse(StoreErrorKind::Full));
+        assert_problem(&send(), 503, "store-unavailable");
+        let (id, asked) = store.calls(Call::Begin).pop().expect("a begin");
         let (token, fingerprint) = (*asked.token(), *asked.fingerprint());
         let orphan = Self {
             id,
             claim: Claim::new(token, fingerprint, lease, asked.retention()),
-            store: rig.store.clone(),
+            store: store.clone(),
             clock: clock.clone(),
         };
         now(orphan.store.memory().begin(&id, &orphan.claim));
