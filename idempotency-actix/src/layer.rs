@@ -112,6 +112,19 @@ impl Layer {
     pub(crate) fn may_cover(&self, request: &HttpRequest) -> bool {
         self.key.is_in(request) || self.options.required || self.routes.ask_without_key()
     }
+
+    /// The options of a request's route where all-routes mode has not claimed for it: its entry in the
+    /// table holds all the same.
+    pub(crate) fn options_of(&self, request: &HttpRequest) -> &Options {
+        if self.routes.is_empty() {
+            return &self.options;
+        }
+        let pattern = request.match_pattern().unwrap_or_default();
+        match self.routes.get(request.method(), &pattern) {
+            Some(Route::Covered(options)) => options,
+            Some(Route::Skipped) | None => &self.options,
+        }
+    }
 }
 
 impl Drop for Layer {
@@ -140,8 +153,8 @@ pub(crate) struct LayerHandle(Rc<Worker>);
 #[derive(Debug)]
 struct Worker {
     layer: Arc<Layer>,
-    /// What was resolved for each route so far, by where its options are written.
-    options: RefCell<HashMap<usize, Rc<Options>>>,
+    /// What was resolved so far, by the options of the layer or its table and those of the attribute.
+    options: RefCell<HashMap<(*const Options, *const RouteOptions), Rc<Options>>>,
 }
 
 impl LayerHandle {
@@ -150,9 +163,14 @@ impl LayerHandle {
         Self(Rc::new(Worker { layer, options }))
     }
 
-    /// The options of a marked handler.
-    pub(crate) fn marked(&self, route: &'static RouteOptions) -> Rc<Options> {
-        self.resolved(ptr::from_ref(route).addr(), || self.options.with(route))
+    /// The options of a marked handler that was not claimed for.
+    pub(crate) fn marked(
+        &self,
+        request: &HttpRequest,
+        route: &'static RouteOptions,
+    ) -> Rc<Options> {
+        let layer = self.options_of(request);
+        self.resolved(layer, ptr::from_ref(route), || layer.with(route))
     }
 
     /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
@@ -164,13 +182,19 @@ impl LayerHandle {
             Some(Route::Covered(options)) => options,
             Some(Route::Skipped) => return None,
         };
-        Some(self.resolved(ptr::from_ref(options).addr(), || options.clone()))
+        Some(self.resolved(options, ptr::null(), || options.clone()))
     }
 
-    fn resolved(&self, place: usize, resolve: impl FnOnce() -> Options) -> Rc<Options> {
+    /// Options of the layer's and a route's, which stay where they are for as long as this does.
+    fn resolved(
+        &self,
+        layer: &Options,
+        route: *const RouteOptions,
+        resolve: impl FnOnce() -> Options,
+    ) -> Rc<Options> {
         let mut known = self.0.options.borrow_mut();
-        let options = known.entry(place).or_insert_with(|| Rc::new(resolve()));
-        Rc::clone(options)
+        let options = known.entry((ptr::from_ref(layer), route));
+        Rc::clone(options.or_insert_with(|| Rc::new(resolve())))
     }
 }
 

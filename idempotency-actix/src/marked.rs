@@ -63,7 +63,7 @@ impl Marked {
             let what = "a handler marked with #[idempotent]";
             return HttpResponse::from_error(problem::not_covered(what, &self.request));
         };
-        let options = layer.marked(route);
+        let options = layer.marked(&self.request, route);
         match layer.key(&self.request, &options) {
             None if options.required => reject(&layer, layer.missing_key(&options)),
             None => {

@@ -160,9 +160,10 @@ pub(crate) fn no_key(what: &str, extensions: &Extensions, request: &HttpRequest)
     let Some(layer) = Layer::of(extensions) else {
         return not_covered(what, request);
     };
+    let options = layer.options_of(request);
     let problem = match extensions.get::<Unkeyed>() {
         Some(Unkeyed(header)) => Problem::MissingKey(header.clone()),
-        None if layer.key(request, &layer.options).is_none() => layer.missing_key(&layer.options),
+        None if layer.key(request, options).is_none() => layer.missing_key(options),
         None => return not_covered(what, request),
     };
     let response = problem.response(layer);

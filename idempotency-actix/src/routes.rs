@@ -67,6 +67,10 @@ impl Routes {
         self.ask_without_key
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     pub(crate) fn get(&self, method: &Method, pattern: &str) -> Option<&Route> {
         let mut routes = self.table.get(pattern)?.iter();
         routes.find_map(|(of, route)| (of == method).then_some(route))

@@ -7,8 +7,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::store::Clock;
 use idempotency_actix::{
-    ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RouteMistake,
-    RouteOptions, idempotent,
+    ConfigError, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
+    RouteMistake, RouteOptions, idempotent,
 };
 use idempotency_actix_tests::Request;
 
@@ -42,6 +42,10 @@ async fn marked(runs: Runs) -> impl Responder {
     any(runs).await
 }
 
+async fn keyed(key: IdempotencyKey) -> impl Responder {
+    HttpResponse::Created().body(key.as_str().to_owned())
+}
+
 fn routes(config: &mut ServiceConfig) {
     let item = web::resource("/items/{id}")
         .route(web::post().to(any))
@@ -49,6 +53,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .service(web::scope("/v1").service(item))
         .route("/plain", web::post().to(any))
+        .route("/keyed", web::post().to(keyed))
         .route("/answers/{status}", web::post().to(refused))
         .service(optional)
         .service(marked);
@@ -161,6 +166,35 @@ fn an_attribute_that_takes_back_what_its_entry_took_back_is_in_time() {
     let (first, retry) = site.twice(&Request::post("/optional").key("k"));
     assert_eq!((first.status, retry.text()), (201, first.text()));
     assert!(retry.is_replay());
+}
+
+#[test]
+fn an_entry_takes_back_what_the_layer_requires_of_a_marked_handler_too() {
+    let entry = RouteOptions::new().required(false);
+    let layer = covering().required(true);
+    let site = site(layer.route(Method::POST, "/marked", entry));
+    assert_eq!(site.send(Request::post("/marked")).status, 201);
+}
+
+#[test]
+fn a_marked_handler_takes_its_key_from_where_its_entry_does() {
+    let entry = RouteOptions::new().key_header("webhook-id");
+    let site = site(covering().route(Method::POST, "/marked", entry));
+    let (_, retry) = site.twice(&Request::post("/marked").key("k"));
+    assert!(!retry.is_replay());
+    let delivery = Request::post("/marked").header("webhook-id", "k");
+    let (_, retry) = site.twice(&delivery);
+    assert!(retry.is_replay());
+    assert_eq!(site.runs(), 3);
+}
+
+#[test]
+fn an_extractor_of_the_key_asks_for_the_header_of_its_entry() {
+    let entry = RouteOptions::new().key_header("webhook-id");
+    let site = site(covering().route(Method::POST, "/keyed", entry));
+    let answer = site.send(Request::post("/keyed").key("k"));
+    assert_problem(&answer, 400, "missing-key");
+    assert!(answer.text().contains("webhook-id"));
 }
 
 #[test]
