@@ -127,7 +127,7 @@ pub enum RouteMistake {
     WithoutAllRoutes,
     /// The layer does not cover the method.
     Method,
-    /// The pattern does not start with `/`.
+    /// The pattern does not start with `/`, or is none that actix-web can read.
     Pattern,
     /// There is an entry for the same method and pattern already.
     Twice,
@@ -145,7 +145,7 @@ impl fmt::Display for RouteMistake {
                 "the method is not covered; give POST, PUT, PATCH or DELETE, and one of `methods` if that is set",
             ),
             Self::Pattern => f.write_str(
-                "the pattern is not a path; give the whole one, as in `/v1/charges/{id}`",
+                "the pattern is not one of a path; give the whole one, as in `/v1/charges/{id}`",
             ),
             Self::Twice => f.write_str("it is given twice; join the two"),
             Self::Option(error) => error.fmt(f),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::dev::{Extensions, ServiceRequest};
+use actix_web::dev::Extensions;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderName;
 
@@ -116,11 +116,7 @@ impl Layer {
     /// The options of a request's route where all-routes mode has not claimed for it: its entry in the
     /// table holds all the same.
     pub(crate) fn options_of(&self, request: &HttpRequest) -> &Options {
-        if self.routes.is_empty() {
-            return &self.options;
-        }
-        let pattern = request.match_pattern().unwrap_or_default();
-        match self.routes.get(request.method(), &pattern) {
+        match self.routes.get(request) {
             Some(Route::Covered(options)) => options,
             Some(Route::Skipped) | None => &self.options,
         }
@@ -175,9 +171,9 @@ impl LayerHandle {
 
     /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
     /// it alone, as it does where no route matches.
-    pub(crate) fn covering(&self, request: &ServiceRequest) -> Option<Rc<Options>> {
-        let pattern = request.match_pattern()?;
-        let options = match self.routes.get(request.method(), &pattern) {
+    pub(crate) fn covering(&self, request: &HttpRequest) -> Option<Rc<Options>> {
+        request.match_pattern()?;
+        let options = match self.routes.get(request) {
             None => &self.options,
             Some(Route::Covered(options)) => options,
             Some(Route::Skipped) => return None,

@@ -129,7 +129,7 @@ where
         }
         // The pattern is looked up only where that could matter: it is allocated.
         let options = match self.layer.may_cover(request.request()) && !is_claimed(&request) {
-            true => self.layer.covering(&request),
+            true => self.layer.covering(request.request()),
             false => None,
         };
         let key = options

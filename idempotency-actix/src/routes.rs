@@ -1,5 +1,9 @@
-use std::collections::HashMap;
+use std::fmt;
+use std::iter;
+use std::panic::catch_unwind;
 
+use actix_web::HttpRequest;
+use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 
 use crate::error::{ConfigError, RouteMistake};
@@ -9,8 +13,14 @@ use crate::route_options::RouteOptions;
 /// The table of all-routes mode: the routes that have options of their own.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    table: HashMap<String, Vec<(Method, Route)>>,
+    table: Vec<Row>,
     ask_without_key: bool,
+}
+
+struct Row {
+    method: Method,
+    pattern: ResourceDef,
+    route: Route,
 }
 
 #[derive(Debug)]
@@ -31,16 +41,18 @@ impl Routes {
     ) -> Result<Self, ConfigError> {
         let mut routes = Self::default();
         for (method, pattern, options) in entries {
-            let resolved = match covered {
+            let row = match covered {
                 None => Err(RouteMistake::WithoutAllRoutes),
                 Some(covered) if !covered.contains(&method) => Err(RouteMistake::Method),
-                Some(_) if !pattern.starts_with('/') => Err(RouteMistake::Pattern),
-                Some(_) if routes.get(&method, &pattern).is_some() => Err(RouteMistake::Twice),
-                Some(_) => resolve(&options).map_err(|error| RouteMistake::Option(error.into())),
+                Some(_) if routes.has(&method, &pattern) => Err(RouteMistake::Twice),
+                Some(_) => parse(&pattern).and_then(|parsed| match resolve(&options) {
+                    Ok(options) => Ok((parsed, options)),
+                    Err(error) => Err(RouteMistake::Option(error.into())),
+                }),
             };
-            let route = match resolved {
-                Ok(_) if options.is_skipped => Route::Skipped,
-                Ok(options) => Route::Covered(Box::new(options)),
+            let (parsed, route) = match row {
+                Ok((parsed, _)) if options.is_skipped => (parsed, Route::Skipped),
+                Ok((parsed, options)) => (parsed, Route::Covered(Box::new(options))),
                 Err(mistake) => {
                     return Err(ConfigError::Route {
                         method,
@@ -52,11 +64,11 @@ impl Routes {
             if let Route::Covered(options) = &route {
                 routes.ask_without_key |= options.required || options.key.is_some();
             }
-            routes
-                .table
-                .entry(pattern)
-                .or_default()
-                .push((method, route));
+            routes.table.push(Row {
+                method,
+                pattern: parsed,
+                route,
+            });
         }
         Ok(routes)
     }
@@ -67,12 +79,49 @@ impl Routes {
         self.ask_without_key
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.table.is_empty()
+    /// The entry for a request: the first one that matches its path, or rather the one whose pattern the
+    /// application knows the path by. That alone would not do: a resource may have more patterns than one,
+    /// and the first resource that matches need not take the method.
+    pub(crate) fn get(&self, request: &HttpRequest) -> Option<&Route> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let pattern = request.match_pattern()?;
+        let (method, path) = (request.method(), request.path());
+        let mut rows = self
+            .table
+            .iter()
+            .filter(|row| row.method == method && row.pattern.is_match(path));
+        let first = rows.next()?;
+        let known = iter::once(first)
+            .chain(rows)
+            .find(|row| row.is_of(&pattern));
+        Some(&known.unwrap_or(first).route)
     }
 
-    pub(crate) fn get(&self, method: &Method, pattern: &str) -> Option<&Route> {
-        let mut routes = self.table.get(pattern)?.iter();
-        routes.find_map(|(of, route)| (of == method).then_some(route))
+    fn has(&self, method: &Method, pattern: &str) -> bool {
+        let mut rows = self.table.iter();
+        rows.any(|row| row.method == method && row.is_of(pattern))
     }
+}
+
+impl Row {
+    fn is_of(&self, pattern: &str) -> bool {
+        self.pattern.pattern() == Some(pattern)
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pattern = self.pattern.pattern().unwrap_or_default();
+        write!(f, "{} {pattern}: {:?}", self.method, self.route)
+    }
+}
+
+/// What actix-web makes of a pattern, which panics at what it cannot read.
+fn parse(pattern: &str) -> Result<ResourceDef, RouteMistake> {
+    if !pattern.starts_with('/') {
+        return Err(RouteMistake::Pattern);
+    }
+    catch_unwind(|| ResourceDef::new(pattern)).map_err(|_| RouteMistake::Pattern)
 }

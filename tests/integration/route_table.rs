@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Responder, post};
+use actix_web::{HttpRequest, HttpResponse, Responder, get, post};
 use idempotency_actix::store::Clock;
 use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
@@ -290,4 +290,74 @@ fn an_entry_s_options_are_checked_like_the_layers() {
     let (_, mistake) = with(RouteOptions::new().max_body(0));
     let size = ConfigError::ZeroLimit("max_body");
     assert_eq!(mistake, RouteMistake::Option(Box::new(size)));
+}
+
+#[get("/overlap/{page}")]
+async fn page() -> impl Responder {
+    HttpResponse::Ok()
+}
+
+#[post("/overlap/pay")]
+async fn pay(runs: Runs) -> impl Responder {
+    any(runs).await
+}
+
+/// A resource that is registered first takes the path and not the method, and another has two patterns.
+fn overlapping(layer: IdempotencyBuilder) -> Site {
+    let layer = layer.build().expect("entries that can hold");
+    Site::new(layer, |config| {
+        let twice = web::resource(["/one", "/two"]).route(web::post().to(any));
+        config.service(page).service(pay).service(twice);
+    })
+}
+
+#[test]
+fn an_entry_holds_where_a_resource_for_another_method_matches_first() {
+    let required = RouteOptions::new().required(true);
+    let site = overlapping(covering().route(Method::POST, "/overlap/pay", required));
+    let answer = site.send(Request::post("/overlap/pay"));
+    assert_problem(&answer, 400, "missing-key");
+    assert_eq!(site.runs(), 0);
+}
+
+#[test]
+fn each_pattern_of_a_resource_has_its_own_entry() {
+    let layer = covering()
+        .route(Method::POST, "/one", RouteOptions::new().skip())
+        .route(Method::POST, "/two", RouteOptions::new().required(true));
+    let site = overlapping(layer);
+    assert_problem(&site.send(Request::post("/two")), 400, "missing-key");
+    let (first, retry) = site.twice(&Request::post("/two").key("k"));
+    assert_eq!((first.text(), retry.is_replay()), ("1".into(), true));
+    let (first, second) = site.twice(&Request::post("/one").key("k"));
+    assert!(!first.is_replay() && !second.is_replay());
+}
+
+#[test]
+fn the_names_of_a_pattern_s_segments_do_not_matter() {
+    let entry = RouteOptions::new().required(true);
+    let layer = covering().route(Method::POST, "/v1/items/{other}", entry);
+    let site = site(layer);
+    assert_problem(&site.send(Request::post("/v1/items/1")), 400, "missing-key");
+}
+
+#[test]
+fn of_entries_that_overlap_the_application_s_own_pattern_counts() {
+    let required = RouteOptions::new().required(true);
+    let layer = covering().route(Method::POST, "/{any}*", required).route(
+        Method::POST,
+        ITEM,
+        RouteOptions::new(),
+    );
+    let site = site(layer);
+    assert_eq!(site.send(Request::post("/v1/items/1")).status, 201);
+    assert_problem(&site.send(Request::post("/plain")), 400, "missing-key");
+}
+
+#[test]
+fn a_pattern_that_cannot_be_read_is_refused() {
+    for pattern in ["/v1/{", "/v1/{id", "/{a:(}"] {
+        let layer = covering().route(Method::POST, pattern, RouteOptions::new());
+        assert_eq!(refusal(layer).1, RouteMistake::Pattern, "{pattern}");
+    }
 }
