@@ -1,93 +1,158 @@
 //! The canonical form of a JSON text, RFC 8785.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// The largest whole number that a double tells from its neighbours (RFC 7493, section 2.2).
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// The canonical form, `None` where two different texts could have the same: for what is not I-JSON of
-/// RFC 7493, which the scheme is made for.
+/// The name under which `serde_json` hides a number, where some crate has enabled its feature
+/// `arbitrary_precision` for all.
+const HIDDEN_NUMBER: &str = "$serde_json::private::Number";
+
+/// The canonical form. `None` for what is not I-JSON of RFC 7493, which the scheme is made for: two texts
+/// that differ in a repeated name, or in a whole number beyond 2^53, must not have the same. Fractions
+/// are doubles.
 pub(crate) fn canonical(text: &[u8]) -> Option<Vec<u8>> {
-    let Strict(value) = serde_json::from_slice(text).ok()?;
-    serde_json_canonicalizer::to_vec(&value).ok()
+    let json: Json = serde_json::from_slice(text).ok()?;
+    serde_json_canonicalizer::to_vec(&json).ok()
 }
 
-/// A JSON value without repeated names, and without numbers that a double would round.
-struct Strict(Value);
+/// A value of I-JSON. Not `serde_json`'s own, whose numbers depend on features that other crates enable.
+enum Json {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<Json>),
+    Map(BTreeMap<String, Json>),
+}
 
-impl<'de> Deserialize<'de> for Strict {
+impl Json {
+    fn number<E: de::Error>(value: f64) -> Result<Self, E> {
+        // Whatever is larger and has no fraction may have been rounded.
+        if value.abs() > MAX_SAFE_INTEGER as f64 {
+            return Err(E::custom("a number beyond 2^53"));
+        }
+        Ok(Self::Number(value))
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(value) => serializer.serialize_f64(*value),
+            Self::Text(value) => serializer.serialize_str(value),
+            Self::List(values) => serializer.collect_seq(values),
+            Self::Map(entries) => serializer.collect_map(entries),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
+        deserializer.deserialize_any(Reader)
     }
 }
 
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
+    type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value of I-JSON")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: de::Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Json, E> {
         match value.unsigned_abs() {
-            0..=MAX_SAFE_INTEGER => Ok(value.into()),
+            0..=MAX_SAFE_INTEGER => Json::number(value as f64),
             _ => Err(E::custom("a whole number beyond 2^53")),
         }
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Json, E> {
         match value {
-            0..=MAX_SAFE_INTEGER => Ok(value.into()),
+            0..=MAX_SAFE_INTEGER => Json::number(value as f64),
             _ => Err(E::custom("a whole number beyond 2^53")),
         }
     }
 
-    /// Whatever large number has no fraction may have been rounded.
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        if value.abs() > MAX_SAFE_INTEGER as f64 {
-            return Err(E::custom("a number beyond 2^53"));
-        }
-        Ok(value.into())
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+        Json::number(value)
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.into()))
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Json, E> {
+        Ok(Json::Text(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = seq.next_element()? {
+        while let Some(value) = seq.next_element()? {
             values.push(value);
         }
-        Ok(values.into())
+        Ok(Json::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some((name, Strict(value))) = entries.next_entry::<String, _>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
+            if let (HIDDEN_NUMBER, Json::Text(number), true) = (&*name, &value, hides_numbers()) {
+                let number = number.parse().map_err(de::Error::custom)?;
+                return Json::number(number);
+            }
             if map.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name is repeated"));
+                return Err(de::Error::custom("a name is repeated"));
             }
         }
-        Ok(map.into())
+        Ok(Json::Map(map))
     }
+}
+
+/// Whether fractions come as maps of one hidden name.
+fn hides_numbers() -> bool {
+    struct IsMap;
+
+    impl<'de> Visitor<'de> for IsMap {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<bool, A::Error> {
+            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(true)
+        }
+    }
+
+    static HIDES_NUMBERS: LazyLock<bool> = LazyLock::new(|| {
+        let mut number = serde_json::Deserializer::from_slice(b"0.5");
+        number.deserialize_any(IsMap).unwrap_or(false)
+    });
+    *HIDES_NUMBERS
 }
 
 #[cfg(test)]
@@ -112,6 +177,13 @@ mod tests {
         for (i, form) in forms.iter().enumerate() {
             assert!(form.is_some() && !forms[i + 1..].contains(form), "{form:?}");
         }
+    }
+
+    /// Whatever features of `serde_json` other crates enable.
+    #[test]
+    fn a_hidden_number_is_an_object_where_numbers_are_not_hidden() {
+        let object = of(r#"{"$serde_json::private::Number":"0.5"}"#);
+        assert_eq!(hides_numbers(), object == of("0.5"));
     }
 
     #[test]
