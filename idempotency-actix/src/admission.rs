@@ -45,30 +45,55 @@ pub(crate) async fn begin(
 
 /// One step of the store and what follows from it; `None` if the record changed in the meantime.
 async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest) -> Option<Turn> {
+    if !operation.has_seat_left(layer) {
+        return Box::pin(look_only(layer, operation, request)).await;
+    }
     let id = &operation.id;
-    let Some(seat) = operation.seat(layer) else {
-        let call = layer.store().inspect(id);
-        return match deadline(operation.options.store_timeout(), call).await {
-            Ok(Some(record)) => found(layer, operation, request, record, None).await,
-            Ok(None) if operation.is_retry() => Some(busy(layer, operation, None)),
-            Ok(None) => Some(Turn::Answer(reject(layer, Problem::QuotaExceeded))),
-            Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
-        };
-    };
     let claim = operation.claim();
     let asked = Moment::now();
-    let call = layer.store().begin(id, &claim);
-    match deadline(operation.options.store_timeout(), call).await {
+    let timeout = operation.options.store_timeout();
+    match deadline(timeout, layer.store().begin(id, &claim)).await {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
+            let Some(seat) = operation.seat(layer) else {
+                // Others have taken the last one while the store was asked.
+                layer.outbox().release(*id, claim, timeout);
+                return Some(over_quota(layer, operation));
+            };
             Some(granted(layer, operation, claim, asked, seat).await)
         }
-        Ok(Begun::Found(record)) => found(layer, operation, request, record, Some(seat)).await,
+        Ok(Begun::Found(record)) => found(layer, operation, request, record, true).await,
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
+            let Some(seat) = operation.seat(layer) else {
+                return Some(over_quota(layer, operation));
+            };
             incident(Incident::Unprotected, id, &Chain(&error));
             Some(Turn::Run(hold(layer, operation, claim, asked, seat, false)))
         }
         Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
+    }
+}
+
+/// The same for a caller who may have no more operations in flight: what is finished is replayed, and
+/// nothing is claimed or decided.
+async fn look_only(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+) -> Option<Turn> {
+    let call = layer.store().inspect(&operation.id);
+    match deadline(operation.options.store_timeout(), call).await {
+        Ok(Some(record)) => found(layer, operation, request, record, false).await,
+        Ok(None) => Some(over_quota(layer, operation)),
+        Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
+    }
+}
+
+/// A retry that waits goes on, and anything else is told to come again.
+pub(crate) fn over_quota(layer: &Layer, operation: &Operation) -> Turn {
+    match operation.is_retry() {
+        true => busy(layer, operation, None),
+        false => Turn::Answer(reject(layer, Problem::QuotaExceeded)),
     }
 }
 
@@ -144,9 +169,8 @@ async fn found(
     operation: &Operation,
     request: &HttpRequest,
     record: Record,
-    seat: Option<Seat>,
+    may_decide: bool,
 ) -> Option<Turn> {
-    operation.retries();
     let answer = match operation.fingerprint_like(&record.fingerprint, request) {
         None => {
             let cause = "its fingerprint is of a scheme that cannot be computed here";
@@ -159,10 +183,11 @@ async fn found(
         }
         Some(_) => match record.state {
             State::InFlight => return Some(busy(layer, operation, None)),
+            State::Unknown { .. } if !may_decide => return Some(over_quota(layer, operation)),
             State::Unknown { lease } => {
                 let attempt = record.attempt;
                 let seen = unknown::Seen { attempt, lease };
-                return Box::pin(unknown::decide(layer, operation, request, seen, seat)).await;
+                return Box::pin(unknown::decide(layer, operation, request, seen)).await;
             }
             state => answer(layer, state),
         },
@@ -174,7 +199,10 @@ async fn found(
 pub(crate) fn busy(layer: &Layer, operation: &Operation, change: Option<Instant>) -> Turn {
     match operation.options.wait.is_zero() {
         true => Turn::Answer(answer(layer, State::InFlight)),
-        false => Turn::Wait(change),
+        false => {
+            operation.retries();
+            Turn::Wait(change)
+        }
     }
 }
 

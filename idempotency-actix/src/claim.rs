@@ -6,7 +6,7 @@ use crate::keeper::Heartbeat;
 use crate::layer::LayerHandle;
 use crate::outbox::{Recorded, record};
 use crate::quota::Seat;
-use crate::store::{Finished, Record, Released, Renewed};
+use crate::store::{Finished, Released, Renewed, State};
 use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
 
@@ -123,10 +123,18 @@ impl HeldClaim {
         Completed::Unstored
     }
 
-    /// The record that stands in the way of the own answer.
-    async fn found(&self) -> Option<Record> {
+    /// What a client is told where another record stands in the way of the own answer. What belongs to
+    /// another request is none of its business.
+    async fn found(&self) -> State {
+        let claim = &self.tenure.claim;
         let call = self.layer.store().inspect(&self.tenure.id);
-        deadline(self.timeout, call).await.ok().flatten()
+        let record = deadline(self.timeout, call).await.ok().flatten();
+        match record.filter(|record| record.fingerprint == *claim.fingerprint()) {
+            Some(record) => record.state,
+            None => State::Unknown {
+                lease: claim.lease(),
+            },
+        }
     }
 }
 
@@ -136,5 +144,5 @@ pub(crate) enum Completed {
     /// Not yet in the store, or never.
     Unstored,
     /// The store has another record, or none that this attempt may write.
-    Refused(Option<Record>),
+    Refused(State),
 }

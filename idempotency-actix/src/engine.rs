@@ -13,7 +13,7 @@ use crate::claim::{Completed, HeldClaim};
 use crate::not_executed::NotExecuted;
 use crate::options::Options;
 use crate::response::{Head, STATUS, is_transient};
-use crate::store::{Finished, State};
+use crate::store::Finished;
 use crate::stream;
 use crate::telemetry::{Outcome, outcome};
 
@@ -143,19 +143,18 @@ async fn record(
 ) {
     match held.complete(&finished, options.ttl).await {
         Completed::Stored => {}
-        Completed::Unstored => {
-            let unstored = HeaderValue::from_static("unstored");
-            response.headers_mut().insert(STATUS, unstored);
-        }
+        Completed::Unstored => mark_unstored(response),
         // Its own answer is not the answer of this operation, so the client must not get it.
-        Completed::Refused(record) => {
-            let ours = held.tenure().claim.fingerprint();
-            let record = record.filter(|record| record.fingerprint == *ours);
-            let state = record.map(|record| record.state);
-            let lease = held.tenure().claim.lease();
-            *response = answer(held.layer(), state.unwrap_or(State::Unknown { lease }));
+        Completed::Refused(state) => {
+            *response = answer(held.layer(), state);
             return;
         }
     }
     outcome(Outcome::First);
+}
+
+/// Says that the answer is true, and not yet kept.
+pub(crate) fn mark_unstored(response: &mut HttpResponse) {
+    let unstored = HeaderValue::from_static("unstored");
+    response.headers_mut().insert(STATUS, unstored);
 }

@@ -104,8 +104,8 @@ impl Operation {
         }
     }
 
-    /// Notes that a record was found: from now on a failing store is no reason to run unprotected, and a
-    /// full quota none to give up a wait.
+    /// Notes that it waits for another attempt: from now on a failing store is no reason to run
+    /// unprotected, and a full quota none to give up.
     pub(crate) fn retries(&self) {
         self.is_retry.set(true);
     }
@@ -125,6 +125,15 @@ impl Operation {
         }
         let mode = &self.options.fingerprint;
         mode.by_scheme(other.scheme(), request, &self.body)
+    }
+
+    /// Whether there is a seat among the caller's operations in flight. To take it for a mere look would
+    /// have replays refuse first requests.
+    pub(crate) fn has_seat_left(&self, layer: &Layer) -> bool {
+        match (self.caller, self.options.max_in_flight) {
+            (Some(caller), Some(limit)) => layer.quotas().has_room(&caller, limit),
+            _ => true,
+        }
     }
 
     /// A seat among the caller's operations in flight; `None` if it has all that it may have.

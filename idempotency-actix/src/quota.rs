@@ -9,10 +9,16 @@ pub(crate) type CallerHash = [u8; 32];
 pub(crate) struct Quotas(Arc<Mutex<HashMap<CallerHash, usize>>>);
 
 impl Quotas {
+    /// Whether there is a seat now.
+    pub(crate) fn has_room(&self, caller: &CallerHash, limit: usize) -> bool {
+        self.taken().get(caller).copied().unwrap_or(0) < limit
+    }
+
     /// Takes a seat for one operation; `None` if the caller has all that it may have.
     pub(crate) fn admit(&self, caller: CallerHash, limit: usize) -> Option<Seat> {
         let mut taken = self.taken();
         let of_caller = taken.entry(caller).or_insert(0);
+        // At the limit there is an entry already, since no limit is zero.
         if *of_caller >= limit {
             return None;
         }

@@ -7,7 +7,9 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use crate::admission::{Turn, answer, busy, granted, refused, reject, release_ghost, unavailable};
+use crate::admission::{
+    Turn, answer, busy, granted, over_quota, refused, release_ghost, unavailable,
+};
 use crate::attempt::Attempt;
 use crate::claim::{Completed, HeldClaim};
 use crate::deadline::deadline;
@@ -15,7 +17,6 @@ use crate::engine;
 use crate::layer::LayerHandle;
 use crate::operation::Operation;
 use crate::options::Unknown;
-use crate::problem::Problem;
 use crate::quota::Seat;
 use crate::recovery::{Recover, Recovery};
 use crate::store::{
@@ -40,29 +41,30 @@ impl Seen {
     }
 }
 
-/// Decides by the route's choice, if there is a seat for a run; `None` if the record changed in the
-/// meantime.
+/// Decides by the route's choice, once it may and there is a seat for a run; `None` if the record changed
+/// in the meantime.
 pub(crate) async fn decide(
     layer: &LayerHandle,
     operation: &Operation,
     request: &HttpRequest,
     seen: Seen,
-    seat: Option<Seat>,
 ) -> Option<Turn> {
     let function = match &operation.options.unknown {
         Unknown::Reject => return Some(Turn::Answer(answer(layer, seen.state()))),
         Unknown::Rerun => None,
         Unknown::Recover(function) => Some(&**function),
     };
-    let Some(seat) = seat else {
-        return Some(Turn::Answer(reject(layer, Problem::QuotaExceeded)));
-    };
     let sightings = layer.sightings();
     let ripe = sightings.ripens(&operation.id, &seen.attempt, seen.lease / 2);
-    match (ripe, function) {
-        (Some(_), _) => Some(busy(layer, operation, ripe)),
-        (None, None) => take_over(layer, operation, seen, seat).await,
-        (None, Some(function)) => recover(layer, operation, request, function, seen, seat).await,
+    if ripe.is_some() {
+        return Some(busy(layer, operation, ripe));
+    }
+    let Some(seat) = operation.seat(layer) else {
+        return Some(over_quota(layer, operation));
+    };
+    match function {
+        None => take_over(layer, operation, seen, seat).await,
+        Some(function) => recover(layer, operation, request, function, seen, seat).await,
     }
 }
 
@@ -244,9 +246,11 @@ async fn finish_anew(
         Turn::Run(held) => held,
         other => return Some(other),
     };
-    let state = match held.complete(&finished, options.ttl).await {
-        Completed::Stored | Completed::Unstored => State::Finished(finished),
-        Completed::Refused(record) => record.map_or_else(|| seen.state(), |record| record.state),
+    let mut response = match held.complete(&finished, options.ttl).await {
+        Completed::Refused(state) => return Some(Turn::Answer(answer(layer, state))),
+        Completed::Stored => return Some(Turn::Answer(answer(layer, State::Finished(finished)))),
+        Completed::Unstored => answer(layer, State::Finished(finished)),
     };
-    Some(Turn::Answer(answer(layer, state)))
+    engine::mark_unstored(&mut response);
+    Some(Turn::Answer(response))
 }

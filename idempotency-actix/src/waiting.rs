@@ -123,6 +123,9 @@ impl Waiter {
         if now >= self.until {
             return false;
         }
+        if self.told.is_none() {
+            self.hear();
+        }
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         let look = change
             .unwrap_or(self.until)
@@ -131,7 +134,7 @@ impl Waiter {
         let told = async {
             match &mut self.told {
                 Some(told) => told.await,
-                // A store that tells at once would have this one look without a pause.
+                // Nothing to wait for: whatever the store told at once, the next pause hears again.
                 None => pending().await,
             }
         };
@@ -141,6 +144,7 @@ impl Waiter {
             () = sleep_until(look.into()) => (false, false),
         };
         if is_told {
+            // A change during the next look is heard, too.
             self.hear();
         }
         if is_woken {

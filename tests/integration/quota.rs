@@ -2,11 +2,14 @@
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
+use idempotency_actix::store::Store;
 use idempotency_actix::{ConfigError, Idempotency, KeyScope, MemoryStore, idempotent};
 use idempotency_actix_tests::{Client, Request};
 
 use crate::app::{Gate, Runs, assert_problem, builder};
+use crate::faulty_store::{Call, Fault, FaultyStore};
 use crate::policy::Place;
+use crate::rig;
 
 async fn gated(gate: Gate, runs: Runs) -> impl Responder {
     let run = runs.next();
@@ -35,7 +38,11 @@ struct Site {
 
 impl Site {
     fn new(place: Place, operations: usize) -> Self {
-        let layer = Idempotency::builder(MemoryStore::new(), KeyScope::header("x-account"));
+        Self::on(place, operations, MemoryStore::new())
+    }
+
+    fn on(place: Place, operations: usize, store: impl Store) -> Self {
+        let layer = Idempotency::builder(store, KeyScope::header("x-account"));
         let layer = place.layer(
             layer,
             |layer| layer.max_in_flight(operations),
@@ -126,6 +133,27 @@ fn a_full_quota_replays_and_tells_what_runs_and_what_differs() {
         site.finish(running);
         assert_eq!(site.site.runs(), 2);
     });
+}
+
+/// A slow store holds a replay's look, which is no operation in flight.
+#[test]
+fn a_replay_takes_no_seat_from_a_first_request() {
+    for place in Place::ALL {
+        let store = FaultyStore::new(MemoryStore::new());
+        let site = Site::on(place, 1, store.clone());
+        let done = site.start("a", "done");
+        site.finish(done);
+        let hold = rig::Gate::closed();
+        store.next(Call::Begin, Fault::Hold(hold.clone()));
+        let begun = store.entered(Call::Begin).count();
+        let mut replay = Client::connect(site.site.addr());
+        replay.send(&site.request("a", "done"));
+        store.entered(Call::Begin).wait_for(begun + 1);
+        let new = site.start("a", "new");
+        site.finish(new);
+        hold.open();
+        assert!(replay.receive().is_replay());
+    }
 }
 
 #[test]
