@@ -33,5 +33,5 @@ elseif act == 'move' then
 else
   redis.call('DEL', key)
 end
-if ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+if ARGV[5] ~= '' and act ~= 'keep' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return 1
