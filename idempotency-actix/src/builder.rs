@@ -83,6 +83,9 @@ impl IdempotencyBuilder {
     /// Sets options for one route of all-routes mode, by its method and its pattern as it is registered,
     /// with the scopes that it is in: `/v1/charges/{id}`.
     ///
+    /// An entry is for every matched request of its method whose path its pattern matches. Where several
+    /// do, the one that the application's first matching resource has counts, else the first one.
+    ///
     /// Default: every route as the layer has it. In all-routes mode most options are decided before
     /// routing comes to the handler, so that its attribute would set them too late, and belong here.
     pub fn route(mut self, method: Method, pattern: &str, options: RouteOptions) -> Self {
@@ -209,7 +212,9 @@ impl IdempotencyBuilder {
     /// `quota-exceeded`, and replays are answered all the same.
     ///
     /// Default: no limit, since under [`KeyScope::everyone`] it would be one for the whole service. Over
-    /// the limit a request costs the store a look and no claim.
+    /// the limit a request costs the store a look and no claim. A caller is what the scope returns; its
+    /// operations on all routes are counted together, and each route compares the count with its own
+    /// limit. A handler that never ends is counted for ever.
     pub fn max_in_flight(mut self, operations: usize) -> Self {
         self.common = self.common.max_in_flight(operations);
         self
@@ -230,7 +235,8 @@ impl IdempotencyBuilder {
     /// returns a [`Recovery`] or a `Result` of one, called one at a time for an operation, once the
     /// same attempt has shown no sign of life for half a lease after it lapsed; until then a retry gets
     /// 409. It has one lease of time, the body of its answer included. Its [`Attempt`](crate::Attempt) is
-    /// one generation above the one that was lost: see [`Recovery`] for what it must do with it. In
+    /// one generation above the one that was lost: see [`Recovery`] for what it must do with it. Every
+    /// claim that such a route releases leaves its generation in the store for 24 hours or more. In
     /// all-routes mode it is called outside of inner middleware, and without the parameters of the path.
     pub fn recover<F, Args>(mut self, recover: F) -> Self
     where

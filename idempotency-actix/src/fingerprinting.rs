@@ -10,7 +10,9 @@ use crate::given::{By, Given};
 /// What makes two requests under one key the same request.
 ///
 /// A retry that is not the same is answered 422 `key-reused`. The choice may change between releases:
-/// a record keeps the scheme that it was written by, and a retry is compared by that.
+/// a record keeps the scheme that it was written by, and a retry is compared by that. Only a function cannot
+/// be left or changed so: retries of records from before are answered 503, or 422 by another function, until
+/// those are over.
 ///
 /// # Examples
 ///
@@ -21,7 +23,7 @@ use crate::given::{By, Given};
 /// use idempotency_actix::{Fingerprinting, RouteOptions};
 ///
 /// fn event(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
-///     let lines = body.split(|&byte| byte == b'\n');
+///     let lines = body.split_inclusive(|&byte| byte == b'\n');
 ///     lines.filter(|line| !line.starts_with(b"signature:")).flatten().copied().collect()
 /// }
 ///
@@ -49,9 +51,11 @@ impl Fingerprinting {
     /// The same as [`bytes`](Self::bytes), but a JSON body counts in its canonical form of RFC 8785: the
     /// order of keys and white space do not matter, and 1, 1.0 and 1e0 are one number.
     ///
-    /// For clients that build the body again for each retry. Numbers are doubles there, so whole numbers
-    /// beyond 2^53 have no canonical form; nor have objects with the same key twice, bodies that are
-    /// compressed, and what is no JSON. Such a body counts by its octets.
+    /// For clients that build the body again for each retry. Numbers are doubles there: fractions that
+    /// are one double are one number, so send amounts as whole numbers or text. Whole numbers beyond 2^53
+    /// have no canonical form; nor have objects with the same key twice, bodies that are compressed, and
+    /// what is no JSON. Such a body counts by its octets. The whole body is parsed for it, before the
+    /// handler's extractors run.
     #[cfg(feature = "json")]
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     pub const fn json() -> Self {

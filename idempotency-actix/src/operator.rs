@@ -74,7 +74,11 @@ impl Idempotency {
                 Verdict::Finished(finished, options.ttl)
             }
             Recovery::NotExecuted => Verdict::NotExecuted,
-            Recovery::StillUnknown => return Ok(Resolved::Refused),
+            Recovery::StillUnknown => {
+                let refused = Ok(Resolved::Refused);
+                audit("resolve", id, Some(seen), &refused);
+                return refused;
+            }
         };
         self.decide("resolve", id, seen, &verdict).await
     }

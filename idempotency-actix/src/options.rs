@@ -15,7 +15,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
 ///
 /// By these a server refuses before it acts, and none of them is a result worth pinning for a day.
-pub const DEFAULT_RELEASE_ON: [u16; 4] = [401, 403, 425, 429];
+pub const DEFAULT_RELEASE_ON: &[u16] = &[401, 403, 425, 429];
 
 /// How long a finished record is replayed unless told otherwise: 24 hours, as Stripe does.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -129,7 +129,7 @@ impl Default for Options {
             max_in_flight: None,
             unknown: Unknown::Reject,
             on_store_failure: OnStoreFailure::Reject,
-            release_on: StatusSet::of(&DEFAULT_RELEASE_ON.map(|code| (code, code))),
+            release_on: StatusSet::of_codes(DEFAULT_RELEASE_ON.iter().copied()),
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
             keep_cookies: false,

@@ -21,12 +21,14 @@ use crate::given::By;
 ///
 /// # #[derive(Clone)] struct Ledger;
 /// # impl Ledger {
-/// #     async fn fence(&self, _key: &str, _generation: u64) -> Option<u64> { None }
-/// #     async fn charge(&self, _key: &str, _generation: u64) -> u64 { 1 }
+/// #     async fn fence(&self, _operation: &str, _generation: u64) -> Option<u64> { None }
+/// #     async fn charge(&self, _operation: &str, _generation: u64) -> u64 { 1 }
 /// # }
 /// async fn look_up(ledger: web::Data<Ledger>, key: IdempotencyKey, attempt: Attempt) -> Recovery {
+///     // Not the key itself: another caller may have chosen the same one.
+///     let operation = key.derive("ledger");
 ///     // One transaction: refuse generations below this one from now on, then look.
-///     match ledger.fence(key.as_str(), attempt.generation()).await {
+///     match ledger.fence(&operation, attempt.generation()).await {
 ///         Some(charge) => Recovery::Completed(HttpResponse::Created().json(charge)),
 ///         None => Recovery::NotExecuted,
 ///     }
@@ -39,7 +41,7 @@ use crate::given::By;
 ///     key: IdempotencyKey,
 ///     attempt: Attempt,
 /// ) -> impl Responder {
-///     let charge = ledger.charge(key.as_str(), attempt.generation()).await;
+///     let charge = ledger.charge(&key.derive("ledger"), attempt.generation()).await;
 ///     HttpResponse::Created().json(charge)
 /// }
 /// ```

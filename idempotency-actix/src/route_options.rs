@@ -36,6 +36,7 @@ use crate::status_set::StatusSet;
 /// # Ok::<(), idempotency_actix::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "options do nothing until a route has them"]
 pub struct RouteOptions {
     pub(crate) ttl: Option<Duration>,
     pub(crate) lease: Option<Duration>,
@@ -175,8 +176,7 @@ impl RouteOptions {
     /// Replaces the set of status codes that release the claim.
     pub fn release_on(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
         let codes = statuses.into_iter().map(|status| status.as_u16());
-        let ranges: Vec<_> = codes.map(|code| (code, code)).collect();
-        self.release_on = Some(StatusSet::of(&ranges));
+        self.release_on = Some(StatusSet::of_codes(codes));
         self
     }
 

@@ -20,6 +20,11 @@ impl StatusSet {
         set
     }
 
+    pub(crate) fn of_codes(codes: impl IntoIterator<Item = u16>) -> Self {
+        let ranges: Vec<_> = codes.into_iter().map(|code| (code, code)).collect();
+        Self::of(&ranges)
+    }
+
     pub(crate) fn contains(&self, status: StatusCode) -> bool {
         self.has(status.as_u16())
     }
