@@ -65,6 +65,7 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
         Ok(Begun::Found(record)) => found(layer, operation, request, record, true).await,
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
             let Some(seat) = operation.seat(layer) else {
+                release_ghost(layer, &error, *id, claim, timeout);
                 return Some(over_quota(layer, operation));
             };
             incident(Incident::Unprotected, id, &Chain(&error));
@@ -123,8 +124,9 @@ fn hold(
     is_granted: bool,
 ) -> HeldClaim {
     let options = &operation.options;
-    let tenure = Tenure::new(operation.id, claim, asked, is_granted, options.max_run());
-    let held = HeldClaim::hold(layer, tenure, options.store_timeout(), seat);
+    let max_run = options.max_run();
+    let tenure = Tenure::new(operation.id, claim, seat, asked, is_granted, max_run);
+    let held = HeldClaim::hold(layer, tenure, options.store_timeout());
     operation.attempt.begin(held.tenure());
     held
 }

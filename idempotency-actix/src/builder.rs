@@ -214,7 +214,7 @@ impl IdempotencyBuilder {
     /// Default: no limit, since under [`KeyScope::everyone`] it would be one for the whole service. Over
     /// the limit a request costs the store a look and no claim. A caller is what the scope returns; its
     /// operations on all routes are counted together, and each route compares the count with its own
-    /// limit. A handler that never ends is counted for ever.
+    /// limit. A handler is counted until it has ended, or its claim is kept alive no more.
     pub fn max_in_flight(mut self, operations: usize) -> Self {
         self.common = self.common.max_in_flight(operations);
         self

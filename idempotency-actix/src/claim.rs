@@ -5,7 +5,6 @@ use crate::deadline::deadline;
 use crate::keeper::Heartbeat;
 use crate::layer::LayerHandle;
 use crate::outbox::{Recorded, record};
-use crate::quota::Seat;
 use crate::store::{Finished, Released, Renewed, State};
 use crate::telemetry::{Chain, Incident, incident};
 use crate::tenure::{Moment, Tenure};
@@ -22,19 +21,19 @@ pub(crate) struct HeldClaim {
     tenure: Arc<Tenure>,
     _heartbeat: Heartbeat,
     timeout: Duration,
-    _seat: Seat,
+    seated: Seated,
 }
 
 impl HeldClaim {
     /// Keeps a claim alive that the store granted, or that it is still asked for while the handler runs.
-    pub(crate) fn hold(layer: &LayerHandle, tenure: Tenure, timeout: Duration, seat: Seat) -> Self {
+    pub(crate) fn hold(layer: &LayerHandle, tenure: Tenure, timeout: Duration) -> Self {
         let tenure = Arc::new(tenure);
         Self {
+            seated: Seated(Arc::clone(&tenure)),
             _heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
             layer: layer.clone(),
             tenure,
             timeout,
-            _seat: seat,
         }
     }
 
@@ -72,11 +71,11 @@ impl HeldClaim {
         let Self {
             layer,
             tenure,
-            _seat: seat,
+            seated,
             ..
         } = self;
-        // Whoever is woken by the release needs it.
-        drop(seat);
+        // Whoever is woken by the release needs the seat.
+        drop(seated);
         let call = layer.store().release(&tenure.id, &tenure.claim);
         match deadline(self.timeout, call).await {
             Ok(Released::Released) => layer.waiters().wake(&tenure.id),
@@ -135,6 +134,15 @@ impl HeldClaim {
                 lease: claim.lease(),
             },
         }
+    }
+}
+
+/// Gives the seat up with the claim, of which others keep a part for longer.
+struct Seated(Arc<Tenure>);
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        self.0.seat.give_up();
     }
 }
 

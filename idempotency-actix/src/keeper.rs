@@ -216,6 +216,7 @@ async fn sign_of_life(store: &dyn ErasedStore, tenure: &Tenure) -> Result<Renewe
 async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: Duration) {
     let lease = tenure.claim.lease();
     if tenure.ran_too_long() {
+        tenure.seat.give_up();
         let cause = "the handler or its stream takes longer than `max_run`";
         return incident(Incident::RanTooLong, &tenure, &cause);
     }
@@ -232,6 +233,7 @@ async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: D
         }
         Ok(Renewed::Lost) if still_running => {
             tenure.lose();
+            tenure.seat.give_up();
             incident(
                 Incident::ClaimLost,
                 &tenure,

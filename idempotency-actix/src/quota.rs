@@ -23,7 +23,7 @@ impl Quotas {
             return None;
         }
         *of_caller += 1;
-        Some(Seat(Some((self.clone(), caller))))
+        Some(Seat(Mutex::new(Some((self.clone(), caller)))))
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<CallerHash, usize>> {
@@ -31,19 +31,18 @@ impl Quotas {
     }
 }
 
-/// The place of one operation in flight, given up when it is dropped.
-pub(crate) struct Seat(Option<(Quotas, CallerHash)>);
+/// The place of one operation in flight, until it is given up or dropped.
+pub(crate) struct Seat(Mutex<Option<(Quotas, CallerHash)>>);
 
 impl Seat {
     /// A seat where nobody counts.
     pub(crate) fn uncounted() -> Self {
-        Self(None)
+        Self(Mutex::new(None))
     }
-}
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let Some((quotas, caller)) = self.0.take() else {
+    pub(crate) fn give_up(&self) {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((quotas, caller)) = taken else {
             return;
         };
         let mut taken = quotas.taken();
@@ -53,6 +52,12 @@ impl Drop for Seat {
                 taken.remove(&caller);
             }
         }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::quota::Seat;
 use crate::record_id::RecordId;
 use crate::store::Claim;
 
@@ -10,6 +11,8 @@ use crate::store::Claim;
 pub(crate) struct Tenure {
     pub(crate) id: RecordId,
     pub(crate) claim: Claim,
+    /// Given up when the claim is no longer kept alive, though its handler may never end.
+    pub(crate) seat: Seat,
     /// When renewal stops, because handler and drain took longer than any should.
     pub(crate) renew_until: Instant,
     acked: Mutex<Moment>,
@@ -24,6 +27,7 @@ impl Tenure {
     pub(crate) fn new(
         id: RecordId,
         claim: Claim,
+        seat: Seat,
         asked: Moment,
         is_granted: bool,
         max_run: Duration,
@@ -31,6 +35,7 @@ impl Tenure {
         Self {
             id,
             claim,
+            seat,
             renew_until: asked.monotonic + max_run,
             acked: Mutex::new(asked),
             granted: AtomicBool::new(is_granted),

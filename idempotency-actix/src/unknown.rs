@@ -137,9 +137,9 @@ async fn claim_recovery(
     for _ in 0..2 {
         let record = match deadline(timeout, layer.store().begin(&id, &claim)).await {
             Ok(Begun::Claimed { .. }) => {
-                let tenure = Tenure::new(id, claim, asked, true, options.max_run());
-                let held = HeldClaim::hold(layer, tenure, timeout, Seat::uncounted());
-                return Ok(Some(held));
+                let (seat, max_run) = (Seat::uncounted(), options.max_run());
+                let tenure = Tenure::new(id, claim, seat, asked, true, max_run);
+                return Ok(Some(HeldClaim::hold(layer, tenure, timeout)));
             }
             Ok(Begun::Found(record)) => record,
             Err(error) => {

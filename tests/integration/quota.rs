@@ -1,15 +1,20 @@
 //! How many operations of one caller may be in flight.
 
+use std::future::pending;
+use std::time::Duration;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
 use idempotency_actix::store::Store;
-use idempotency_actix::{ConfigError, Idempotency, KeyScope, MemoryStore, idempotent};
+use idempotency_actix::{
+    ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent,
+};
 use idempotency_actix_tests::{Client, Request};
 
 use crate::app::{Gate, Runs, assert_problem, builder};
 use crate::faulty_store::{Call, Fault, FaultyStore};
 use crate::policy::Place;
-use crate::rig;
+use crate::rig::{self, Mode, Rig};
 
 async fn gated(gate: Gate, runs: Runs) -> impl Responder {
     let run = runs.next();
@@ -170,6 +175,20 @@ fn a_client_that_leaves_keeps_its_seat_until_the_handler_has_ended() {
         let second = site.start("a", "2");
         site.finish(second);
     });
+}
+
+#[test]
+fn a_handler_that_never_ends_gives_its_seat_up_with_its_claim() {
+    let short = Duration::from_millis(200);
+    let options = |layer: IdempotencyBuilder| layer.lease(short).max_run(short).max_in_flight(1);
+    let rig = Rig::new(Mode::Marked, rig::store(), options, |run| async move {
+        if run.number == 1 {
+            pending::<()>().await;
+        }
+        rig::created(&run)
+    });
+    let _lost = rig.start("1");
+    rig::eventually("a seat", || rig.send("2").status == 201);
 }
 
 #[test]
