@@ -10,8 +10,8 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use idempotency_actix::RedisStore;
 use idempotency_actix::deadpool_redis::redis::Client;
 use idempotency_actix::store::{
-    Begun, Claim, Completion, Fingerprint, Finished, RecordId, Released, Store, StoredResponse,
-    Token,
+    Begun, Claim, Completion, Fingerprint, Finished, RecordId, Released, Renewed, Store,
+    StoredResponse, Token,
 };
 use idempotency_actix_tests::redis::{Proxy, RedisServer};
 
@@ -71,6 +71,26 @@ async fn listen<'a>(
 
 async fn awake(waiter: impl Future<Output = ()>) {
     timeout(PATIENCE, waiter).await.expect("a wake-up");
+}
+
+/// What is told comes in order, so that a renewal would have been heard before what comes after it.
+#[actix_web::test]
+async fn a_renewal_wakes_nobody() {
+    let (setup, server) = (Setup::new(), RedisServer::shared());
+    let replica = replica(&setup, server);
+    let ((id, own), (other, another)) = (claim(), claim());
+    begin(&replica, &id, &own).await;
+    begin(&replica, &other, &another).await;
+    let waiters = listen(&replica, &id, 1).await;
+    let mut after = replica.store.changed(&other).boxed_local();
+    assert_eq!((&mut after).now_or_never(), None, "woken by nothing");
+    let renewed = replica.store.renew(&id, &own).await;
+    assert_eq!(renewed.expect("an answer"), Renewed::Alive);
+    complete(&replica, &other, &another, vec![1]).await;
+    awake(after).await;
+    for waiter in waiters {
+        assert_eq!(waiter.now_or_never(), None, "woken by a renewal");
+    }
 }
 
 #[actix_web::test]
