@@ -16,13 +16,13 @@ use crate::given::By;
 /// begin at 1 again when an operation's record is over, so a fence is kept no longer than its `ttl`.
 ///
 /// ```
-/// use actix_web::{HttpResponse, Responder, post, web};
-/// use idempotency_actix::{Attempt, IdempotencyKey, Recovery, idempotent};
+/// use actix_web::{Error, HttpResponse, error::ErrorConflict, post, web};
+/// use idempotency_actix::{Attempt, IdempotencyKey, NotExecuted, Recovery, idempotent};
 ///
 /// # #[derive(Clone)] struct Ledger;
 /// # impl Ledger {
 /// #     async fn fence(&self, _operation: &str, _generation: u64) -> Option<u64> { None }
-/// #     async fn charge(&self, _operation: &str, _generation: u64) -> u64 { 1 }
+/// #     async fn charge(&self, _operation: &str, _generation: u64) -> Option<u64> { Some(1) }
 /// # }
 /// async fn look_up(ledger: web::Data<Ledger>, key: IdempotencyKey, attempt: Attempt) -> Recovery {
 ///     // Not the key itself: another caller may have chosen the same one.
@@ -40,9 +40,11 @@ use crate::given::By;
 ///     ledger: web::Data<Ledger>,
 ///     key: IdempotencyKey,
 ///     attempt: Attempt,
-/// ) -> impl Responder {
-///     let charge = ledger.charge(&key.derive("ledger"), attempt.generation()).await;
-///     HttpResponse::Created().json(charge)
+/// ) -> Result<HttpResponse, Error> {
+///     match ledger.charge(&key.derive("ledger"), attempt.generation()).await {
+///         Some(charge) => Ok(HttpResponse::Created().json(charge)),
+///         None => Err(NotExecuted::error(ErrorConflict("a later attempt decides"))),
+///     }
 /// }
 /// ```
 #[derive(Debug)]
