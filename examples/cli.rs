@@ -72,7 +72,8 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     Ok(Command::Serve { bind })
 }
 
-fn text(arg: OsString) -> Result<String, String> {
+/// An argument that is text, or what is wrong with it.
+pub fn text(arg: OsString) -> Result<String, String> {
     arg.into_string()
         .map_err(|arg| format!("argument {arg:?} is not text"))
 }
@@ -92,6 +93,7 @@ pub fn say(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
 }
 
-fn complain(name: &str, line: &str) {
+/// Prints what is wrong.
+pub fn complain(name: &str, line: &str) {
     _ = writeln!(io::stderr(), "{name}: {line}");
 }

@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::Write;
+
+pub(crate) use idempotency_actix_examples::cli::say;
+use idempotency_actix_examples::cli::{self, text};
 
 pub(crate) const USAGE: &str = "\
 Two replicas of an application that share one Redis, and clients that retry.
@@ -48,11 +50,6 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     })
 }
 
-fn text(arg: OsString) -> Result<String, String> {
-    arg.into_string()
-        .map_err(|arg| format!("argument {arg:?} is not text"))
-}
-
 pub(crate) fn introduce(a: &str, b: &str) {
     say(&format!(
         "Replica A is {a}, replica B is {b}. Charge at one, retry at the other, and look who ran:
@@ -80,11 +77,6 @@ pub(crate) fn causes(error: &dyn Error) -> String {
     text
 }
 
-/// Prints a line. Unlike `println!` it does not panic when nobody reads.
-pub(crate) fn say(line: &str) {
-    _ = writeln!(std::io::stdout(), "{line}");
-}
-
 pub(crate) fn complain(line: &str) {
-    _ = writeln!(std::io::stderr(), "redis_replicas: {line}");
+    cli::complain("redis_replicas", line);
 }
