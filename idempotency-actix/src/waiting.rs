@@ -80,7 +80,8 @@ pub(crate) struct Waiter {
     layer: LayerHandle,
     id: RecordId,
     place: Place,
-    /// What the store tells, also of changes during a look. `None` once it has told.
+    /// What the store tells, also of changes during a look. `None` before the first pause, and once it has
+    /// told at once.
     told: Option<Pin<Box<dyn Future<Output = ()>>>>,
     until: Instant,
     pauses: ExponentialBackoff,
@@ -95,16 +96,14 @@ impl Waiter {
             most_for_one,
         } = layer.waiters();
         let place = wakeups.enter(id, *most, *most_for_one)?;
-        let mut waiter = Self {
+        Some(Self {
             layer: layer.clone(),
             id: *id,
             place,
             told: None,
             until: Instant::now() + wait,
             pauses: pauses(),
-        };
-        waiter.hear();
-        Some(waiter)
+        })
     }
 
     /// Listens to the store from now on.
