@@ -64,7 +64,6 @@ fn status(value: &Expr) -> Result<u16> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use syn::parse_quote;
 
@@ -72,20 +71,22 @@ mod tests {
 
     #[test]
     fn statuses_are_inclusive_ranges() {
-        let ranges = statuses(&parse_quote!([429, 500..=599])).unwrap();
+        let ranges = statuses(&parse_quote!([429, 500..=599])).expect("a value");
         assert_eq!(ranges, [(429, 429), (500, 599)]);
-        assert_eq!(statuses(&parse_quote!([])).unwrap(), []);
+        assert_eq!(statuses(&parse_quote!([])).expect("a value"), []);
     }
 
     #[test]
     fn every_wrong_status_is_reported() {
-        let mistakes = statuses(&parse_quote!([200, 429, 500..600, "x"])).unwrap_err();
+        let mistakes = statuses(&parse_quote!([200, 429, 500..600, "x"])).expect_err("a mistake");
         assert_eq!(mistakes.into_iter().count(), 3);
     }
 
     #[test]
     fn half_open_range_is_answered_with_the_one_that_was_meant() {
-        let said = statuses(&parse_quote!([500..600])).unwrap_err().to_string();
+        let said = statuses(&parse_quote!([500..600]))
+            .expect_err("a mistake")
+            .to_string();
         assert!(said.ends_with("use `..=`, as in `500..=599`"));
     }
 }

@@ -160,7 +160,6 @@ pub(crate) fn wrong<T>(tokens: impl ToTokens, expected: impl Display) -> Result<
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use syn::parse_quote;
 
@@ -173,13 +172,19 @@ mod tests {
     };
 
     fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
-        result.unwrap_err().to_string()
+        result.expect_err("a mistake").to_string()
     }
 
     #[test]
     fn duration_is_read_in_milliseconds_within_its_limits() {
-        assert_eq!(duration(&parse_quote!("10ms"), &LIMITS).unwrap(), 10);
-        assert_eq!(duration(&parse_quote!("1m"), &LIMITS).unwrap(), 60_000);
+        assert_eq!(
+            duration(&parse_quote!("10ms"), &LIMITS).expect("a value"),
+            10
+        );
+        assert_eq!(
+            duration(&parse_quote!("1m"), &LIMITS).expect("a value"),
+            60_000
+        );
         for outside in ["9ms", "61s", "0s"] {
             let said = message(duration(&parse_quote!(#outside), &LIMITS));
             assert_eq!(said, "expected a duration of 10ms to 60s");
@@ -194,9 +199,9 @@ mod tests {
 
     #[test]
     fn size_is_read_in_bytes() {
-        assert_eq!(size(&parse_quote!("2MiB")).unwrap(), 2 << 20);
-        assert_eq!(size(&parse_quote!("1kB")).unwrap(), 1000);
-        assert_eq!(size(&parse_quote!(1_024)).unwrap(), 1024);
+        assert_eq!(size(&parse_quote!("2MiB")).expect("a value"), 2 << 20);
+        assert_eq!(size(&parse_quote!("1kB")).expect("a value"), 1000);
+        assert_eq!(size(&parse_quote!(1_024)).expect("a value"), 1024);
     }
 
     #[test]
@@ -206,16 +211,22 @@ mod tests {
 
     #[test]
     fn count_starts_at_one() {
-        assert_eq!(count(&parse_quote!(1_000)).unwrap(), 1000);
+        assert_eq!(count(&parse_quote!(1_000)).expect("a value"), 1000);
         for wrong in ["0", "-1", "1.5", "\"10\"", "10u8", "N"] {
-            assert!(count(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
+            assert!(
+                count(&syn::parse_str(wrong).expect("a value")).is_err(),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn header_is_a_token_in_lower_case() {
-        assert_eq!(header(&parse_quote!("Webhook-Id")).unwrap(), "webhook-id");
-        assert_eq!(header(&parse_quote!("!x_1~")).unwrap(), "!x_1~");
+        assert_eq!(
+            header(&parse_quote!("Webhook-Id")).expect("a value"),
+            "webhook-id"
+        );
+        assert_eq!(header(&parse_quote!("!x_1~")).expect("a value"), "!x_1~");
         for wrong in ["", " webhook-id", "webhook:id", "wébhook-id", "a\nb"] {
             assert!(header(&parse_quote!(#wrong)).is_err(), "{wrong}");
         }
@@ -227,10 +238,16 @@ mod tests {
     #[test]
     fn path_is_qualified_or_not() {
         for right in ["a", "a::b", "Self::a", "crate::a", "a::<T>", "<A as B>::c"] {
-            assert!(path(&syn::parse_str(right).unwrap()).is_ok(), "{right}");
+            assert!(
+                path(&syn::parse_str(right).expect("a value")).is_ok(),
+                "{right}"
+            );
         }
         for wrong in ["self", "Self", "\"a\"", "a()", "|_| None", "&a"] {
-            assert!(path(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
+            assert!(
+                path(&syn::parse_str(wrong).expect("a value")).is_err(),
+                "{wrong}"
+            );
         }
         let said = message(path(&parse_quote!("charges::look_up")).map(drop));
         assert_eq!(said, "expected a path without quotes: `charges::look_up`");
@@ -238,9 +255,12 @@ mod tests {
 
     #[test]
     fn name_is_one_identifier() {
-        assert_eq!(name(&parse_quote!(charge)).unwrap(), "charge");
+        assert_eq!(name(&parse_quote!(charge)).expect("a value"), "charge");
         for wrong in ["a::b", "self", "Self", "\"charge\"", "a()"] {
-            assert!(name(&syn::parse_str(wrong).unwrap()).is_err(), "{wrong}");
+            assert!(
+                name(&syn::parse_str(wrong).expect("a value")).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

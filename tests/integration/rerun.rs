@@ -133,15 +133,21 @@ fn an_owner_that_renewed_is_watched_anew(mode: Mode) {
     assert!(before.elapsed() >= SHORT / 2, "{:?}", before.elapsed());
 }
 
-fn an_owner_that_answers_before_the_takeover_wins(mode: Mode) {
+/// A retry whose takeover is held on its way to the store.
+fn at_the_takeover(mode: Mode) -> (Rig, Orphan, Client, Gate) {
     let (store, clock) = store_and_clock();
     let rig = prompt(mode, store.clone());
     let orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
     let gate = Gate::closed();
     store.next(Call::Resolve, Fault::Hold(gate.clone()));
-    let mut retry = rig.ask("k");
+    let retry = rig.ask("k");
     store.entered(Call::Resolve).wait_for(1);
+    (rig, orphan, retry, gate)
+}
+
+fn an_owner_that_answers_before_the_takeover_wins(mode: Mode) {
+    let (rig, orphan, mut retry, gate) = at_the_takeover(mode);
     assert_eq!(orphan.complete("the owner's"), Completion::Recorded);
     gate.open();
     let answer = retry.receive();
@@ -154,14 +160,7 @@ fn an_owner_that_answers_before_the_takeover_wins(mode: Mode) {
 }
 
 fn an_owner_that_renews_before_the_takeover_keeps_its_claim(mode: Mode) {
-    let (store, clock) = store_and_clock();
-    let rig = prompt(mode, store.clone());
-    let orphan = Orphan::leave(&rig, &clock, "k");
-    look(&rig, "k");
-    let gate = Gate::closed();
-    store.next(Call::Resolve, Fault::Hold(gate.clone()));
-    let mut retry = rig.ask("k");
-    store.entered(Call::Resolve).wait_for(1);
+    let (rig, orphan, mut retry, gate) = at_the_takeover(mode);
     // Lapsed again by the time of the takeover: the owner has lived in between all the same.
     assert_eq!(orphan.renew(), Renewed::Alive);
     gate.open();
@@ -172,14 +171,7 @@ fn an_owner_that_renews_before_the_takeover_keeps_its_claim(mode: Mode) {
 }
 
 fn an_owner_that_released_before_the_takeover_leaves_a_first_run(mode: Mode) {
-    let (store, clock) = store_and_clock();
-    let rig = prompt(mode, store.clone());
-    let orphan = Orphan::leave(&rig, &clock, "k");
-    look(&rig, "k");
-    let gate = Gate::closed();
-    store.next(Call::Resolve, Fault::Hold(gate.clone()));
-    let mut retry = rig.ask("k");
-    store.entered(Call::Resolve).wait_for(1);
+    let (rig, orphan, mut retry, gate) = at_the_takeover(mode);
     assert_eq!(orphan.release(), Released::Released);
     gate.open();
     assert_first(&retry.receive(), 201, "run 1, generation 1");
