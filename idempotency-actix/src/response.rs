@@ -39,16 +39,16 @@ const NOT_STORED: [HeaderName; 15] = [
     REPLAYED,
 ];
 
+/// Up to here a copy of a body costs less than the memory that it saves.
+const SHORT_BODY: usize = 1024;
+
 /// A captured answer: status, header lines and body, as every retry will get them.
 ///
 /// Lines of one name keep their order and number. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoredResponse(Arc<Parts>);
-
-#[derive(PartialEq, Eq)]
-struct Parts {
+pub struct StoredResponse {
     status: StatusCode,
-    headers: Box<[(HeaderName, HeaderValue)]>,
+    headers: Arc<[(HeaderName, HeaderValue)]>,
     body: Option<Bytes>,
 }
 
@@ -59,21 +59,21 @@ impl StoredResponse {
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         body: Option<Bytes>,
     ) -> Self {
-        Self(Arc::new(Parts {
+        Self {
             status,
             headers: headers.into_iter().collect(),
             body,
-        }))
+        }
     }
 
     /// The status code.
     pub fn status(&self) -> StatusCode {
-        self.0.status
+        self.status
     }
 
     /// The header lines in their stored order.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.0.headers
+        &self.headers
     }
 
     /// The first line of that name.
@@ -86,7 +86,7 @@ impl StoredResponse {
 
     /// The body's octets, or `None` for an answer that has no body.
     pub fn body(&self) -> Option<&Bytes> {
-        self.0.body.as_ref()
+        self.body.as_ref()
     }
 
     /// Octets of header lines and body together: what a store's size limit counts.
@@ -94,6 +94,20 @@ impl StoredResponse {
         let lines = self.headers().iter();
         let head: usize = lines.map(|(n, v)| n.as_str().len() + v.len()).sum();
         head + self.body().map_or(0, Bytes::len)
+    }
+
+    /// The same answer for long keeping. A handler's buffer may have room for twice the body, which nobody
+    /// counts, so a short body is copied into one of its length.
+    pub(crate) fn compact(&self) -> Self {
+        let body = self.body().map(|body| match body.len() {
+            ..=SHORT_BODY => Bytes::copy_from_slice(body),
+            _ => body.clone(),
+        });
+        Self {
+            status: self.status,
+            headers: Arc::clone(&self.headers),
+            body,
+        }
     }
 
     /// What is left of the answer where it is not kept.
@@ -127,9 +141,9 @@ impl StoredResponse {
 impl fmt::Debug for StoredResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredResponse")
-            .field("status", &self.0.status.as_u16())
-            .field("headers", &self.0.headers.len())
-            .field("body", &self.0.body.as_ref().map(Bytes::len))
+            .field("status", &self.status.as_u16())
+            .field("headers", &self.headers.len())
+            .field("body", &self.body.as_ref().map(Bytes::len))
             .finish()
     }
 }
@@ -147,13 +161,12 @@ impl Head {
             let is_wanted = keep_cookies && name == header::SET_COOKIE;
             NOT_STORED.contains(name) && !is_wanted || named_by_connection(headers, name)
         };
+        let kept = headers.iter().filter(|(name, _)| !is_left_out(name));
+        let mut lines = Vec::with_capacity(headers.len());
+        lines.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
         Self {
             status: response.status(),
-            headers: headers
-                .iter()
-                .filter(|(name, _)| !is_left_out(name))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
+            headers: lines,
         }
     }
 

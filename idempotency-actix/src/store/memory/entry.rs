@@ -103,7 +103,10 @@ impl Entry {
 impl Stage {
     pub(super) fn finished(finished: &Finished, ttl: Duration, now: u64) -> Self {
         Self::Finished {
-            finished: finished.clone(),
+            finished: match finished {
+                Finished::Completed(response) => Finished::Completed(response.compact()),
+                Finished::NotKept(kept) => Finished::NotKept(kept.clone()),
+            },
             expires: now.saturating_add(nanos(ttl)),
         }
     }

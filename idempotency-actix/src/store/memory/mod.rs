@@ -1,3 +1,4 @@
+mod agenda;
 mod entry;
 mod hash;
 mod room;
@@ -44,7 +45,8 @@ const MANY: usize = 64;
 /// thus be passed by the number of requests in flight times `max_response`.
 ///
 /// What is over is dropped by later calls, a few records each; there is no thread, and no pause in
-/// which all records are looked at. An idle store keeps what it has until the next calls come.
+/// which all records are looked at. An idle store keeps what it has until the next calls come. A record
+/// among others of a longer `ttl` may be dropped late, when up to twice its own has passed.
 ///
 /// # Examples
 ///

@@ -1,9 +1,8 @@
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
+use std::collections::HashMap;
 use std::collections::hash_map;
-use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
+use super::agenda::Agenda;
 use super::entry::{Entry, Stage};
 use super::hash::IdHash;
 use super::room::Room;
@@ -24,14 +23,14 @@ pub(super) struct Shard {
     /// Boxed, so that a growing map moves little while its shard is locked.
     records: HashMap<RecordId, Box<Entry>, IdHash>,
     /// When to look at which record. An item that is not its record's `check_at` is stale.
-    queue: BinaryHeap<Reverse<(u64, RecordId)>>,
+    agenda: Agenda,
 }
 
 impl Shard {
     pub(super) fn new(hash: IdHash) -> Self {
         Self {
             records: HashMap::with_hasher(hash),
-            queue: BinaryHeap::new(),
+            agenda: Agenda::default(),
         }
     }
 
@@ -57,7 +56,7 @@ impl Shard {
                 None => claim.generation().max(entry.generation.saturating_add(1)),
             },
         };
-        self.put(id, Entry::held(claim, generation, now), room);
+        self.put(id, Entry::held(claim, generation, now), now, room);
         Some(Begun::Claimed { generation })
     }
 
@@ -102,7 +101,7 @@ impl Shard {
                 (entry, Completion::RecordedAbsent)
             }
         };
-        self.put(id, entry, room);
+        self.put(id, entry, now, room);
         completion
     }
 
@@ -157,11 +156,11 @@ impl Shard {
             Verdict::Finished(finished, ttl) => {
                 let mut entry = entry.at(Stage::finished(finished, *ttl, now), now);
                 entry.owner = Token::NOBODY;
-                self.put(id, entry, room);
+                self.put(id, entry, now, room);
             }
             Verdict::TakeOver(claim) => {
                 let generation = entry.generation.saturating_add(1);
-                self.put(id, Entry::held(claim, generation, now), room);
+                self.put(id, Entry::held(claim, generation, now), now, room);
             }
             Verdict::NotExecuted => self.give_up(id, now, room),
             Verdict::Forget => self.remember(id, now, room),
@@ -172,26 +171,17 @@ impl Shard {
     /// Looks at no more than `most` due items, and drops the records that are over.
     pub(super) fn sweep(&mut self, most: usize, now: u64, room: &Room) {
         for _ in 0..most {
-            let Some(item) = self.queue.peek_mut() else {
+            let Some((due, id)) = self.agenda.take_due(now) else {
                 return;
             };
-            let Reverse((due, id)) = *item;
-            if due > now {
-                return;
-            }
             match self.records.get_mut(&id) {
-                Some(entry) if entry.check_at == due && !entry.stage.is_over(now) => {
+                Some(entry) if entry.check_at != due => {}
+                Some(entry) if !entry.stage.is_over(now) => {
                     entry.check_at = entry.stage.next_check(now);
-                    let mut item = item;
-                    *item = Reverse((entry.check_at, id));
+                    self.agenda.put(entry.check_at, id, now);
                 }
-                Some(entry) if entry.check_at == due => {
-                    PeekMut::pop(item);
-                    self.remove(&id, room);
-                }
-                _ => {
-                    PeekMut::pop(item);
-                }
+                Some(_) => self.remove(&id, room),
+                None => {}
             }
         }
     }
@@ -205,7 +195,7 @@ impl Shard {
     }
 
     /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
-    fn put(&mut self, id: &RecordId, mut entry: Entry, room: &Room) {
+    fn put(&mut self, id: &RecordId, mut entry: Entry, now: u64, room: &Room) {
         let due = entry.check_at;
         room.take_for_answer(entry.stage.size());
         match self.records.entry(*id) {
@@ -223,17 +213,17 @@ impl Shard {
                 }
             }
         }
-        self.queue.push(Reverse((due, *id)));
-        if self.queue.len() > 2 * self.records.len() + SLACK {
+        self.agenda.put(due, *id, now);
+        if self.agenda.len() > 2 * self.records.len() + SLACK {
             self.drop_stale_items();
         }
     }
 
     fn drop_stale_items(&mut self) {
         let records = &self.records;
-        self.queue.retain(|Reverse((due, id))| {
+        self.agenda.retain(|due, id| {
             let entry = records.get(id);
-            entry.is_some_and(|entry| entry.check_at == *due)
+            entry.is_some_and(|entry| entry.check_at == due)
         });
     }
 
@@ -249,7 +239,7 @@ impl Shard {
     fn remember(&mut self, id: &RecordId, now: u64, room: &Room) {
         if let Some(entry) = self.records.get(id) {
             let entry = entry.at(entry.stage.given_up(now), now);
-            self.put(id, entry, room);
+            self.put(id, entry, now, room);
         }
     }
 
@@ -263,7 +253,7 @@ impl Shard {
 #[cfg(test)]
 impl Shard {
     pub(super) fn records_and_queued(&self) -> (usize, usize) {
-        (self.records.len(), self.queue.len())
+        (self.records.len(), self.agenda.len())
     }
 
     pub(super) fn counted_bytes(&self) -> usize {

@@ -1,0 +1,83 @@
+use std::collections::VecDeque;
+
+use crate::store::RecordId;
+
+/// When to look at which record.
+///
+/// Items wait in lanes, one for each power of two of their wait. Nearly all waits in a lane are the same
+/// `ttl` or lease, so that its items come due in the order in which they were put there, and a heap would
+/// sort what is sorted. An item behind one with a longer wait is looked at late, by less than its own wait.
+#[derive(Default)]
+pub(super) struct Agenda {
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    /// How many binary digits the waits have.
+    digits: u32,
+    items: VecDeque<(u64, RecordId)>,
+}
+
+impl Agenda {
+    pub(super) fn put(&mut self, due: u64, id: RecordId, now: u64) {
+        let digits = u64::BITS - due.saturating_sub(now).leading_zeros();
+        let known = self.lanes.iter().position(|lane| lane.digits == digits);
+        let place = known.unwrap_or_else(|| {
+            let items = VecDeque::new();
+            self.lanes.push(Lane { digits, items });
+            self.lanes.len() - 1
+        });
+        self.lanes[place].items.push_back((due, id));
+    }
+
+    /// Takes an item that is due.
+    pub(super) fn take_due(&mut self, now: u64) -> Option<(u64, RecordId)> {
+        let is_due = |lane: &&mut Lane| lane.items.front().is_some_and(|(due, _)| *due <= now);
+        self.lanes.iter_mut().find(is_due)?.items.pop_front()
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(u64, &RecordId) -> bool) {
+        for lane in &mut self.lanes {
+            lane.items.retain(|(due, id)| keep(*due, id));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.items.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_item_is_taken_once_not_early_and_less_than_its_wait_late(
+            items in vec((0..50_u64, 1..1_000_u64), 1..100),
+        ) {
+            let mut agenda = Agenda::default();
+            let mut waits = Vec::new();
+            let mut now = 0;
+            for (n, (pause, wait)) in items.iter().enumerate() {
+                now += pause;
+                let mut id = [0; 32];
+                id[..8].copy_from_slice(&(n as u64).to_be_bytes());
+                agenda.put(now + wait, RecordId::from_bytes(id), now);
+                waits.push((RecordId::from_bytes(id), now + wait, *wait));
+            }
+            for now in 0..now + 2_000 {
+                while let Some((due, id)) = agenda.take_due(now) {
+                    let place = waits.iter().position(|item| (item.0, item.1) == (id, due));
+                    let (_, due, wait) = waits.remove(place.expect("an item that was put there"));
+                    prop_assert!(due <= now && now < due + wait, "due {due}, wait {wait}, at {now}");
+                }
+                prop_assert!(waits.iter().all(|(_, due, wait)| now < due + wait), "{now}");
+            }
+            prop_assert!(waits.is_empty() && agenda.len() == 0);
+        }
+    }
+}
