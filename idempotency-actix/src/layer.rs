@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::ptr;
@@ -150,7 +150,7 @@ pub(crate) struct LayerHandle(Rc<Worker>);
 struct Worker {
     layer: Arc<Layer>,
     /// What was resolved so far, by the options of the layer or its table and those of the attribute.
-    options: RefCell<HashMap<(*const Options, *const RouteOptions), Rc<Options>>>,
+    options: RefCell<BTreeMap<(*const Options, *const RouteOptions), Rc<Options>>>,
 }
 
 impl LayerHandle {
@@ -172,7 +172,10 @@ impl LayerHandle {
     /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
     /// it alone, as it does where no route matches.
     pub(crate) fn covering(&self, request: &HttpRequest) -> Option<Rc<Options>> {
-        request.match_pattern()?;
+        // The pattern of what was routed already, in a string of its own, only where that cannot tell.
+        if !request.resource_map().has_resource(request.path()) {
+            request.match_pattern()?;
+        }
         let options = match self.routes.get(request) {
             None => &self.options,
             Some(Route::Covered(options)) => options,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -148,18 +149,18 @@ impl fmt::Debug for KeyScope {
 ///
 /// `Debug` shows the kind of scope, and nothing of the caller.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Caller(Vec<u8>);
+pub struct Caller(Cow<'static, [u8]>);
 
 /// What a record's id takes in: a tag for the kind of scope, then framed contents.
 impl Caller {
     /// The only caller of [`KeyScope::everyone`].
     pub fn everyone() -> Self {
-        Self(vec![0])
+        Self(Cow::Borrowed(&[0]))
     }
 
     /// What the function of [`KeyScope::by`] or [`KeyScope::try_by`] returned.
     pub fn principal(principal: impl AsRef<[u8]>) -> Self {
-        Self([&[1], principal.as_ref()].concat())
+        Self([&[1], principal.as_ref()].concat().into())
     }
 
     /// The value of [`KeyScope::header`]'s one line.
@@ -174,7 +175,7 @@ impl Caller {
             caller.extend((line.len() as u64).to_le_bytes());
             caller.extend_from_slice(line);
         }
-        (caller.len() > 1).then_some(Self(caller))
+        (caller.len() > 1).then_some(Self(caller.into()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
