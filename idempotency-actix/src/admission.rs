@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 
 use crate::claim::HeldClaim;
 use crate::deadline::deadline;
@@ -15,9 +17,40 @@ use crate::store::{Begun, Claim, Finished, Record, State, StoreError, StoreError
 use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
 use crate::tenure::{Moment, Tenure};
 use crate::unknown;
+use crate::waiting::pause;
 
 /// How often a record may change while its fate is decided.
 const LOOKS: usize = 8;
+
+/// Asks for the right to run, until it is granted or there is an answer instead. Whoever has to wait for it
+/// `gives_way`: what it holds may be what the first request waits for.
+///
+/// The request is held from the first step that could claim: a claim whose owner is gone would only become
+/// unknown. While it waits it may be dropped.
+pub(crate) async fn admit(
+    layer: &LayerHandle,
+    operation: &Operation,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    mut gives_way: impl FnMut(),
+) -> Result<HeldClaim, HttpResponse> {
+    let hold = operation.ticket.hold();
+    let mut waiter = None;
+    loop {
+        hold.take();
+        let change = match begin(layer, operation, request).await {
+            Turn::Run(held) => return Ok(held),
+            Turn::Answer(answer) => return Err(answer),
+            Turn::Wait(change) => change,
+        };
+        gives_way();
+        let pauses =
+            hold.let_go() && Box::pin(pause(&mut waiter, layer, operation, payload, change)).await;
+        if !pauses {
+            return Err(answer(layer, State::InFlight));
+        }
+    }
+}
 
 /// What a request is to do next.
 pub(crate) enum Turn {
@@ -30,64 +63,84 @@ pub(crate) enum Turn {
 }
 
 /// Asks the store for the claim.
-pub(crate) async fn begin(
-    layer: &LayerHandle,
-    operation: &Operation,
-    request: &HttpRequest,
-) -> Turn {
+async fn begin(layer: &LayerHandle, operation: &Operation, request: &HttpRequest) -> Turn {
     for _ in 0..LOOKS {
-        if let Some(turn) = look(layer, operation, request).await {
+        // The future of every request is as large as its longest way, so what is rare is boxed.
+        let rare: LocalBoxFuture<'_, Option<Turn>> = match look(layer, operation, request).await {
+            Next::Turn(turn) => return turn,
+            Next::Late(held) => Box::pin(confirm(layer, held)),
+            Next::Unknown(seen) => Box::pin(unknown::decide(layer, operation, request, seen)),
+            Next::Full => Box::pin(look_only(layer, operation, request)),
+        };
+        if let Some(turn) = rare.await {
             return turn;
         }
     }
     busy(layer, operation, None)
 }
 
-/// One step of the store and what follows from it; `None` if the record changed in the meantime.
-async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest) -> Option<Turn> {
+/// What follows from a step of the store.
+enum Next {
+    Turn(Turn),
+    /// The claim took so long that it may be somebody else's by now.
+    Late(HeldClaim),
+    Unknown(unknown::Seen),
+    /// The caller may have no more operations in flight.
+    Full,
+}
+
+async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest) -> Next {
     if !operation.has_seat_left(layer) {
-        return Box::pin(look_only(layer, operation, request)).await;
+        return Next::Full;
     }
-    let id = &operation.id;
     let claim = operation.claim();
     let asked = Moment::now();
-    let timeout = operation.options.store_timeout();
-    match deadline(timeout, layer.store().begin(id, &claim)).await {
+    let (id, timeout) = (&operation.id, operation.options.store_timeout());
+    let begun = deadline(timeout, layer.store().begin(id, &claim)).await;
+    Next::Turn(match begun {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
             let Some(seat) = operation.seat(layer) else {
                 // Others have taken the last one while the store was asked.
                 layer.outbox().release(*id, claim, timeout);
-                return Some(over_quota(layer, operation));
+                return Next::Turn(over_quota(layer, operation));
             };
-            Some(granted(layer, operation, claim, asked, seat).await)
+            let held = hold(layer, operation, claim, asked, seat, true);
+            match held.is_late() {
+                true => return Next::Late(held),
+                false => Turn::Run(held),
+            }
         }
-        Ok(Begun::Found(record)) => found(layer, operation, request, record, true).await,
+        Ok(Begun::Found(record)) => match found(layer, operation, request, record) {
+            Ok(turn) => turn,
+            Err(seen) => return Next::Unknown(seen),
+        },
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
             let Some(seat) = operation.seat(layer) else {
                 release_ghost(layer, &error, *id, claim, timeout);
-                return Some(over_quota(layer, operation));
+                return Next::Turn(over_quota(layer, operation));
             };
             incident(Incident::Unprotected, id, &Chain(&error));
-            Some(Turn::Run(hold(layer, operation, claim, asked, seat, false)))
+            Turn::Run(hold(layer, operation, claim, asked, seat, false))
         }
-        Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
-    }
+        Err(error) => Turn::Answer(refused(layer, operation, claim, &error)),
+    })
 }
 
-/// The same for a caller who may have no more operations in flight: what is finished is replayed, and
-/// nothing is claimed or decided.
+/// The same where nothing may be claimed or decided: what is finished is replayed.
 async fn look_only(
     layer: &LayerHandle,
     operation: &Operation,
     request: &HttpRequest,
 ) -> Option<Turn> {
     let call = layer.store().inspect(&operation.id);
-    match deadline(operation.options.store_timeout(), call).await {
-        Ok(Some(record)) => found(layer, operation, request, record, false).await,
-        Ok(None) => Some(over_quota(layer, operation)),
-        Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
-    }
+    let looked = deadline(operation.options.store_timeout(), call).await;
+    Some(match looked {
+        Ok(Some(record)) => found(layer, operation, request, record)
+            .unwrap_or_else(|_| over_quota(layer, operation)),
+        Ok(None) => over_quota(layer, operation),
+        Err(error) => Turn::Answer(unavailable(layer, operation, &error)),
+    })
 }
 
 /// A retry that waits goes on, and anything else is told to come again.
@@ -98,24 +151,16 @@ pub(crate) fn over_quota(layer: &Layer, operation: &Operation) -> Turn {
     }
 }
 
-/// Takes up a claim that the store granted. One that took so long that it may be somebody else's by now
-/// is renewed first.
-pub(crate) async fn granted(
-    layer: &LayerHandle,
-    operation: &Operation,
-    claim: Claim,
-    asked: Moment,
-    seat: Seat,
-) -> Turn {
-    let is_late = asked.elapsed() > operation.options.lease / 3;
-    let held = hold(layer, operation, claim, asked, seat, true);
-    if is_late && !Box::pin(held.confirm()).await {
-        return Turn::Answer(reject(layer, Problem::StoreUnavailable));
-    }
-    Turn::Run(held)
+/// Renews a granted claim before its handler starts, if it is late.
+pub(crate) async fn confirm(layer: &Layer, held: HeldClaim) -> Option<Turn> {
+    Some(match !held.is_late() || held.confirm().await {
+        true => Turn::Run(held),
+        false => Turn::Answer(reject(layer, Problem::StoreUnavailable)),
+    })
 }
 
-fn hold(
+/// Takes up a claim that the store granted, or that it is asked for while the handler runs.
+pub(crate) fn hold(
     layer: &LayerHandle,
     operation: &Operation,
     claim: Claim,
@@ -123,11 +168,11 @@ fn hold(
     seat: Seat,
     is_granted: bool,
 ) -> HeldClaim {
-    let options = &operation.options;
+    let (options, generation) = (&operation.options, claim.generation());
     let max_run = options.max_run();
     let tenure = Tenure::new(operation.id, claim, seat, asked, is_granted, max_run);
     let held = HeldClaim::hold(layer, tenure, options.store_timeout());
-    operation.attempt.begin(held.tenure());
+    operation.ticket.begin(generation, held.tenure());
     held
 }
 
@@ -165,14 +210,13 @@ pub(crate) fn unavailable(
     reject(layer, Problem::StoreUnavailable)
 }
 
-/// Answers a retry from the record that it found. An unknown outcome is what the route makes of it.
-async fn found(
-    layer: &LayerHandle,
+/// Answers a retry from the record that it found, unless its outcome is unknown.
+fn found(
+    layer: &Layer,
     operation: &Operation,
     request: &HttpRequest,
     record: Record,
-    may_decide: bool,
-) -> Option<Turn> {
+) -> Result<Turn, unknown::Seen> {
     let answer = match operation.fingerprint_like(&record.fingerprint, request) {
         None => {
             let cause = "its fingerprint is of a scheme that cannot be computed here";
@@ -184,17 +228,15 @@ async fn found(
             Problem::KeyReused.response(layer)
         }
         Some(_) => match record.state {
-            State::InFlight => return Some(busy(layer, operation, None)),
-            State::Unknown { .. } if !may_decide => return Some(over_quota(layer, operation)),
+            State::InFlight => return Ok(busy(layer, operation, None)),
             State::Unknown { lease } => {
                 let attempt = record.attempt;
-                let seen = unknown::Seen { attempt, lease };
-                return Box::pin(unknown::decide(layer, operation, request, seen)).await;
+                return Err(unknown::Seen { attempt, lease });
             }
             state => answer(layer, state),
         },
     };
-    Some(Turn::Answer(answer))
+    Ok(Turn::Answer(answer))
 }
 
 /// Has a request wait if it may, and tells it to come again if not.

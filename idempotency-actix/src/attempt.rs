@@ -1,11 +1,12 @@
 use std::future::{Ready, ready};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
+use crate::key::IdempotencyKey;
 use crate::problem;
-use crate::tenure::Tenure;
+use crate::ticket::Ticket;
 
 /// The attempt that a handler runs under: its fencing generation, and whether it is still the owner.
 ///
@@ -34,35 +35,19 @@ use crate::tenure::Tenure;
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Attempt(Arc<OnceLock<Begun>>);
-
-#[derive(Debug)]
-struct Begun {
-    generation: u64,
-    tenure: Arc<Tenure>,
-}
+pub struct Attempt(Arc<Ticket>);
 
 impl Attempt {
     /// The fencing generation: 1, and one more at every takeover of the operation. 0 inside an
     /// extractor, since nothing is claimed before the arguments are there.
     pub fn generation(&self) -> u64 {
-        self.0.get().map_or(0, |begun| begun.generation)
+        self.0.generation()
     }
 
     /// Whether the store still had this attempt as the owner at the last renewal, a third of the
     /// lease ago at most while the store answers.
     pub fn is_current(&self) -> bool {
-        self.0.get().is_some_and(|begun| !begun.tenure.is_lost())
-    }
-
-    pub(crate) fn begin(&self, tenure: &Arc<Tenure>) {
-        self.begin_as(tenure.claim.generation(), tenure);
-    }
-
-    /// Begins as a generation that the claim is not of: a recovery has one of its own.
-    pub(crate) fn begin_as(&self, generation: u64, tenure: &Arc<Tenure>) {
-        let tenure = Arc::clone(tenure);
-        self.0.get_or_init(|| Begun { generation, tenure });
+        self.0.is_current()
     }
 }
 
@@ -72,8 +57,8 @@ impl FromRequest for Attempt {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
-        ready(match extensions.get::<Self>() {
-            Some(attempt) => Ok(attempt.clone()),
+        ready(match extensions.get::<IdempotencyKey>() {
+            Some(key) => Ok(Self(Arc::clone(key.ticket()))),
             None => Err(problem::no_key("Attempt", &extensions, request)),
         })
     }

@@ -3,7 +3,8 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
 
 use crate::admission::reject;
 use crate::layer::Layer;
@@ -54,6 +55,15 @@ pub(crate) async fn read(
     } else {
         rest.freeze()
     })
+}
+
+/// A body that was read, for whoever reads it next.
+///
+/// A stream, since the payload of HTTP/1 that `Payload::from` makes has a queue for more to come.
+pub(crate) fn unread(body: Bytes) -> Payload {
+    Payload::Stream {
+        payload: Box::pin(stream::once(ready(Ok(body)))),
+    }
 }
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {

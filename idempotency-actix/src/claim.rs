@@ -19,9 +19,8 @@ const SECOND_TRY: Duration = Duration::from_millis(500);
 pub(crate) struct HeldClaim {
     layer: LayerHandle,
     tenure: Arc<Tenure>,
-    _heartbeat: Heartbeat,
+    heartbeat: Heartbeat,
     timeout: Duration,
-    seated: Seated,
 }
 
 impl HeldClaim {
@@ -29,12 +28,16 @@ impl HeldClaim {
     pub(crate) fn hold(layer: &LayerHandle, tenure: Tenure, timeout: Duration) -> Self {
         let tenure = Arc::new(tenure);
         Self {
-            seated: Seated(Arc::clone(&tenure)),
-            _heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
+            heartbeat: layer.keeper().renew(Arc::clone(&tenure), timeout),
             layer: layer.clone(),
             tenure,
             timeout,
         }
+    }
+
+    /// Whether so much of the lease has passed already that the claim is not to be believed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.tenure.since_acked() > self.tenure.claim.lease() / 3
     }
 
     /// Renews the claim before the handler starts, where too much of its lease has passed already.
@@ -71,11 +74,11 @@ impl HeldClaim {
         let Self {
             layer,
             tenure,
-            seated,
+            heartbeat,
             ..
         } = self;
         // Whoever is woken by the release needs the seat.
-        drop(seated);
+        drop(heartbeat);
         let call = layer.store().release(&tenure.id, &tenure.claim);
         match deadline(self.timeout, call).await {
             Ok(Released::Released) => layer.waiters().wake(&tenure.id),
@@ -99,27 +102,25 @@ impl HeldClaim {
     /// Records how the operation ended. What the store does not take in two tries is retried in the
     /// background, with the claim kept alive.
     pub(crate) async fn complete(&self, finished: &Finished, ttl: Duration) -> Completed {
-        let second = SECOND_TRY.min(self.timeout);
-        for timeout in [self.timeout, second] {
-            let store = self.layer.store();
-            match record(store, &self.tenure, finished, ttl, timeout).await {
-                Recorded::Done => {
-                    self.layer.waiters().wake(&self.tenure.id);
-                    return Completed::Stored;
-                }
-                Recorded::TooOld => return Completed::Unstored,
-                Recorded::Refused => return Completed::Refused(Box::pin(self.found()).await),
-                Recorded::Failed => {}
+        let Self { layer, tenure, .. } = self;
+        let record = |timeout| record(layer.store(), tenure, finished, ttl, timeout);
+        let mut recorded = record(self.timeout).await;
+        if let Recorded::Failed = recorded {
+            recorded = Box::pin(record(SECOND_TRY.min(self.timeout))).await;
+        }
+        match recorded {
+            Recorded::Done => {
+                layer.waiters().wake(&tenure.id);
+                Completed::Stored
+            }
+            Recorded::TooOld => Completed::Unstored,
+            Recorded::Refused => Completed::Refused(Box::pin(self.found()).await),
+            Recorded::Failed => {
+                let (tenure, finished) = (Arc::clone(tenure), finished.clone());
+                layer.outbox().complete(tenure, finished, ttl, self.timeout);
+                Completed::Unstored
             }
         }
-        let outbox = self.layer.outbox();
-        outbox.complete(
-            Arc::clone(&self.tenure),
-            finished.clone(),
-            ttl,
-            self.timeout,
-        );
-        Completed::Unstored
     }
 
     /// What a client is told where another record stands in the way of the own answer. What belongs to
@@ -134,15 +135,6 @@ impl HeldClaim {
                 lease: claim.lease(),
             },
         }
-    }
-}
-
-/// Gives the seat up with the claim, of which others keep a part for longer.
-struct Seated(Arc<Tenure>);
-
-impl Drop for Seated {
-    fn drop(&mut self) {
-        self.0.seat.give_up();
     }
 }
 

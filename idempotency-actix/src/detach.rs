@@ -1,32 +1,73 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
+use futures_util::future::LocalBoxFuture;
 use tracing::Instrument;
 
 use crate::telemetry::{Incident, incident};
+use crate::ticket::Ticket;
 
-/// Polls a future in place, and moves it to the worker's own task if the connection drops it.
-///
-/// Spawning every request instead would cost each of them a task, and lose task-locals and the
-/// tracing parent.
-pub(crate) fn to_completion<F: Future + 'static>(future: F) -> Detach<F> {
-    Detach {
-        future: Some(Box::pin(future)),
-        span: tracing::Span::current(),
+/// Whether a request goes on without its connection.
+#[derive(Debug, Default)]
+pub(crate) struct Hold(AtomicU8);
+
+impl Hold {
+    /// It may be dropped with its connection.
+    const FREE: u8 = 0;
+    /// It is finished whatever becomes of the connection.
+    const HELD: u8 = 1;
+    /// The connection is gone, and it goes on.
+    const ALONE: u8 = 2;
+
+    /// From now on the request is finished.
+    pub(crate) fn take(&self) {
+        self.change(Self::FREE, Self::HELD);
+    }
+
+    /// From now on it may be dropped again; `false` if it is alone already.
+    pub(crate) fn let_go(&self) -> bool {
+        self.change(Self::HELD, Self::FREE)
+    }
+
+    fn leave_alone(&self) -> bool {
+        self.change(Self::HELD, Self::ALONE)
+    }
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        let relaxed = Ordering::Relaxed;
+        self.0.compare_exchange(from, to, relaxed, relaxed).is_ok()
     }
 }
 
-pub(crate) struct Detach<F: Future + 'static> {
-    future: Option<Pin<Box<F>>>,
+/// Polls a request's future in place. If the connection drops it while it is held, it moves to the worker's own
+/// task and is finished there.
+///
+/// Spawning every request instead would cost each of them a task, and lose task-locals and the
+/// tracing parent.
+pub(crate) struct Detach<T: 'static> {
+    future: Option<LocalBoxFuture<'static, T>>,
+    ticket: Arc<Ticket>,
     span: tracing::Span,
 }
 
-impl<F: Future + 'static> Future for Detach<F> {
-    type Output = F::Output;
+impl<T> Detach<T> {
+    pub(crate) fn new(ticket: Arc<Ticket>, future: impl Future<Output = T> + 'static) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            ticket,
+            span: tracing::Span::current(),
+        }
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+impl<T> Future for Detach<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let future = self.future.as_mut();
         let poll = future.expect("polled after completion").as_mut().poll(cx);
         if poll.is_ready() {
@@ -36,12 +77,12 @@ impl<F: Future + 'static> Future for Detach<F> {
     }
 }
 
-impl<F: Future + 'static> Drop for Detach<F> {
+impl<T> Drop for Detach<T> {
     fn drop(&mut self) {
         let Some(future) = self.future.take() else {
             return;
         };
-        if std::thread::panicking() {
+        if std::thread::panicking() || !self.ticket.hold().leave_alone() {
             return;
         }
         let span = std::mem::replace(&mut self.span, tracing::Span::none());

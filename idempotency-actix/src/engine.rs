@@ -30,29 +30,58 @@ pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
         .body("Internal Server Error")
 }
 
-/// Whether the handler's answer releases the claim: it provably did not act.
-pub(crate) fn releases(response: &HttpResponse, options: &Options) -> bool {
-    NotExecuted::is_marked(response) || options.release_on.contains(response.status())
+/// What becomes of a key when its handler has answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The answer is for this client only.
+    Release,
+    /// The answer is every retry's.
+    Bind,
 }
 
-/// Gives the claim up: the answer is for this client only.
-pub(crate) async fn release(held: HeldClaim) {
-    held.release().await;
-    outcome(Outcome::Released);
+impl End {
+    /// What the handler's answer asks for.
+    pub(crate) fn of(response: &HttpResponse, options: &Options) -> Self {
+        let releases =
+            NotExecuted::is_marked(response) || options.release_on.contains(response.status());
+        match releases {
+            true => Self::Release,
+            false => Self::Bind,
+        }
+    }
 }
 
-/// Binds the key to the handler's answer, before the client gets it.
+/// Gives the claim up, or binds the key to the handler's answer, before the client gets it.
 ///
 /// An answer in one buffer is recorded here. A stream is sent as it is produced, and its end is held
 /// until it is recorded. The answer changes in place: a future that owns it would hold it many times.
-pub(crate) async fn bind(held: HeldClaim, response: &mut HttpResponse, options: &Options) {
-    match capture(response, options) {
-        Captured::Whole(finished) => record(held, finished, response, options).await,
+pub(crate) async fn end(end: End, held: HeldClaim, response: &mut HttpResponse, options: &Options) {
+    if end == End::Release {
+        return Box::pin(release(held)).await;
+    }
+    let finished = match capture(response, options) {
+        Captured::Whole(finished) => finished,
         Captured::Stream { head, body, length } => {
             outcome(Outcome::First);
             set_body(response, stream::tee(held, head, body, length, options));
+            return;
         }
+    };
+    match held.complete(&finished, options.ttl).await {
+        Completed::Stored => outcome(Outcome::First),
+        Completed::Unstored => {
+            mark_unstored(response);
+            outcome(Outcome::First);
+        }
+        // Its own answer is not the answer of this operation, so the client must not get it.
+        Completed::Refused(state) => *response = answer(held.layer(), state),
     }
+}
+
+/// Gives the claim up: the handler has not acted.
+pub(crate) async fn release(held: HeldClaim) {
+    held.release().await;
+    outcome(Outcome::Released);
 }
 
 /// The whole answer as a record keeps it; a stream is read to its end, within the limit.
@@ -133,24 +162,6 @@ fn declared_length(response: &HttpResponse) -> Option<u64> {
 
 fn exceeds(size: BodySize, limit: u64) -> bool {
     matches!(size, BodySize::Sized(size) if size > limit)
-}
-
-async fn record(
-    held: HeldClaim,
-    finished: Finished,
-    response: &mut HttpResponse,
-    options: &Options,
-) {
-    match held.complete(&finished, options.ttl).await {
-        Completed::Stored => {}
-        Completed::Unstored => mark_unstored(response),
-        // Its own answer is not the answer of this operation, so the client must not get it.
-        Completed::Refused(state) => {
-            *response = answer(held.layer(), state);
-            return;
-        }
-    }
-    outcome(Outcome::First);
 }
 
 /// Says that the answer is true, and not yet kept.

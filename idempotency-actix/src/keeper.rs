@@ -248,7 +248,7 @@ async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: D
     }
 }
 
-/// Keeps a claim alive while it exists.
+/// Keeps a claim alive, and its seat taken, while it exists.
 pub(crate) struct Heartbeat {
     shared: Arc<Shared>,
     slot: usize,
@@ -256,7 +256,8 @@ pub(crate) struct Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        self.shared.lock().beats.remove(self.slot);
+        let beat = self.shared.lock().beats.remove(self.slot);
+        beat.tenure.seat.give_up();
     }
 }
 

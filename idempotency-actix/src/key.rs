@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -12,7 +12,7 @@ use sfv::{BareItemFromInput, Parser};
 
 use crate::fingerprint::{digest, short};
 use crate::problem;
-use crate::record_id::RecordId;
+use crate::ticket::Ticket;
 
 /// The most characters that a key may have: 255, as Stripe allows.
 pub(crate) const MAX_KEY: usize = 255;
@@ -47,10 +47,7 @@ pub(crate) const MAX_KEY: usize = 255;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct IdempotencyKey {
-    value: Arc<str>,
-    record: Arc<OnceLock<RecordId>>,
-}
+pub struct IdempotencyKey(Arc<Ticket>);
 
 impl IdempotencyKey {
     /// Reads the key from a request's headers; `None` if the header is not there.
@@ -83,10 +80,9 @@ impl IdempotencyKey {
     pub(crate) fn new(value: &str) -> Result<Self, InvalidKey> {
         match value.len() {
             0 => Err(InvalidKey::Empty),
-            1..=MAX_KEY if value.bytes().all(|b| (0x20..0x7f).contains(&b)) => Ok(Self {
-                value: value.into(),
-                record: Arc::default(),
-            }),
+            1..=MAX_KEY if value.bytes().all(|b| (0x20..0x7f).contains(&b)) => {
+                Ok(Self(Arc::new(Ticket::new(value))))
+            }
             1..=MAX_KEY => Err(InvalidKey::Malformed),
             _ => Err(InvalidKey::TooLong),
         }
@@ -94,7 +90,7 @@ impl IdempotencyKey {
 
     /// The decoded key.
     pub fn as_str(&self) -> &str {
-        &self.value
+        self.0.key()
     }
 
     /// Derives a key for a downstream service, the same one at every run of this operation.
@@ -109,7 +105,7 @@ impl IdempotencyKey {
     /// Inside an extractor, since the caller is known only once the arguments have been extracted.
     /// The layer answers such a request with 500, and claims nothing.
     pub fn derive(&self, label: &str) -> String {
-        let record = self.record.get();
+        let record = self.0.record();
         let record = record.expect("`derive` is called in the handler, when the caller is known");
         as_uuid(&digest(&[
             b"idempotency-actix derived key 1",
@@ -118,9 +114,12 @@ impl IdempotencyKey {
         ]))
     }
 
-    /// Binds the key to its operation.
-    pub(crate) fn bind(&self, record: RecordId) {
-        self.record.get_or_init(|| record);
+    pub(crate) fn of(ticket: &Arc<Ticket>) -> Self {
+        Self(Arc::clone(ticket))
+    }
+
+    pub(crate) fn ticket(&self) -> &Arc<Ticket> {
+        &self.0
     }
 }
 
@@ -153,14 +152,12 @@ fn quoted(line: &[u8]) -> Result<String, InvalidKey> {
 }
 
 fn bare(line: &[u8]) -> Result<&str, InvalidKey> {
-    if line.contains(&b',') {
-        return Err(InvalidKey::List);
+    let is_plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b';' | b',');
+    match line.iter().all(is_plain) {
+        true => std::str::from_utf8(line).map_err(|_| InvalidKey::Malformed),
+        false if line.contains(&b',') => Err(InvalidKey::List),
+        false => Err(InvalidKey::Malformed),
     }
-    let plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b';');
-    if !line.iter().all(plain) {
-        return Err(InvalidKey::Malformed);
-    }
-    std::str::from_utf8(line).map_err(|_| InvalidKey::Malformed)
 }
 
 /// Why a header value is no key; the text is the answer's `detail`.
@@ -194,7 +191,7 @@ impl InvalidKey {
 
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digest = blake3::hash(self.value.as_bytes());
+        let digest = blake3::hash(self.as_str().as_bytes());
         write!(f, "IdempotencyKey({})", short(digest.as_bytes()))
     }
 }
@@ -202,7 +199,7 @@ impl fmt::Debug for IdempotencyKey {
 /// Two keys are equal if their decoded values are.
 impl PartialEq for IdempotencyKey {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.as_str() == other.as_str()
     }
 }
 
@@ -226,6 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::record_id::RecordId;
 
     fn parse(line: &str) -> Result<String, InvalidKey> {
         IdempotencyKey::parse(line.as_bytes(), false).map(|key| key.as_str().to_owned())
@@ -313,7 +311,7 @@ mod tests {
     #[test]
     fn the_derivation_of_downstream_keys_never_changes() {
         let key = IdempotencyKey::parse(b"8e03978e-40d5-43dd", false).expect("a key");
-        key.bind(RecordId::from_bytes([7; 32]));
+        key.ticket().bind(RecordId::from_bytes([7; 32]));
         assert_eq!(
             key.derive("processor"),
             "dffc02f7-4e4f-8286-b799-464691f88083"

@@ -150,6 +150,7 @@ pub mod store;
 mod stream;
 mod telemetry;
 mod tenure;
+mod ticket;
 mod unknown;
 mod waiting;
 mod wakeups;

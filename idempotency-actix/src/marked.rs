@@ -1,24 +1,25 @@
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
-use crate::admission::{Turn, answer, begin, reject};
-use crate::detach;
-use crate::engine;
+use crate::admission::{admit, reject};
+use crate::body;
+use crate::claim::HeldClaim;
+use crate::detach::Detach;
+use crate::engine::{self, End};
 use crate::key::IdempotencyKey;
 use crate::layer::{ELIGIBLE, Layer, LayerHandle};
 use crate::operation::{Announced, Operation, OuterClaim};
 use crate::options::Options;
 use crate::problem::{self, Problem, Unkeyed};
 use crate::route_options::RouteOptions;
-use crate::store::State;
-use crate::waiting::pause;
+use crate::ticket::Ticket;
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -74,7 +75,10 @@ impl Marked {
                 self.pass(handler, || {}).await
             }
             Some(Err(reason)) => reject(&layer, Problem::InvalidKey(reason)),
-            Some(Ok(key)) => Box::pin(self.once(layer, key, handler, options)).await,
+            Some(Ok(key)) => {
+                let ticket = Arc::clone(key.ticket());
+                Detach::new(ticket.clone(), self.once(layer, ticket, handler, options)).await
+            }
         }
     }
 
@@ -122,123 +126,90 @@ impl Marked {
         self.pass(handler, || outer.start()).await
     }
 
-    /// Body, arguments and caller first; then claim, handler and answer in one piece that outlives the
-    /// connection.
+    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
     async fn once<F, Args>(
-        self,
+        mut self,
         layer: LayerHandle,
-        key: IdempotencyKey,
+        ticket: Arc<Ticket>,
         handler: F,
         options: Rc<Options>,
     ) -> HttpResponse
     where
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest,
         F::Output: Responder,
-        F::Future: 'static,
     {
-        let Self {
-            request,
-            mut payload,
-        } = self;
-        let read = Announced::read(&layer, &request, &mut payload, key, options).await;
-        let announced = match read {
-            Ok(announced) => announced,
-            Err(refusal) => return refusal,
-        };
-        let args = match extract(&request, announced.body.clone()).await {
-            Ok(args) => args,
+        let Self { request, payload } = &mut self;
+        let (mut operation, args) = match identify(&layer, request, payload, ticket, options).await
+        {
+            Ok(identified) => identified,
             Err(answer) => return answer,
         };
-        let operation = match announced.identify(&layer, &request) {
-            Ok(operation) => operation,
-            Err(refusal) => return refusal,
+        let mut args = Some(args);
+        let gives_way = || args = None;
+        let held = match admit(&layer, &operation, request, payload, gives_way).await {
+            Ok(held) => held,
+            Err(answer) => return answer,
         };
-        let mut waiter = None;
-        let mut run = Run {
-            layer,
-            request,
-            operation,
-            handler,
-            args: Some(args),
-        };
-        loop {
-            match detach::to_completion(run.go()).await {
-                Step::Done(response) => return response,
-                Step::Wait(again, change) => {
-                    run = *again;
-                    let operation = &run.operation;
-                    if !pause(&mut waiter, &run.layer, operation, &mut payload, change).await {
-                        return answer(&run.layer, State::InFlight);
-                    }
+        let (args, held) = match args {
+            Some(args) => (args, held),
+            None => {
+                let body = operation.body.clone();
+                match Box::pin(extract_again(request, body, held)).await {
+                    Ok(again) => again,
+                    Err(answer) => return answer,
                 }
             }
-        }
+        };
+        operation.body = Bytes::new();
+        let call = async {
+            let output = handler.call(args).await;
+            output.respond_to(request).map_into_boxed_body()
+        };
+        let (end, mut response) = finished(call, &operation.options).await;
+        engine::end(end, held, &mut response, &operation.options).await;
+        response
     }
 }
 
-/// An operation that asks for its turn.
-struct Run<F, Args> {
-    layer: LayerHandle,
-    request: HttpRequest,
-    operation: Operation,
-    handler: F,
-    /// Whoever waits holds none: they may be connections that the first request waits for.
-    args: Option<Args>,
+/// The operation and its handler's arguments, or the answer where there are none.
+async fn identify<Args: FromRequest>(
+    layer: &Layer,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    ticket: Arc<Ticket>,
+    options: Rc<Options>,
+) -> Result<(Operation, Args), HttpResponse> {
+    let key = IdempotencyKey::of(&ticket);
+    request.extensions_mut().insert(key);
+    let announced = Announced::read(layer, request, payload, ticket, options).await?;
+    let args = extract(request, announced.body.clone()).await?;
+    Ok((announced.identify(layer, request)?, args))
 }
 
-enum Step<T> {
-    Done(HttpResponse),
-    Wait(Box<T>, Option<Instant>),
+/// The answer of a handler, and what it asks for; also where it panics.
+async fn finished(
+    call: impl Future<Output = HttpResponse>,
+    options: &Options,
+) -> (End, HttpResponse) {
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(response) => (End::of(&response, options), response),
+        Err(panic) => (End::Bind, engine::panicked(&*panic)),
+    }
 }
 
-impl<F, Args> Run<F, Args>
-where
-    F: Handler<Args>,
-    Args: FromRequest,
-    F::Output: Responder,
-{
-    async fn go(mut self) -> Step<Self> {
-        let held = match begin(&self.layer, &self.operation, &self.request).await {
-            Turn::Run(held) => held,
-            Turn::Answer(answer) => return Step::Done(answer),
-            Turn::Wait(change) => {
-                self.args = None;
-                return Step::Wait(Box::new(self), change);
-            }
-        };
-        let Self {
-            request,
-            operation,
-            handler,
-            args,
-            ..
-        } = self;
-        let Operation { body, options, .. } = operation;
-        let args = match args {
-            Some(args) => args,
-            None => match extract(&request, body).await {
-                Ok(args) => args,
-                Err(answer) => {
-                    engine::release(held).await;
-                    return Step::Done(answer);
-                }
-            },
-        };
-        let call = async {
-            let output = handler.call(args).await;
-            output.respond_to(&request).map_into_boxed_body()
-        };
-        let mut response = match AssertUnwindSafe(call).catch_unwind().await {
-            Ok(response) => response,
-            Err(panic) => engine::panicked(&*panic),
-        };
-        if engine::releases(&response, &options) {
+/// The arguments of an operation that gave them up while it waited for its claim.
+async fn extract_again<Args: FromRequest>(
+    request: &HttpRequest,
+    body: Bytes,
+    held: HeldClaim,
+) -> Result<(Args, HeldClaim), HttpResponse> {
+    match extract(request, body).await {
+        Ok(args) => Ok((args, held)),
+        Err(answer) => {
             engine::release(held).await;
-        } else {
-            engine::bind(held, &mut response, &options).await;
+            Err(answer)
         }
-        Step::Done(response)
     }
 }
 
@@ -247,7 +218,7 @@ async fn extract<Args: FromRequest>(
     request: &HttpRequest,
     body: Bytes,
 ) -> Result<Args, HttpResponse> {
-    let mut payload = Payload::from(body);
+    let mut payload = body::unread(body);
     let extract = async { Args::from_request(request, &mut payload).await };
     match AssertUnwindSafe(extract).catch_unwind().await {
         Ok(Ok(args)) => Ok(args),

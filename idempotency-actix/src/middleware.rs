@@ -7,13 +7,15 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
-use futures_util::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
 
+use crate::admission::reject;
 use crate::all_routes;
 use crate::builder::IdempotencyBuilder;
+use crate::detach::Detach;
 use crate::layer::{ELIGIBLE, Layer, LayerHandle};
 use crate::operation::OuterClaim;
+use crate::problem::Problem;
 use crate::scope::KeyScope;
 use crate::store::{Store, StoreError};
 
@@ -123,9 +125,8 @@ where
         if !ELIGIBLE.contains(request.method()) {
             return IdempotencyFuture::pass(self.service.call(request));
         }
-        request.extensions_mut().insert(self.layer.clone());
         if !self.layer.covers_all_routes(request.method()) {
-            return IdempotencyFuture::pass(self.service.call(request));
+            return self.pass(request);
         }
         // The pattern is looked up only where that could matter: it is allocated.
         let options = match self.layer.may_cover(request.request()) && !is_claimed(&request) {
@@ -136,13 +137,28 @@ where
             .as_ref()
             .and_then(|options| self.layer.key(request.request(), options));
         let Some(options) = options.filter(|options| key.is_some() || options.required) else {
-            return IdempotencyFuture::pass(self.service.call(request));
+            return self.pass(request);
         };
-        let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
-        let future = Box::pin(all_routes::once(service, layer, request, key, options));
-        IdempotencyFuture {
-            way: Way::Once { future },
-        }
+        let problem = match key {
+            Some(Ok(key)) => {
+                let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
+                let ticket = Arc::clone(key.ticket());
+                let once = all_routes::once(service, layer, request, ticket.clone(), options);
+                return IdempotencyFuture::once(Detach::new(ticket, once));
+            }
+            Some(Err(reason)) => Problem::InvalidKey(reason),
+            None => self.layer.missing_key(&options),
+        };
+        let refusal = reject(&self.layer, problem);
+        IdempotencyFuture::refuse(request.into_response(refusal))
+    }
+}
+
+impl<S: Service<ServiceRequest>> IdempotencyService<S> {
+    /// Leaves the request to marked handlers, which find the layer with it.
+    fn pass(&self, request: ServiceRequest) -> IdempotencyFuture<S::Future> {
+        request.extensions_mut().insert(self.layer.clone());
+        IdempotencyFuture::pass(self.service.call(request))
     }
 }
 
@@ -163,7 +179,8 @@ pin_project! {
     #[project = WayProjection]
     enum Way<F> {
         Pass { #[pin] future: F },
-        Once { future: LocalBoxFuture<'static, Result<ServiceResponse, Error>> },
+        Once { future: Detach<Result<ServiceResponse, Error>> },
+        Refuse { response: Option<ServiceResponse> },
     }
 }
 
@@ -171,6 +188,20 @@ impl<F> IdempotencyFuture<F> {
     fn pass(future: F) -> Self {
         Self {
             way: Way::Pass { future },
+        }
+    }
+
+    fn once(future: Detach<Result<ServiceResponse, Error>>) -> Self {
+        Self {
+            way: Way::Once { future },
+        }
+    }
+
+    fn refuse(response: ServiceResponse) -> Self {
+        Self {
+            way: Way::Refuse {
+                response: Some(response),
+            },
         }
     }
 }
@@ -187,10 +218,13 @@ where
             WayProjection::Pass { future } => {
                 future.poll(cx).map_ok(ServiceResponse::map_into_left_body)
             }
-            WayProjection::Once { future } => future
-                .as_mut()
+            WayProjection::Once { future } => Pin::new(future)
                 .poll(cx)
                 .map_ok(ServiceResponse::map_into_right_body),
+            WayProjection::Refuse { response } => {
+                let response = response.take().expect("polled after completion");
+                Poll::Ready(Ok(response.map_into_right_body()))
+            }
         }
     }
 }

@@ -1,15 +1,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::{Extensions, Payload};
 use actix_web::web::Bytes;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admission::reject;
-use crate::attempt::Attempt;
 use crate::body;
 use crate::fingerprint::{Fingerprint, digest};
-use crate::key::IdempotencyKey;
 use crate::layer::Layer;
 use crate::options::{Options, Unknown};
 use crate::problem::Problem;
@@ -18,6 +17,7 @@ use crate::record_id::RecordId;
 use crate::route_options::RouteOptions;
 use crate::scope::NoScope;
 use crate::store::{Claim, Token};
+use crate::ticket::Ticket;
 
 /// One operation, as its first request and every retry name it.
 pub(crate) struct Operation {
@@ -25,10 +25,10 @@ pub(crate) struct Operation {
     pub(crate) fingerprint: Fingerprint,
     /// Behind a pointer, as it crosses every await of the operation.
     pub(crate) options: Rc<Options>,
-    pub(crate) attempt: Attempt,
+    pub(crate) ticket: Arc<Ticket>,
     pub(crate) body: Bytes,
     /// Only where a quota is kept.
-    caller: Option<CallerHash>,
+    caller: Option<Box<CallerHash>>,
     is_retry: Cell<bool>,
 }
 
@@ -36,33 +36,27 @@ pub(crate) struct Operation {
 pub(crate) struct Announced {
     pub(crate) body: Bytes,
     options: Rc<Options>,
-    key: IdempotencyKey,
+    ticket: Arc<Ticket>,
     fingerprint: Fingerprint,
-    attempt: Attempt,
 }
 
 impl Announced {
-    /// Reads the body, and hands the key to whoever extracts it from now on.
+    /// Reads and hashes the body.
     pub(crate) async fn read(
         layer: &Layer,
         request: &HttpRequest,
         payload: &mut Payload,
-        key: IdempotencyKey,
+        ticket: Arc<Ticket>,
         options: Rc<Options>,
     ) -> Result<Self, HttpResponse> {
         let read = body::read(request, payload, options.max_body).await;
         let body = read.map_err(|unread| unread.response(layer))?;
         let fingerprint = options.fingerprint.of(request, &body);
-        let attempt = Attempt::default();
-        let mut extensions = request.extensions_mut();
-        extensions.insert(key.clone());
-        extensions.insert(attempt.clone());
         Ok(Self {
             body,
             options,
-            key,
+            ticket,
             fingerprint,
-            attempt,
         })
     }
 
@@ -78,15 +72,15 @@ impl Announced {
             NoScope::Answer(answer) => answer,
         })?;
         let (method, path) = (request.method(), request.uri().path());
-        let id = RecordId::of(&caller, method, path, self.key.as_str());
-        self.key.bind(id);
+        let id = RecordId::of(&caller, method, path, self.ticket.key());
+        self.ticket.bind(id);
         let is_counted = self.options.max_in_flight.is_some();
         Ok(Operation {
             id,
             fingerprint: self.fingerprint,
-            attempt: self.attempt,
+            ticket: self.ticket,
             body: self.body,
-            caller: is_counted.then(|| digest(&[caller.as_bytes()])),
+            caller: is_counted.then(|| Box::new(digest(&[caller.as_bytes()]))),
             options: self.options,
             is_retry: Cell::new(false),
         })
@@ -130,16 +124,16 @@ impl Operation {
     /// Whether there is a seat among the caller's operations in flight. To take it for a mere look would
     /// have replays refuse first requests.
     pub(crate) fn has_seat_left(&self, layer: &Layer) -> bool {
-        match (self.caller, self.options.max_in_flight) {
-            (Some(caller), Some(limit)) => layer.quotas().has_room(&caller, limit),
+        match (&self.caller, self.options.max_in_flight) {
+            (Some(caller), Some(limit)) => layer.quotas().has_room(caller, limit),
             _ => true,
         }
     }
 
     /// A seat among the caller's operations in flight; `None` if it has all that it may have.
     pub(crate) fn seat(&self, layer: &Layer) -> Option<Seat> {
-        match (self.caller, self.options.max_in_flight) {
-            (Some(caller), Some(limit)) => layer.quotas().admit(caller, limit),
+        match (&self.caller, self.options.max_in_flight) {
+            (Some(caller), Some(limit)) => layer.quotas().admit(**caller, limit),
             _ => Some(Seat::uncounted()),
         }
     }

@@ -23,7 +23,8 @@ impl Quotas {
             return None;
         }
         *of_caller += 1;
-        Some(Seat(Mutex::new(Some((self.clone(), caller)))))
+        let taken = Mutex::new(Some((self.clone(), caller)));
+        Some(Seat(Some(taken)))
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<CallerHash, usize>> {
@@ -32,16 +33,19 @@ impl Quotas {
 }
 
 /// The place of one operation in flight, until it is given up or dropped.
-pub(crate) struct Seat(Mutex<Option<(Quotas, CallerHash)>>);
+pub(crate) struct Seat(Option<Mutex<Option<(Quotas, CallerHash)>>>);
 
 impl Seat {
     /// A seat where nobody counts.
     pub(crate) fn uncounted() -> Self {
-        Self(Mutex::new(None))
+        Self(None)
     }
 
     pub(crate) fn give_up(&self) {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(taken) = &self.0 else {
+            return;
+        };
+        let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((quotas, caller)) = taken else {
             return;
         };

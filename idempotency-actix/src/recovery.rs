@@ -1,8 +1,8 @@
-use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
+use crate::body;
 use crate::given::By;
 
 /// What a `recover` function, or an operator, found out about a request whose outcome was unknown.
@@ -98,7 +98,7 @@ where
         body: Bytes,
     ) -> LocalBoxFuture<'a, Result<Recovery, Error>> {
         Box::pin(async move {
-            let mut payload = Payload::from(body);
+            let mut payload = body::unread(body);
             let args = Args::from_request(request, &mut payload).await;
             Ok(self.0.call(args.map_err(Into::into)?).await.into())
         })

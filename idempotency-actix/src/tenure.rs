@@ -80,6 +80,11 @@ impl Tenure {
         self.acked().monotonic + self.claim.lease() / parts
     }
 
+    /// The time since the last sign of life, by the monotonic clock.
+    pub(crate) fn since_acked(&self) -> Duration {
+        self.acked().monotonic.elapsed()
+    }
+
     /// Whether an absent record may still be this claim's, lost by the store: if it expired by its
     /// own retention, a later attempt may have come and gone.
     pub(crate) fn may_record(&self) -> bool {
@@ -111,10 +116,6 @@ impl Moment {
             monotonic: Instant::now(),
             wall: SystemTime::now(),
         }
-    }
-
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.monotonic.elapsed()
     }
 
     /// The larger of the two ages.

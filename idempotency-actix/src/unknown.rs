@@ -1,6 +1,7 @@
 //! What a route makes of an outcome that nobody knows: the handler runs again, or a recovery finds out.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{Error, HttpMessage, HttpRequest};
@@ -8,12 +9,12 @@ use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use crate::admission::{
-    Turn, answer, busy, granted, over_quota, refused, release_ghost, unavailable,
+    Turn, answer, busy, confirm, hold, over_quota, refused, release_ghost, unavailable,
 };
-use crate::attempt::Attempt;
 use crate::claim::{Completed, HeldClaim};
 use crate::deadline::deadline;
 use crate::engine;
+use crate::key::IdempotencyKey;
 use crate::layer::LayerHandle;
 use crate::operation::Operation;
 use crate::options::Unknown;
@@ -82,7 +83,8 @@ async fn take_over(
         Ok(Resolved::Done) => {
             let generation = claim.generation();
             tracing::warn!(record = ?operation.id, generation, "a claim of unknown outcome is taken over");
-            Some(granted(layer, operation, claim, asked, seat).await)
+            let held = hold(layer, operation, claim, asked, seat, true);
+            confirm(layer, held).await
         }
         Ok(Resolved::Refused) => None,
         Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
@@ -175,9 +177,11 @@ async fn ask(
     seen: &Seen,
     guard: &HeldClaim,
 ) -> Finding {
-    let attempt = Attempt::default();
-    attempt.begin_as(seen.next_generation(), guard.tenure());
-    let of_handler = request.extensions_mut().insert(attempt);
+    let ticket = operation
+        .ticket
+        .of_recovery(seen.next_generation(), guard.tenure());
+    let key = IdempotencyKey::of(&Arc::new(ticket));
+    let of_handler = request.extensions_mut().insert(key);
     let options = &operation.options;
     let call = async {
         let recovery = function.call(request, operation.body.clone()).await?;
@@ -190,8 +194,9 @@ async fn ask(
         })
     };
     let call = timeout(options.lease, AssertUnwindSafe(call).catch_unwind()).await;
-    if let Some(of_handler) = of_handler {
-        request.extensions_mut().insert(of_handler);
+    match of_handler {
+        Some(key) => _ = request.extensions_mut().insert(key),
+        None => _ = request.extensions_mut().remove::<IdempotencyKey>(),
     }
     let record = &operation.id;
     match call {
@@ -242,9 +247,10 @@ async fn finish_anew(
         Ok(Begun::Found(_)) => return None,
         Err(error) => return Some(Turn::Answer(refused(layer, operation, claim, &error))),
     };
-    let held = match granted(layer, operation, claim, asked, seat).await {
-        Turn::Run(held) => held,
-        other => return Some(other),
+    let held = hold(layer, operation, claim, asked, seat, true);
+    let held = match confirm(layer, held).await {
+        Some(Turn::Run(held)) => held,
+        other => return other,
     };
     let mut response = match held.complete(&finished, options.ttl).await {
         Completed::Refused(state) => return Some(Turn::Answer(answer(layer, state))),

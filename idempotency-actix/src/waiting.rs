@@ -46,14 +46,14 @@ impl Waiters {
 /// Has an operation wait for its turn, in a place that it takes the first time and keeps. `false` if there
 /// is no place, its time is up, or its client is gone.
 pub(crate) async fn pause(
-    waiter: &mut Option<Waiter>,
+    waiter: &mut Option<Box<Waiter>>,
     layer: &LayerHandle,
     operation: &Operation,
     payload: &mut Payload,
     change: Option<Instant>,
 ) -> bool {
     if waiter.is_none() {
-        *waiter = Waiter::enter(layer, &operation.id, operation.options.wait);
+        *waiter = Waiter::enter(layer, &operation.id, operation.options.wait).map(Box::new);
     }
     match waiter {
         Some(waiter) => waiter.pause(change).await && !is_cut(payload),
