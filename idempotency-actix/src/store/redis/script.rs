@@ -45,9 +45,11 @@ impl Script {
 }
 
 fn call(name: &str, script: &str, keys: &[&[u8]], args: &[&[u8]]) -> Cmd {
-    let mut call = redis::cmd(name);
-    call.arg(script).arg(keys.len());
-    keys.iter().chain(args).for_each(|part| {
+    let parts = || keys.iter().chain(args);
+    let octets: usize = parts().map(|part| part.len()).sum();
+    let mut call = Cmd::with_capacity(3 + parts().count(), name.len() + script.len() + octets + 8);
+    call.arg(name).arg(script).arg(keys.len());
+    parts().for_each(|part| {
         call.arg(*part);
     });
     call

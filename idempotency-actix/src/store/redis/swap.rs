@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use deadpool_redis::redis::{self, ServerErrorKind};
+use deadpool_redis::redis::{self, Cmd, ServerErrorKind};
 
 use super::script::SWAP;
 use super::session::{Ask, Failure, Session};
@@ -59,7 +59,10 @@ impl Steps {
         };
         let px = px.to_string();
         let mut args = vec![seen, act, value, px.as_bytes()];
-        args.extend([self.channel.as_bytes(), id.as_bytes()]);
+        // Not sent for nothing: each part costs the server some time.
+        if lapsed.is_some() || !self.channel.is_empty() {
+            args.extend([self.channel.as_bytes(), id.as_bytes()]);
+        }
         let lapsed = lapsed.map(|it| [it.pulse.to_string(), it.longest_left.to_string()]);
         args.extend(lapsed.iter().flatten().map(String::as_bytes));
         let done: i64 = SWAP.run(session, &[session.key()], &args).await?;
@@ -78,8 +81,9 @@ impl Steps {
         if !self.has_ifeq.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let mut set = redis::cmd("SET");
-        set.arg(session.key()).arg(value);
+        let key = session.key();
+        let mut set = Cmd::with_capacity(7, key.len() + value.len() + seen.len() + 32);
+        set.arg("SET").arg(key).arg(value);
         set.arg("IFEQ").arg(seen).arg("PX").arg(px);
         match session.send::<Option<String>>(Ask::Command(&set)).await {
             Ok(done) => Ok(Some(done.is_some())),
@@ -105,17 +109,14 @@ impl Steps {
         let key = session.key();
         // Unique for each try: a late reply to an earlier one must not move this.
         let waiting = [key, b":", Token::random().as_bytes()].concat();
-        let mut set = redis::cmd("SET");
-        set.arg(&waiting).arg(value).arg("PX").arg(WAITS);
+        let mut set = Cmd::with_capacity(5, waiting.len() + value.len() + 32);
+        set.arg("SET").arg(&waiting).arg(value);
+        set.arg("PX").arg(WAITS);
         let (keys, px) = ([key, &waiting], px.to_string());
-        let args = [
-            seen,
-            b"move",
-            b"",
-            px.as_bytes(),
-            self.channel.as_bytes(),
-            id.as_bytes(),
-        ];
+        let mut args = vec![seen, b"move", b"", px.as_bytes()];
+        if !self.channel.is_empty() {
+            args.extend([self.channel.as_bytes(), id.as_bytes()]);
+        }
         let mut both = redis::Pipeline::with_capacity(2);
         both.add_command(set).ignore();
         both.add_command(SWAP.by_hash(&keys, &args));
