@@ -69,7 +69,7 @@ impl StoredResponse {
         Ok(())
     }
 
-    /// Reads what [`encode`](Self::encode) wrote; the body is a slice of `bytes`, not a copy.
+    /// Reads what [`encode`](Self::encode) wrote; values and body are slices of `bytes`, not copies.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ impl StoredResponse {
             (name, text) = split(text, usize::from(u16_at(row, 0)))?;
             (value, text) = split(text, u32_at(row, 2) as usize)?;
             let name = HeaderName::from_bytes(name).map_err(|_| Malformed)?;
-            let value = HeaderValue::from_bytes(value).map_err(|_| Malformed)?;
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(value));
+            let value = value.map_err(|_| Malformed)?;
             headers.push((name, value));
         }
         if text.len() != body_len {

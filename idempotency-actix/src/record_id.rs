@@ -36,6 +36,17 @@ impl RecordId {
         Self(bytes)
     }
 
+    /// All hexadecimal digits, as [`Display`](fmt::Display) writes them.
+    pub(crate) fn digits(&self) -> [u8; 64] {
+        // Without a table or a branch, so that many digits are made at once.
+        let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(digit));
+        }
+        digits
+    }
+
     /// The id's 32 octets.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -45,12 +56,7 @@ impl RecordId {
 /// All 64 hexadecimal digits.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let mut text = [0; 64];
-        for (place, digit) in text.iter_mut().zip(digits) {
-            *place = b"0123456789abcdef"[usize::from(digit)];
-        }
-        f.write_str(str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+        f.write_str(str::from_utf8(&self.digits()).expect("hexadecimal digits are ASCII"))
     }
 }
 

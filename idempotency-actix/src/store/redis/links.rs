@@ -1,8 +1,6 @@
 //! One connection for each runtime, which is one for each worker and one for the keeper's thread: a
 //! connection is driven by the runtime that made it, and stalls with it.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -36,7 +34,8 @@ pub(super) struct Links {
     slots: Arc<RwLock<Slots>>,
 }
 
-type Slots = HashMap<Id, Arc<Slot>>;
+/// Few enough to look through.
+type Slots = Vec<(Id, Arc<Slot>)>;
 
 /// The connection of one runtime.
 struct Slot {
@@ -83,7 +82,7 @@ impl Links {
     /// The connection of this runtime, if there is one.
     pub(super) fn ready(&self) -> Option<Link> {
         let id = Handle::try_current().ok()?.id();
-        let slot = Arc::clone(read(&self.slots).get(&id)?);
+        let slot = of(&read(&self.slots), id)?;
         let state = slot.lock();
         let (inner, number) = match &state.stage {
             Stage::Ready { to, .. } => (to.inner.clone(), state.number),
@@ -109,14 +108,17 @@ impl Links {
     fn slot(&self) -> RedisResult<Arc<Slot>> {
         let runtime = Handle::try_current().map_err(std::io::Error::other)?;
         let id = runtime.id();
-        if let Some(slot) = read(&self.slots).get(&id) {
-            return Ok(Arc::clone(slot));
+        if let Some(slot) = of(&read(&self.slots), id) {
+            return Ok(slot);
         }
         let (sender, dropped) = oneshot::channel();
-        let slot = match write(&self.slots).entry(id) {
-            Entry::Occupied(made) => return Ok(Arc::clone(made.get())),
-            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(Slot::new(sender)))),
-        };
+        let slot = Arc::new(Slot::new(sender));
+        let mut slots = write(&self.slots);
+        if let Some(made) = of(&slots, id) {
+            return Ok(made);
+        }
+        slots.push((id, Arc::clone(&slot)));
+        drop(slots);
         let leave = Leave(Arc::downgrade(&self.slots), id);
         let pool = self.pool.is_sentinel().then(|| self.pool.clone());
         let follow = follow_primary(pool, Arc::downgrade(&slot), self.timeout);
@@ -136,8 +138,14 @@ struct Leave(Weak<RwLock<Slots>>, Id);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        let slots = self.0.upgrade();
-        drop(slots.and_then(|slots| write(&slots).remove(&self.1)));
+        let Some(slots) = self.0.upgrade() else {
+            return;
+        };
+        let mut slots = write(&slots);
+        let place = slots.iter().position(|(id, _)| *id == self.1);
+        let left = place.map(|place| slots.swap_remove(place));
+        drop(slots);
+        drop(left);
     }
 }
 
@@ -283,6 +291,12 @@ fn pauses() -> ExponentialBackoff {
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+fn of(slots: &Slots, runtime: Id) -> Option<Arc<Slot>> {
+    let mut slots = slots.iter();
+    let (_, slot) = slots.find(|(id, _)| *id == runtime)?;
+    Some(Arc::clone(slot))
 }
 
 fn read(slots: &RwLock<Slots>) -> RwLockReadGuard<'_, Slots> {

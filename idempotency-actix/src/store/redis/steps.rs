@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_redis::redis;
+use deadpool_redis::redis::{self, Cmd};
 
 use super::notifications::Notifications;
 use super::script::LOOK;
@@ -55,16 +55,17 @@ enum Own {
 impl Steps {
     /// The record's key. Its hash tag puts whatever belongs to one record into one slot.
     pub(super) fn key(&self, id: &RecordId) -> Vec<u8> {
-        format!("{}{{{id}}}", self.prefix).into_bytes()
+        [self.prefix.as_bytes(), b"{", &id.digits(), b"}"].concat()
     }
 
     pub(super) async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
         let key = self.key(id);
         let mut session = self.server.writing(&key);
         let (value, px) = value::claim(id, claim, claim.generation());
-        let mut set = redis::cmd("SET");
-        set.arg(&key).arg(&value);
+        let mut set = Cmd::with_capacity(7, key.len() + value.len() + 32);
+        set.arg("SET").arg(&key).arg(&value);
         set.arg("NX").arg("GET").arg("PX").arg(px);
+        drop(value);
         for _ in 0..LOOKS {
             let found: Option<Vec<u8>> = match session.try_write(&set).await {
                 Ok(found) => found,
