@@ -12,7 +12,7 @@ use deadpool_redis::{cluster, sentinel};
 /// from the pool for one.
 pub(super) enum Connection {
     Shared(Inner),
-    Borrowed(Borrowed),
+    Borrowed(Box<Borrowed>),
 }
 
 #[derive(Clone)]
@@ -34,6 +34,15 @@ enum Kind<'a> {
 }
 
 impl Connection {
+    /// What the server replies, if that is no error.
+    pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let reply = match self.kind() {
+            Kind::Server(connection) => connection.send_packed_command(command).await,
+            Kind::Cluster(connection) => connection.req_packed_command(command).await,
+        };
+        reply?.extract_error()
+    }
+
     /// Waits until this many replicas have what was written over this connection; returns how many
     /// have. In a cluster only the primary that has the key is asked.
     pub(super) async fn wait(
@@ -81,27 +90,26 @@ impl Connection {
 
     /// Takes a borrowed connection from its pool for good, so that nobody else gets it.
     pub(super) fn take(self) -> Self {
-        match self {
-            Self::Shared(_) => self,
-            Self::Borrowed(Borrowed::Server(it)) => {
-                Self::Shared(Inner::Server(deadpool_redis::Connection::take(it)))
-            }
-            Self::Borrowed(Borrowed::Sentinel(it)) => {
-                Self::Shared(Inner::Server(sentinel::Connection::take(it)))
-            }
-            Self::Borrowed(Borrowed::Cluster(it)) => {
-                Self::Shared(Inner::Cluster(cluster::Connection::take(it)))
-            }
-        }
+        let borrowed = match self {
+            Self::Shared(_) => return self,
+            Self::Borrowed(borrowed) => *borrowed,
+        };
+        Self::Shared(match borrowed {
+            Borrowed::Server(it) => Inner::Server(deadpool_redis::Connection::take(it)),
+            Borrowed::Sentinel(it) => Inner::Server(sentinel::Connection::take(it)),
+            Borrowed::Cluster(it) => Inner::Cluster(cluster::Connection::take(it)),
+        })
     }
 
     fn kind(&mut self) -> Kind<'_> {
         match self {
             Self::Shared(Inner::Server(it)) => Kind::Server(it),
             Self::Shared(Inner::Cluster(it)) => Kind::Cluster(it),
-            Self::Borrowed(Borrowed::Server(it)) => Kind::Server(it),
-            Self::Borrowed(Borrowed::Sentinel(it)) => Kind::Server(it),
-            Self::Borrowed(Borrowed::Cluster(it)) => Kind::Cluster(it),
+            Self::Borrowed(borrowed) => match &mut **borrowed {
+                Borrowed::Server(it) => Kind::Server(it),
+                Borrowed::Sentinel(it) => Kind::Server(it),
+                Borrowed::Cluster(it) => Kind::Cluster(it),
+            },
         }
     }
 }

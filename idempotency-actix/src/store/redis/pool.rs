@@ -23,7 +23,7 @@ enum Pool {
 impl RedisPool {
     /// Borrows a connection for one operation.
     pub(super) async fn borrow(&self, timeout: Duration) -> RedisResult<Connection> {
-        Ok(Connection::Borrowed(match &self.0 {
+        Ok(Connection::Borrowed(Box::new(match &self.0 {
             Pool::Server(pool) => {
                 let mut borrowed = pool.get().await.map_err(cause)?;
                 borrowed.set_response_timeout(timeout);
@@ -35,7 +35,7 @@ impl RedisPool {
                 Borrowed::Sentinel(borrowed)
             }
             Pool::Cluster(pool) => Borrowed::Cluster(pool.get().await.map_err(cause)?),
-        }))
+        })))
     }
 
     /// Makes a connection of one's own. It goes through the pool, for its hooks, and leaves it for good.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{
     Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+    from_redis_value,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -32,6 +33,7 @@ pub(super) struct Session<'a> {
     deadline: Instant,
     lane: Option<Lane>,
     is_own: bool,
+    has_sent: bool,
     has_resent: bool,
 }
 
@@ -56,6 +58,7 @@ impl Server {
             deadline: Instant::now() + self.timeout,
             lane: None,
             is_own: false,
+            has_sent: false,
             has_resent: false,
         }
     }
@@ -93,42 +96,54 @@ impl<'a> Session<'a> {
     /// Sends a write, so that there is time left to read. A cluster's client tries again by itself where
     /// the cluster is down, for as long as it may.
     pub(super) async fn try_write<T: FromRedisValue>(&mut self, write: &Cmd) -> Result<T, Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let reserve = match self.server.pool.is_cluster() {
-            true => left / 2,
-            false => Duration::ZERO,
+        let until = match self.server.pool.is_cluster() {
+            true => self.deadline - self.deadline.saturating_duration_since(Instant::now()) / 2,
+            false => self.deadline,
         };
-        let write = Ask::Command(write);
-        self.send_until(self.deadline - reserve, write).await
+        self.send_until(until, Ask::Command(write)).await
     }
 
     pub(super) fn has_time_left(&self) -> bool {
         Instant::now() < self.deadline
     }
 
+    /// A reply that is of another type than asked for leaves the connection in doubt.
     async fn send_until<T: FromRedisValue>(
         &mut self,
         until: Instant,
         ask: Ask<'_>,
     ) -> Result<T, Failure> {
+        let reply = self.reply_until(until, ask).await?;
+        from_redis_value(reply).map_err(|error| {
+            let error = RedisError::from(error);
+            self.give_up(&error);
+            Failure::Unclear(error.into())
+        })
+    }
+
+    async fn reply_until(&mut self, until: Instant, ask: Ask<'_>) -> Result<Value, Failure> {
         loop {
-            let mut lane = match self.lane.take() {
-                Some(lane) => lane,
-                None => self.open().await?,
+            let was_ready = self.lane.is_none() && self.take_ready();
+            if self.lane.is_none() {
+                self.lane = Some(Box::pin(self.open()).await?);
+            }
+            let lane = self.lane.as_mut().expect("a session that sends has a lane");
+            let connection = lane.connection();
+            let is_cluster = connection.is_cluster();
+            // The first command takes no longer than the session, by its connection's response timeout.
+            let is_timed = was_ready && !self.has_sent && !is_cluster;
+            self.has_sent = true;
+            let answer = match is_timed {
+                true => Ok(ask.send(connection).await),
+                false => Box::pin(timeout_at(until, ask.send(connection))).await,
             };
-            let is_cluster = lane.connection().is_cluster();
-            let answer = timeout_at(until, ask.send(lane.connection())).await;
             let error = match answer {
-                Ok(Ok(reply)) => {
-                    self.lane = Some(lane);
-                    return Ok(reply);
-                }
+                Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) => error,
                 Err(late) => {
                     let error = RedisError::from(std::io::Error::from(late));
-                    match self.has_time_left() {
-                        true => self.lane = Some(lane),
-                        false => lane.give_up(&error),
+                    if !self.has_time_left() {
+                        self.give_up(&error);
                     }
                     return Err(Failure::Unclear(error.into()));
                 }
@@ -136,14 +151,15 @@ impl<'a> Session<'a> {
             if is_reply(&error) {
                 // A client of a cluster sends again by itself, and tells of the last reply only.
                 let is_clear = !self.has_resent && !is_cluster;
-                self.lane = Some(lane.after_reply(&error, is_cluster));
+                let lane = self.lane.take();
+                self.lane = lane.map(|lane| lane.after_reply(&error, is_cluster));
                 return Err(match is_clear {
                     true => Failure::Refused(error),
                     false => Failure::Unclear(error.into()),
                 });
             }
             let is_dropped = error.is_connection_dropped() || error.is_unrecoverable_error();
-            lane.give_up(&error);
+            self.give_up(&error);
             if self.has_resent || !is_dropped {
                 return Err(Failure::Unclear(error.into()));
             }
@@ -151,10 +167,31 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Takes the connection of this runtime, if there is one and it will do.
+    fn take_ready(&mut self) -> bool {
+        if !self.is_own {
+            self.lane = self.server.links.ready().map(Lane::Shared);
+        }
+        self.lane.is_some()
+    }
+
+    fn give_up(&mut self, error: &RedisError) {
+        if let Some(lane) = self.lane.take() {
+            lane.give_up(error);
+        }
+    }
+
     /// Makes sure that as many replicas as were asked for have what was written.
     pub(super) async fn confirm(&mut self) -> Result<(), Failure> {
+        match self.is_own {
+            true => Box::pin(self.wait()).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn wait(&mut self) -> Result<(), Failure> {
         let wanted = self.server.wait_replicas;
-        let (true, Some(mut lane)) = (self.is_own, self.lane.take()) else {
+        let Some(mut lane) = self.lane.take() else {
             return Ok(());
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -183,11 +220,7 @@ impl<'a> Session<'a> {
 
     /// What fails here was not sent, unless it was sent once before.
     async fn open(&self) -> Result<Lane, Failure> {
-        if let (false, Some(link)) = (self.is_own, self.server.links.ready()) {
-            return Ok(Lane::Shared(link));
-        }
-        // In a box: a pool's way to a connection is 10 KB, which every operation would be, too.
-        let open = Box::pin(async {
+        let open = async {
             match self.is_own {
                 true => self
                     .server
@@ -197,7 +230,7 @@ impl<'a> Session<'a> {
                     .map(Lane::Own),
                 false => self.server.links.get().await.map(Lane::Shared),
             }
-        });
+        };
         let opened = timeout_at(self.deadline, open).await;
         let opened = opened.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));
         opened.map_err(|error| match self.has_resent {
@@ -237,9 +270,9 @@ impl Lane {
 }
 
 impl Ask<'_> {
-    async fn send<T: FromRedisValue>(self, connection: &mut Connection) -> RedisResult<T> {
+    async fn send(self, connection: &mut Connection) -> RedisResult<Value> {
         match self {
-            Self::Command(command) => command.query_async(connection).await,
+            Self::Command(command) => connection.send(command).await,
             Self::Pipeline(pipeline) => {
                 let answer = pipeline.query_async(connection).await;
                 answer.map_err(first_reply)
