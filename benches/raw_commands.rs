@@ -72,8 +72,9 @@ pub(crate) async fn set_set(
 }
 
 /// As long as the store's own keys.
-fn key(headers: &HeaderMap) -> String {
+fn key(headers: &HeaderMap) -> Vec<u8> {
     let key = headers.get("idempotency-key").map(|key| key.as_bytes());
-    let key = String::from_utf8_lossy(key.unwrap_or_default());
-    format!("idem:{{{key:0>64}}}")
+    let key = key.unwrap_or_default();
+    let zeros = [b'0'; 64];
+    [b"idem:{", &zeros[key.len().min(64)..], key, b"}"].concat()
 }
