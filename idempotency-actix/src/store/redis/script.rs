@@ -37,7 +37,7 @@ impl Script {
         match session.send(Ask::Command(&self.by_hash(keys, args))).await {
             Err(failure) if failure.is(ServerErrorKind::NoScript) => {
                 let call = call("EVAL", self.code, keys, args);
-                session.send(Ask::Command(&call)).await
+                Box::pin(session.send(Ask::Command(&call))).await
             }
             answer => answer,
         }

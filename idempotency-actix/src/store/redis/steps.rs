@@ -214,7 +214,8 @@ impl Steps {
                     _ => return Ok(Completion::Refused),
                 },
             };
-            if self.swap(id, &mut session, seen, &change, None).await? {
+            let swap = self.swap(id, &mut session, seen, &change, None);
+            if Box::pin(swap).await? {
                 session.confirm().await?;
                 return Ok(completion);
             }
@@ -262,7 +263,7 @@ impl Steps {
             if self.swap(id, session, &stored.bytes, &change, None).await? {
                 return Ok(Own::Changed);
             }
-            match self.look(id, session).await? {
+            match Box::pin(self.look(id, session)).await? {
                 Some(seen) if seen.stored.is_held_by(claim.token()) => stored = seen.stored,
                 other => return Ok(Own::Other(other)),
             }

@@ -123,7 +123,7 @@ impl Steps {
         let moved = match session.send::<(i64,)>(Ask::Pipeline(&both)).await {
             Ok((moved,)) => Ok(moved),
             Err(failure) if failure.is(ServerErrorKind::NoScript) => {
-                SWAP.run(session, &keys, &args).await
+                Box::pin(SWAP.run(session, &keys, &args)).await
             }
             Err(failure) => Err(failure),
         };
