@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::rt::time::timeout;
+use idempotency_actix::store::{Claim, Fingerprint, RecordId, Store, StoreErrorKind, Token};
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
 
 use crate::site::{
-    SHORT, Setup, assert_first, assert_refused, assert_replay, assert_unstored, calls, eventually,
-    own_server,
+    AMPLE, SHORT, Setup, assert_first, assert_refused, assert_replay, assert_unstored, calls,
+    eventually, own_server,
 };
 
 /// Claims that were sent and not answered are carried out when the server goes on.
@@ -91,6 +93,25 @@ fn a_claim_that_is_sent_twice_to_a_frozen_server_is_granted_once() {
     assert_first(&client.receive(), 2);
     site.assert_replays("k", 2);
     site.wait_for_keys(2);
+}
+
+/// Without a layer and its deadline, over a connection that is there already.
+#[actix_web::test]
+async fn a_store_on_a_frozen_server_gives_up_by_itself() {
+    let server = own_server(&[]);
+    let store = Setup::impatient().store(server);
+    let id = RecordId::from_bytes([1; 32]);
+    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [2; 32]);
+    let claim = Claim::new(Token::random(), fingerprint, AMPLE, AMPLE);
+    let there = store.inspect(&id).await.expect("a server");
+    assert!(there.is_none());
+    server.freeze();
+    let start = Instant::now();
+    let begun = timeout(AMPLE, store.begin(&id, &claim)).await;
+    let error = begun.expect("an end").expect_err("a frozen server");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(start.elapsed() >= SHORT / 2, "not even waited for");
+    server.thaw();
 }
 
 #[test]
