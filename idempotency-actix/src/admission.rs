@@ -1,5 +1,6 @@
 //! Who may run: an operation asks the store for the claim, and whatever there is instead is its answer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
@@ -16,6 +17,7 @@ use crate::record_id::RecordId;
 use crate::store::{Begun, Claim, Finished, Record, State, StoreError, StoreErrorKind};
 use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
 use crate::tenure::{Moment, Tenure};
+use crate::ticket::Run;
 use crate::unknown;
 use crate::waiting::pause;
 
@@ -172,7 +174,11 @@ pub(crate) fn hold(
     let max_run = options.max_run();
     let tenure = Tenure::new(operation.id, claim, seat, asked, is_granted, max_run);
     let held = HeldClaim::hold(layer, tenure, options.store_timeout());
-    operation.ticket.begin(generation, held.tenure());
+    operation.ticket.begin(Run {
+        record: operation.id,
+        generation,
+        tenure: Arc::clone(held.tenure()),
+    });
     held
 }
 

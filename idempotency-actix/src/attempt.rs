@@ -41,13 +41,13 @@ impl Attempt {
     /// The fencing generation: 1, and one more at every takeover of the operation. 0 inside an
     /// extractor, since nothing is claimed before the arguments are there.
     pub fn generation(&self) -> u64 {
-        self.0.generation()
+        self.0.run().map_or(0, |run| run.generation)
     }
 
     /// Whether the store still had this attempt as the owner at the last renewal, a third of the
     /// lease ago at most while the store answers.
     pub fn is_current(&self) -> bool {
-        self.0.is_current()
+        self.0.run().is_some_and(|run| !run.tenure.is_lost())
     }
 }
 

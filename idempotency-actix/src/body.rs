@@ -68,7 +68,7 @@ pub(crate) fn unread(body: Bytes) -> Payload {
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {
     let value = request.headers().get(CONTENT_LENGTH)?;
-    value.to_str().ok()?.trim().parse().ok()
+    str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
 }
 
 impl Unread {

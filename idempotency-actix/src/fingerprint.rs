@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fmt;
 
 use actix_web::HttpRequest;
@@ -47,21 +48,24 @@ impl Fingerprint {
     /// The body comes first, so its length closes the frame instead of opening it.
     fn framed(scheme: u8, request: &HttpRequest, body: &[u8], form: &[u8]) -> Self {
         let target = request.uri().path_and_query();
-        let mut rest = Vec::with_capacity(128);
-        field(
-            &mut rest,
-            target.map_or("", |target| target.as_str()).as_bytes(),
-        );
-        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
-            let lines = request.headers().get_all(name);
-            rest.extend((lines.len() as u64).to_le_bytes());
-            lines.for_each(|line| field(&mut rest, line.as_bytes()));
-        }
-        rest.extend_from_slice(form);
-        rest.extend((body.len() as u64).to_le_bytes());
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(body).update(&rest);
-        Self::new(scheme, *hasher.finalize().as_bytes())
+        let target = target.map_or("", |target| target.as_str());
+        let digest = FRAME.with_borrow_mut(|rest| {
+            rest.clear();
+            field(rest, target.as_bytes());
+            for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+                let lines = request.headers().get_all(name);
+                rest.extend((lines.len() as u64).to_le_bytes());
+                lines.for_each(|line| field(rest, line.as_bytes()));
+            }
+            rest.extend_from_slice(form);
+            rest.extend((body.len() as u64).to_le_bytes());
+            *blake3::Hasher::new()
+                .update(body)
+                .update(rest)
+                .finalize()
+                .as_bytes()
+        });
+        Self::new(scheme, digest)
     }
 
     /// Rebuilds a fingerprint from what a store kept.
@@ -86,11 +90,18 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+thread_local! {
+    /// Where fields are framed. It stays with the thread: every request needs it twice.
+    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The digest of framed fields.
 pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
-    let mut framed = Vec::with_capacity(fields.iter().map(|bytes| 8 + bytes.len()).sum());
-    fields.iter().for_each(|bytes| field(&mut framed, bytes));
-    *blake3::hash(&framed).as_bytes()
+    FRAME.with_borrow_mut(|framed| {
+        framed.clear();
+        fields.iter().for_each(|bytes| field(framed, bytes));
+        *blake3::hash(framed).as_bytes()
+    })
 }
 
 /// Adds one field framed by its length, so that no choice of contents can imitate a border.

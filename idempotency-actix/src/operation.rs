@@ -73,7 +73,6 @@ impl Announced {
         })?;
         let (method, path) = (request.method(), request.uri().path());
         let id = RecordId::of(&caller, method, path, self.ticket.key());
-        self.ticket.bind(id);
         let is_counted = self.options.max_in_flight.is_some();
         Ok(Operation {
             id,

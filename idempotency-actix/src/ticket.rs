@@ -6,19 +6,21 @@ use crate::tenure::Tenure;
 
 /// What a request under a key has with it, for its handler to extract: key and attempt.
 ///
-/// In one piece, and made once: what is not known yet when the arguments are extracted is filled in.
+/// In one piece, and made once: the arguments are extracted before the attempt begins.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
     key: Box<str>,
-    record: OnceLock<RecordId>,
-    begun: OnceLock<Begun>,
+    run: OnceLock<Run>,
     hold: Hold,
 }
 
+/// An attempt that has its claim.
 #[derive(Debug)]
-struct Begun {
-    generation: u64,
-    tenure: Arc<Tenure>,
+pub(crate) struct Run {
+    /// The operation's record, which a recovery's claim is not on.
+    pub(crate) record: RecordId,
+    pub(crate) generation: u64,
+    pub(crate) tenure: Arc<Tenure>,
 }
 
 impl Ticket {
@@ -30,44 +32,25 @@ impl Ticket {
         }
     }
 
-    /// The same key for another attempt: a recovery has a generation that its claim is not of.
-    pub(crate) fn of_recovery(&self, generation: u64, tenure: &Arc<Tenure>) -> Self {
-        let ticket = Self {
-            key: self.key.clone(),
-            record: self.record.clone(),
-            ..Self::default()
-        };
-        ticket.begin(generation, tenure);
-        ticket
+    /// A ticket for the same key and another attempt.
+    pub(crate) fn of(&self, run: Run) -> Self {
+        Self {
+            run: run.into(),
+            ..Self::new(&self.key)
+        }
     }
 
     pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
-    /// The record's id, once the caller is known.
-    pub(crate) fn record(&self) -> Option<&RecordId> {
-        self.record.get()
+    pub(crate) fn begin(&self, run: Run) {
+        self.run.get_or_init(|| run);
     }
 
-    pub(crate) fn bind(&self, record: RecordId) {
-        self.record.get_or_init(|| record);
-    }
-
-    pub(crate) fn begin(&self, generation: u64, tenure: &Arc<Tenure>) {
-        let tenure = Arc::clone(tenure);
-        self.begun.get_or_init(|| Begun { generation, tenure });
-    }
-
-    /// The attempt's generation; 0 before it began.
-    pub(crate) fn generation(&self) -> u64 {
-        self.begun.get().map_or(0, |begun| begun.generation)
-    }
-
-    pub(crate) fn is_current(&self) -> bool {
-        self.begun
-            .get()
-            .is_some_and(|begun| !begun.tenure.is_lost())
+    /// The attempt, once it has its claim.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.run.get()
     }
 
     pub(crate) fn hold(&self) -> &Hold {

@@ -24,6 +24,7 @@ use crate::store::{
     AttemptId, Begun, Claim, Finished, Resolved, State, StoreError, Token, Verdict,
 };
 use crate::tenure::{Moment, Tenure};
+use crate::ticket::Run;
 
 /// A lapsed claim, as it was found.
 #[derive(Clone, Copy)]
@@ -177,9 +178,11 @@ async fn ask(
     seen: &Seen,
     guard: &HeldClaim,
 ) -> Finding {
-    let ticket = operation
-        .ticket
-        .of_recovery(seen.next_generation(), guard.tenure());
+    let ticket = operation.ticket.of(Run {
+        record: operation.id,
+        generation: seen.next_generation(),
+        tenure: Arc::clone(guard.tenure()),
+    });
     let key = IdempotencyKey::of(&Arc::new(ticket));
     let of_handler = request.extensions_mut().insert(key);
     let options = &operation.options;
