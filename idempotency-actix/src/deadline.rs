@@ -1,24 +1,54 @@
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
 use crate::store::StoreError;
 
 /// A store call with a deadline of its own: past it, nobody knows whether it was applied.
 ///
 /// A store that answers at once, as one in memory does, costs no timer.
-pub(crate) async fn deadline<T>(
-    timeout: Duration,
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let mut call = pin!(call);
-    let at_once = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx)));
-    if let Poll::Ready(answer) = at_once.await {
-        return answer;
+pub(crate) fn deadline<F>(timeout: Duration, call: F) -> Deadline<F> {
+    Deadline {
+        call,
+        timeout,
+        timer: None,
     }
-    match tokio::time::timeout(timeout, call).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::unavailable(format!("no answer in {timeout:?}"))),
+}
+
+pin_project! {
+    /// Written out: an `async fn` would keep its arguments twice, and every request has room for it.
+    pub(crate) struct Deadline<F> {
+        #[pin]
+        call: F,
+        timeout: Duration,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<F, T> Future for Deadline<F>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    type Output = Result<T, StoreError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(answer) = this.call.poll(cx) {
+            return Poll::Ready(answer);
+        }
+        let timeout = *this.timeout;
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep(timeout)));
+        }
+        let timer = this.timer.as_pin_mut().expect("a timer that was just set");
+        ready!(timer.poll(cx));
+        Poll::Ready(Err(StoreError::unavailable(format!(
+            "no answer in {timeout:?}"
+        ))))
     }
 }

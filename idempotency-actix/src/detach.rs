@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use futures_util::future::LocalBoxFuture;
+use pin_project_lite::pin_project;
 use tracing::Instrument;
 
 use crate::telemetry::{Incident, incident};
@@ -47,20 +47,35 @@ impl Hold {
 /// task and is finished there.
 ///
 /// Spawning every request instead would cost each of them a task, and lose task-locals and the
-/// tracing parent.
-pub(crate) struct Detach<T: 'static> {
-    future: Option<LocalBoxFuture<'static, T>>,
-    ticket: Arc<Ticket>,
-    span: tracing::Span,
+/// tracing parent. It is one pointer, since requests without a key carry its place along.
+pub(crate) struct Detach<T: 'static>(Option<Pin<Box<Held<dyn Future<Output = T>>>>>);
+
+pin_project! {
+    struct Held<F: ?Sized> {
+        ticket: Arc<Ticket>,
+        span: tracing::Span,
+        #[pin]
+        future: F,
+    }
 }
 
 impl<T> Detach<T> {
     pub(crate) fn new(ticket: Arc<Ticket>, future: impl Future<Output = T> + 'static) -> Self {
-        Self {
-            future: Some(Box::pin(future)),
+        let span = tracing::Span::current();
+        let held = Held {
             ticket,
-            span: tracing::Span::current(),
-        }
+            span,
+            future,
+        };
+        Self(Some(Box::pin(held)))
+    }
+}
+
+impl<F: Future + ?Sized> Future for Held<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
     }
 }
 
@@ -68,10 +83,10 @@ impl<T> Future for Detach<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let future = self.future.as_mut();
-        let poll = future.expect("polled after completion").as_mut().poll(cx);
+        let held = self.0.as_mut().expect("polled after completion");
+        let poll = held.as_mut().poll(cx);
         if poll.is_ready() {
-            self.future = None;
+            self.0 = None;
         }
         poll
     }
@@ -79,14 +94,14 @@ impl<T> Future for Detach<T> {
 
 impl<T> Drop for Detach<T> {
     fn drop(&mut self) {
-        let Some(future) = self.future.take() else {
+        let Some(held) = self.0.take() else {
             return;
         };
-        if std::thread::panicking() || !self.ticket.hold().leave_alone() {
+        if std::thread::panicking() || !held.ticket.hold().leave_alone() {
             return;
         }
-        let span = std::mem::replace(&mut self.span, tracing::Span::none());
-        spawn(async move { drop(future.await) }.instrument(span));
+        let span = held.span.clone();
+        spawn(async move { drop(held.await) }.instrument(span));
     }
 }
 

@@ -180,7 +180,7 @@ pin_project! {
     enum Way<F> {
         Pass { #[pin] future: F },
         Once { future: Detach<Result<ServiceResponse, Error>> },
-        Refuse { response: Option<ServiceResponse> },
+        Refuse { response: Option<Box<ServiceResponse>> },
     }
 }
 
@@ -200,7 +200,7 @@ impl<F> IdempotencyFuture<F> {
     fn refuse(response: ServiceResponse) -> Self {
         Self {
             way: Way::Refuse {
-                response: Some(response),
+                response: Some(Box::new(response)),
             },
         }
     }
