@@ -122,6 +122,10 @@ impl IdempotencyKey {
     pub(crate) fn ticket(&self) -> &Arc<Ticket> {
         &self.0
     }
+
+    pub(crate) fn into_ticket(self) -> Arc<Ticket> {
+        self.0
+    }
 }
 
 fn derived(record: &RecordId, label: &str) -> String {

@@ -49,8 +49,19 @@ impl Marked {
         F::Output: Responder,
         F::Future: 'static,
     {
+        match self.way(route) {
+            Way::Pass(outer) => self.pass(handler, outer).await,
+            Way::Once(layer, ticket, options) => {
+                let held = Arc::clone(&ticket);
+                Detach::new(held, self.once(layer, ticket, handler, options)).await
+            }
+            Way::Answer(answer) => *answer,
+        }
+    }
+
+    fn way(&self, route: &'static RouteOptions) -> Way {
         if !ELIGIBLE.contains(self.request.method()) {
-            return self.pass(handler, || {}).await;
+            return Way::Pass(None);
         }
         let (outer, layer) = {
             let extensions = self.request.extensions();
@@ -58,32 +69,48 @@ impl Marked {
             (outer, Layer::of(&extensions).cloned())
         };
         if let Some(outer) = outer {
-            return self.inside(&outer, handler, route).await;
+            return self.inside(outer, route);
         }
         let Some(layer) = layer else {
             let what = "a handler marked with #[idempotent]";
-            return HttpResponse::from_error(problem::not_covered(what, &self.request));
+            let answer = HttpResponse::from_error(problem::not_covered(what, &self.request));
+            return Way::Answer(Box::new(answer));
         };
         let options = layer.marked(&self.request, route);
-        match layer.key(&self.request, &options) {
-            None if options.required => reject(&layer, layer.missing_key(&options)),
+        let problem = match layer.key(&self.request, &options) {
+            Some(Ok(key)) => return Way::Once(layer, key.into_ticket(), options),
+            Some(Err(reason)) => Problem::InvalidKey(reason),
+            None if options.required => layer.missing_key(&options),
             None => {
                 if options.key.is_some() {
                     let header = layer.key_header(&options).cloned();
                     self.request.extensions_mut().insert(Unkeyed(header));
                 }
-                self.pass(handler, || {}).await
+                return Way::Pass(None);
             }
-            Some(Err(reason)) => reject(&layer, Problem::InvalidKey(reason)),
-            Some(Ok(key)) => {
-                let ticket = Arc::clone(key.ticket());
-                Detach::new(ticket.clone(), self.once(layer, ticket, handler, options)).await
-            }
-        }
+        };
+        Way::Answer(Box::new(reject(&layer, problem)))
+    }
+
+    /// Under the claim of an outer layer, the handler overrides what that one decides afterwards.
+    fn inside(&self, outer: OuterClaim, route: &'static RouteOptions) -> Way {
+        let Some(option) = outer.too_late(route) else {
+            outer.reach(route);
+            return Way::Pass(Some(outer));
+        };
+        let pattern = self.request.match_pattern().unwrap_or_default();
+        tracing::error!(
+            option,
+            "`{option}` of #[idempotent] comes too late under an all-routes layer, which has \
+             claimed the key already: give the layer an entry \
+             `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
+            self.request.method(),
+        );
+        Way::Answer(Box::new(problem::misconfigured()))
     }
 
     /// What actix-web does with an unmarked handler.
-    async fn pass<F, Args>(mut self, handler: F, start: impl FnOnce()) -> HttpResponse
+    async fn pass<F, Args>(mut self, handler: F, outer: Option<OuterClaim>) -> HttpResponse
     where
         F: Handler<Args>,
         Args: FromRequest,
@@ -92,38 +119,13 @@ impl Marked {
         match Args::from_request(&self.request, &mut self.payload).await {
             Err(error) => HttpResponse::from_error(error),
             Ok(args) => {
-                start();
+                if let Some(outer) = outer {
+                    outer.start();
+                }
                 let output = handler.call(args).await;
                 output.respond_to(&self.request).map_into_boxed_body()
             }
         }
-    }
-
-    /// Runs under the claim of an outer layer, and overrides what that one decides afterwards.
-    async fn inside<F, Args>(
-        self,
-        outer: &OuterClaim,
-        handler: F,
-        route: &'static RouteOptions,
-    ) -> HttpResponse
-    where
-        F: Handler<Args>,
-        Args: FromRequest,
-        F::Output: Responder,
-    {
-        if let Some(option) = outer.too_late(route) {
-            let pattern = self.request.match_pattern().unwrap_or_default();
-            tracing::error!(
-                option,
-                "`{option}` of #[idempotent] comes too late under an all-routes layer, which has \
-                 claimed the key already: give the layer an entry \
-                 `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
-                self.request.method(),
-            );
-            return problem::misconfigured();
-        }
-        outer.reach(route);
-        self.pass(handler, || outer.start()).await
     }
 
     /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
@@ -170,6 +172,14 @@ impl Marked {
         engine::end(end, held, &mut response, &operation.options).await;
         response
     }
+}
+
+/// What becomes of a request, as its route and its key tell.
+enum Way {
+    /// The handler just runs, under the claim of an outer layer if there is one.
+    Pass(Option<OuterClaim>),
+    Once(LayerHandle, Arc<Ticket>, Rc<Options>),
+    Answer(Box<HttpResponse>),
 }
 
 /// The operation and its handler's arguments, or the answer where there are none.

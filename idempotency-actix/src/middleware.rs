@@ -142,9 +142,10 @@ where
         let problem = match key {
             Some(Ok(key)) => {
                 let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
-                let ticket = Arc::clone(key.ticket());
-                let once = all_routes::once(service, layer, request, ticket.clone(), options);
-                return IdempotencyFuture::once(Detach::new(ticket, once));
+                let ticket = key.into_ticket();
+                let held = Arc::clone(&ticket);
+                let once = all_routes::once(service, layer, request, ticket, options);
+                return IdempotencyFuture::once(Detach::new(held, once));
             }
             Some(Err(reason)) => Problem::InvalidKey(reason),
             None => self.layer.missing_key(&options),
