@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use crate::ticket::Ticket;
 ///     HttpResponse::Created().finish()
 /// }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Attempt(Arc<Ticket>);
 
 impl Attempt {
@@ -48,6 +49,13 @@ impl Attempt {
     /// lease ago at most while the store answers.
     pub fn is_current(&self) -> bool {
         self.0.run().is_some_and(|run| !run.tenure.is_lost())
+    }
+}
+
+/// Shows the generation: the key is with the attempt, and is not for logs.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attempt(#{})", self.generation())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::telemetry::{Incident, incident};
 use crate::ticket::Ticket;
 
 /// Whether a request goes on without its connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Hold(AtomicU8);
 
 impl Hold {

@@ -7,7 +7,7 @@ use crate::tenure::Tenure;
 /// What a request under a key has with it, for its handler to extract: key and attempt.
 ///
 /// In one piece, and made once: the arguments are extracted before the attempt begins.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Ticket {
     key: Box<str>,
     run: OnceLock<Run>,
@@ -15,7 +15,6 @@ pub(crate) struct Ticket {
 }
 
 /// An attempt that has its claim.
-#[derive(Debug)]
 pub(crate) struct Run {
     /// The operation's record, which a recovery's claim is not on.
     pub(crate) record: RecordId,

@@ -213,8 +213,15 @@ async fn takes_attempt_or_none(attempt: Option<Attempt>, runs: Runs) -> String {
     format!("{}:{:?}", runs.next(), attempt.map(|a| a.generation()))
 }
 
+#[post("/debug")]
+#[idempotent]
+async fn shows(key: IdempotencyKey, attempt: Attempt) -> String {
+    format!("{key:?} {attempt:?}")
+}
+
 fn extracting(config: &mut ServiceConfig) {
     config
+        .service(shows)
         .service(takes_key)
         .service(takes_key_or_none)
         .service(takes_attempt)
@@ -230,6 +237,14 @@ fn a_handler_is_given_the_decoded_key() {
         let request = Request::post("/key").key(r#""a \"b\"";v=1"#);
         assert_eq!(site.send(request).text(), r#"1:a "b""#);
     }
+}
+
+#[test]
+fn the_debug_forms_of_key_and_attempt_show_no_key() {
+    let site = Site::new(marked(), extracting);
+    let shown = site.send(Request::post("/debug").key("secret"));
+    assert!(shown.text().ends_with(" Attempt(#1)"), "{}", shown.text());
+    assert!(!shown.text().contains("secret"), "{}", shown.text());
 }
 
 #[test]
