@@ -27,7 +27,7 @@ const LOOKS: usize = 8;
 /// Asks for the right to run, until it is granted or there is an answer instead. Whoever has to wait for it
 /// `gives_way`: what it holds may be what the first request waits for.
 ///
-/// The request is held from the first step that could claim: a claim whose owner is gone would only become
+/// The request is committed from the first step that could claim: a claim whose owner is gone would only become
 /// unknown. While it waits it may be dropped.
 pub(crate) async fn admit(
     layer: &LayerHandle,
@@ -36,19 +36,21 @@ pub(crate) async fn admit(
     payload: &mut Payload,
     mut gives_way: impl FnMut(),
 ) -> Result<HeldClaim, HttpResponse> {
-    let hold = operation.ticket.hold();
+    let commitment = operation.ticket.commitment();
     let mut waiter = None;
     loop {
-        hold.take();
+        commitment.commit();
         let change = match begin(layer, operation, request).await {
             Turn::Run(held) => return Ok(held),
             Turn::Answer(answer) => return Err(answer),
             Turn::Wait(change) => change,
         };
         gives_way();
-        let pauses =
-            hold.let_go() && Box::pin(pause(&mut waiter, layer, operation, payload, change)).await;
-        if !pauses {
+        if !commitment.withdraw() {
+            // Nobody is there to be told, or to be counted.
+            return Err(Problem::InFlight.response(layer));
+        }
+        if !Box::pin(pause(&mut waiter, layer, operation, payload, change)).await {
             return Err(answer(layer, State::InFlight));
         }
     }
@@ -70,7 +72,7 @@ async fn begin(layer: &LayerHandle, operation: &Operation, request: &HttpRequest
         // The future of every request is as large as its longest way, so what is rare is boxed.
         let rare: LocalBoxFuture<'_, Option<Turn>> = match look(layer, operation, request).await {
             Next::Turn(turn) => return turn,
-            Next::Late(held) => Box::pin(confirm(layer, held)),
+            Next::Late(held) => Box::pin(async { Some(confirm(layer, held).await) }),
             Next::Unknown(seen) => Box::pin(unknown::decide(layer, operation, request, seen)),
             Next::Full => Box::pin(look_only(layer, operation, request)),
         };
@@ -99,7 +101,7 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
     let asked = Moment::now();
     let (id, timeout) = (&operation.id, operation.options.store_timeout());
     let begun = deadline(timeout, layer.store().begin(id, &claim)).await;
-    Next::Turn(match begun {
+    match begun {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
             let Some(seat) = operation.seat(layer) else {
@@ -107,15 +109,15 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
                 layer.outbox().release(*id, claim, timeout);
                 return Next::Turn(over_quota(layer, operation));
             };
-            let held = hold(layer, operation, claim, asked, seat, true);
+            let held = take_up(layer, operation, claim, asked, seat, true);
             match held.is_late() {
-                true => return Next::Late(held),
-                false => Turn::Run(held),
+                true => Next::Late(held),
+                false => Next::Turn(Turn::Run(held)),
             }
         }
         Ok(Begun::Found(record)) => match found(layer, operation, request, record) {
-            Ok(turn) => turn,
-            Err(seen) => return Next::Unknown(seen),
+            Ok(turn) => Next::Turn(turn),
+            Err(seen) => Next::Unknown(seen),
         },
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
             let Some(seat) = operation.seat(layer) else {
@@ -123,10 +125,11 @@ async fn look(layer: &LayerHandle, operation: &Operation, request: &HttpRequest)
                 return Next::Turn(over_quota(layer, operation));
             };
             incident(Incident::Unprotected, id, &Chain(&error));
-            Turn::Run(hold(layer, operation, claim, asked, seat, false))
+            let held = take_up(layer, operation, claim, asked, seat, false);
+            Next::Turn(Turn::Run(held))
         }
-        Err(error) => Turn::Answer(refused(layer, operation, claim, &error)),
-    })
+        Err(error) => Next::Turn(Turn::Answer(refused(layer, operation, claim, &error))),
+    }
 }
 
 /// The same where nothing may be claimed or decided: what is finished is replayed.
@@ -154,15 +157,15 @@ pub(crate) fn over_quota(layer: &Layer, operation: &Operation) -> Turn {
 }
 
 /// Renews a granted claim before its handler starts, if it is late.
-pub(crate) async fn confirm(layer: &Layer, held: HeldClaim) -> Option<Turn> {
-    Some(match !held.is_late() || held.confirm().await {
+pub(crate) async fn confirm(layer: &Layer, held: HeldClaim) -> Turn {
+    match !held.is_late() || held.confirm().await {
         true => Turn::Run(held),
         false => Turn::Answer(reject(layer, Problem::StoreUnavailable)),
-    })
+    }
 }
 
 /// Takes up a claim that the store granted, or that it is asked for while the handler runs.
-pub(crate) fn hold(
+pub(crate) fn take_up(
     layer: &LayerHandle,
     operation: &Operation,
     claim: Claim,
@@ -174,11 +177,8 @@ pub(crate) fn hold(
     let max_run = options.max_run();
     let tenure = Tenure::new(operation.id, claim, seat, asked, is_granted, max_run);
     let held = HeldClaim::hold(layer, tenure, options.store_timeout());
-    operation.ticket.begin(Run {
-        record: operation.id,
-        generation,
-        tenure: Arc::clone(held.tenure()),
-    });
+    let tenure = Arc::clone(held.tenure());
+    operation.ticket.begin(Run { generation, tenure });
     held
 }
 

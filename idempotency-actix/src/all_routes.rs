@@ -13,7 +13,6 @@ use futures_util::FutureExt;
 use crate::admission::admit;
 use crate::body;
 use crate::engine::{self, End};
-use crate::key::IdempotencyKey;
 use crate::layer::{Layer, LayerHandle};
 use crate::operation::{Announced, Operation, OuterClaim, Progress};
 use crate::options::Options;
@@ -50,7 +49,6 @@ where
     {
         let mut extensions = request.extensions_mut();
         extensions.insert(layer.clone());
-        extensions.insert(IdempotencyKey::of(&operation.ticket));
         extensions.insert(claim.clone());
     }
     let (way, end, mut response) = called(async { service.call(request).await }, &claim).await;

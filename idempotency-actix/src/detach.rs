@@ -13,28 +13,28 @@ use crate::ticket::Ticket;
 
 /// Whether a request goes on without its connection.
 #[derive(Default)]
-pub(crate) struct Hold(AtomicU8);
+pub(crate) struct Commitment(AtomicU8);
 
-impl Hold {
+impl Commitment {
     /// It may be dropped with its connection.
     const FREE: u8 = 0;
     /// It is finished whatever becomes of the connection.
-    const HELD: u8 = 1;
+    const COMMITTED: u8 = 1;
     /// The connection is gone, and it goes on.
     const ALONE: u8 = 2;
 
     /// From now on the request is finished.
-    pub(crate) fn take(&self) {
-        self.change(Self::FREE, Self::HELD);
+    pub(crate) fn commit(&self) {
+        self.change(Self::FREE, Self::COMMITTED);
     }
 
     /// From now on it may be dropped again; `false` if it is alone already.
-    pub(crate) fn let_go(&self) -> bool {
-        self.change(Self::HELD, Self::FREE)
+    pub(crate) fn withdraw(&self) -> bool {
+        self.change(Self::COMMITTED, Self::FREE)
     }
 
-    fn leave_alone(&self) -> bool {
-        self.change(Self::HELD, Self::ALONE)
+    fn go_on_alone(&self) -> bool {
+        self.change(Self::COMMITTED, Self::ALONE)
     }
 
     fn change(&self, from: u8, to: u8) -> bool {
@@ -43,17 +43,18 @@ impl Hold {
     }
 }
 
-/// Polls a request's future in place. If the connection drops it while it is held, it moves to the worker's own
-/// task and is finished there.
+/// Polls a request's future in place. If the connection drops it when it is committed, it moves to the
+/// worker's own task and is finished there.
 ///
 /// Spawning every request instead would cost each of them a task, and lose task-locals and the
 /// tracing parent. It is one pointer, since requests without a key carry its place along.
-pub(crate) struct Detach<T: 'static>(Option<Pin<Box<Held<dyn Future<Output = T>>>>>);
+pub(crate) struct Detach<T: 'static>(Option<Pin<Box<Work<dyn Future<Output = T>>>>>);
 
 pin_project! {
-    struct Held<F: ?Sized> {
+    struct Work<F: ?Sized> {
         ticket: Arc<Ticket>,
-        span: tracing::Span,
+        // Known at the first poll: whoever instruments a future enters its span then.
+        span: Option<tracing::Span>,
         #[pin]
         future: F,
     }
@@ -61,21 +62,21 @@ pin_project! {
 
 impl<T> Detach<T> {
     pub(crate) fn new(ticket: Arc<Ticket>, future: impl Future<Output = T> + 'static) -> Self {
-        let span = tracing::Span::current();
-        let held = Held {
+        Self(Some(Box::pin(Work {
             ticket,
-            span,
+            span: None,
             future,
-        };
-        Self(Some(Box::pin(held)))
+        })))
     }
 }
 
-impl<F: Future + ?Sized> Future for Held<F> {
+impl<F: Future + ?Sized> Future for Work<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().future.poll(cx)
+        let this = self.project();
+        this.span.get_or_insert_with(tracing::Span::current);
+        this.future.poll(cx)
     }
 }
 
@@ -83,8 +84,8 @@ impl<T> Future for Detach<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let held = self.0.as_mut().expect("polled after completion");
-        let poll = held.as_mut().poll(cx);
+        let work = self.0.as_mut().expect("polled after completion");
+        let poll = work.as_mut().poll(cx);
         if poll.is_ready() {
             self.0 = None;
         }
@@ -94,14 +95,14 @@ impl<T> Future for Detach<T> {
 
 impl<T> Drop for Detach<T> {
     fn drop(&mut self) {
-        let Some(held) = self.0.take() else {
+        let Some(work) = self.0.take() else {
             return;
         };
-        if std::thread::panicking() || !held.ticket.hold().leave_alone() {
+        if std::thread::panicking() || !work.ticket.commitment().go_on_alone() {
             return;
         }
-        let span = held.span.clone();
-        spawn(async move { drop(held.await) }.instrument(span));
+        let span = work.span.clone().unwrap_or_else(tracing::Span::none);
+        spawn(async move { drop(work.await) }.instrument(span));
     }
 }
 

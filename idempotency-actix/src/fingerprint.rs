@@ -50,7 +50,7 @@ impl Fingerprint {
         let target = request.uri().path_and_query();
         let target = target.map_or("", |target| target.as_str());
         let digest = FRAME.with_borrow_mut(|rest| {
-            rest.clear();
+            empty(rest);
             field(rest, target.as_bytes());
             for name in [CONTENT_TYPE, CONTENT_ENCODING] {
                 let lines = request.headers().get_all(name);
@@ -95,10 +95,16 @@ thread_local! {
     static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Empties a frame, and gives back what one long field made of it.
+fn empty(frame: &mut Vec<u8>) {
+    frame.clear();
+    frame.shrink_to(4096);
+}
+
 /// The digest of framed fields.
 pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
     FRAME.with_borrow_mut(|framed| {
-        framed.clear();
+        empty(framed);
         fields.iter().for_each(|bytes| field(framed, bytes));
         *blake3::hash(framed).as_bytes()
     })

@@ -248,7 +248,7 @@ async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: D
     }
 }
 
-/// Keeps a claim alive, and its seat taken, while it exists.
+/// Keeps a claim alive while it exists. With it ends the seat, if it was not given up before.
 pub(crate) struct Heartbeat {
     shared: Arc<Shared>,
     slot: usize,

@@ -110,9 +110,9 @@ impl IdempotencyKey {
     /// Inside an extractor, since the caller is known only once the arguments have been extracted.
     /// The layer answers such a request with 500, and claims nothing.
     pub fn derive(&self, label: &str) -> String {
-        let run = self.0.run();
-        let run = run.expect("`derive` is called in the handler, when the caller is known");
-        derived(&run.record, label)
+        let record = self.0.record();
+        let record = record.expect("`derive` is called in the handler, when the caller is known");
+        derived(record, label)
     }
 
     pub(crate) fn of(ticket: &Arc<Ticket>) -> Self {

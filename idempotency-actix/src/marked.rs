@@ -13,7 +13,6 @@ use crate::body;
 use crate::claim::HeldClaim;
 use crate::detach::Detach;
 use crate::engine::{self, End};
-use crate::key::IdempotencyKey;
 use crate::layer::{ELIGIBLE, Layer, LayerHandle};
 use crate::operation::{Announced, Operation, OuterClaim};
 use crate::options::Options;
@@ -190,8 +189,6 @@ async fn identify<Args: FromRequest>(
     ticket: Arc<Ticket>,
     options: Rc<Options>,
 ) -> Result<(Operation, Args), HttpResponse> {
-    let key = IdempotencyKey::of(&ticket);
-    request.extensions_mut().insert(key);
     let announced = Announced::read(layer, request, payload, ticket, options).await?;
     let args = extract(request, announced.body.clone()).await?;
     Ok((announced.identify(layer, request)?, args))

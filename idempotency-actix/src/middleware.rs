@@ -128,7 +128,7 @@ where
         if !self.layer.covers_all_routes(request.method()) {
             return self.pass(request);
         }
-        // The pattern is looked up only where that could matter: it is allocated.
+        // The route is looked up only where that could matter.
         let options = match self.layer.may_cover(request.request()) && !is_claimed(&request) {
             true => self.layer.covering(request.request()),
             false => None,

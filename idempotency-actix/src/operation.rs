@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use actix_web::dev::{Extensions, Payload};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use crate::admission::reject;
 use crate::body;
 use crate::fingerprint::{Fingerprint, digest};
+use crate::key::IdempotencyKey;
 use crate::layer::Layer;
 use crate::options::{Options, Unknown};
 use crate::problem::Problem;
@@ -41,7 +42,7 @@ pub(crate) struct Announced {
 }
 
 impl Announced {
-    /// Reads and hashes the body.
+    /// Reads the body, and hands the key to whoever extracts it from now on.
     pub(crate) async fn read(
         layer: &Layer,
         request: &HttpRequest,
@@ -52,6 +53,8 @@ impl Announced {
         let read = body::read(request, payload, options.max_body).await;
         let body = read.map_err(|unread| unread.response(layer))?;
         let fingerprint = options.fingerprint.of(request, &body);
+        let key = IdempotencyKey::of(&ticket);
+        request.extensions_mut().insert(key);
         Ok(Self {
             body,
             options,
@@ -73,6 +76,7 @@ impl Announced {
         })?;
         let (method, path) = (request.method(), request.uri().path());
         let id = RecordId::of(&caller, method, path, self.ticket.key());
+        self.ticket.bind(id);
         let is_counted = self.options.max_in_flight.is_some();
         Ok(Operation {
             id,
@@ -133,7 +137,7 @@ impl Operation {
     pub(crate) fn seat(&self, layer: &Layer) -> Option<Seat> {
         match (&self.caller, self.options.max_in_flight) {
             (Some(caller), Some(limit)) => layer.quotas().admit(**caller, limit),
-            _ => Some(Seat::uncounted()),
+            _ => Some(Seat::Uncounted),
         }
     }
 }

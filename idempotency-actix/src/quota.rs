@@ -23,8 +23,7 @@ impl Quotas {
             return None;
         }
         *of_caller += 1;
-        let taken = Mutex::new(Some((self.clone(), caller)));
-        Some(Seat(Some(taken)))
+        Some(Seat::Counted(Mutex::new(Some((self.clone(), caller)))))
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<CallerHash, usize>> {
@@ -33,16 +32,15 @@ impl Quotas {
 }
 
 /// The place of one operation in flight, until it is given up or dropped.
-pub(crate) struct Seat(Option<Mutex<Option<(Quotas, CallerHash)>>>);
+pub(crate) enum Seat {
+    /// Nobody counts.
+    Uncounted,
+    Counted(Mutex<Option<(Quotas, CallerHash)>>),
+}
 
 impl Seat {
-    /// A seat where nobody counts.
-    pub(crate) fn uncounted() -> Self {
-        Self(None)
-    }
-
     pub(crate) fn give_up(&self) {
-        let Some(taken) = &self.0 else {
+        let Self::Counted(taken) = self else {
             return;
         };
         let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,23 +1,22 @@
 use std::sync::{Arc, OnceLock};
 
-use crate::detach::Hold;
+use crate::detach::Commitment;
 use crate::record_id::RecordId;
 use crate::tenure::Tenure;
 
-/// What a request under a key has with it, for its handler to extract: key and attempt.
+/// What a request under a key has with it from beginning to end: its handler extracts key and attempt.
 ///
-/// In one piece, and made once: the arguments are extracted before the attempt begins.
+/// In one piece, and made once: what is not known yet is filled in.
 #[derive(Default)]
 pub(crate) struct Ticket {
     key: Box<str>,
+    record: OnceLock<RecordId>,
     run: OnceLock<Run>,
-    hold: Hold,
+    commitment: Commitment,
 }
 
 /// An attempt that has its claim.
 pub(crate) struct Run {
-    /// The operation's record, which a recovery's claim is not on.
-    pub(crate) record: RecordId,
     pub(crate) generation: u64,
     pub(crate) tenure: Arc<Tenure>,
 }
@@ -31,9 +30,10 @@ impl Ticket {
         }
     }
 
-    /// A ticket for the same key and another attempt.
+    /// A ticket for the same operation and another attempt.
     pub(crate) fn of(&self, run: Run) -> Self {
         Self {
+            record: self.record.clone(),
             run: run.into(),
             ..Self::new(&self.key)
         }
@@ -41,6 +41,15 @@ impl Ticket {
 
     pub(crate) fn key(&self) -> &str {
         &self.key
+    }
+
+    pub(crate) fn bind(&self, record: RecordId) {
+        self.record.get_or_init(|| record);
+    }
+
+    /// The operation's record, once its caller is known.
+    pub(crate) fn record(&self) -> Option<&RecordId> {
+        self.record.get()
     }
 
     pub(crate) fn begin(&self, run: Run) {
@@ -52,7 +61,7 @@ impl Ticket {
         self.run.get()
     }
 
-    pub(crate) fn hold(&self) -> &Hold {
-        &self.hold
+    pub(crate) fn commitment(&self) -> &Commitment {
+        &self.commitment
     }
 }

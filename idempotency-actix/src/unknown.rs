@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use crate::admission::{
-    Turn, answer, busy, confirm, hold, over_quota, refused, release_ghost, unavailable,
+    Turn, answer, busy, confirm, over_quota, refused, release_ghost, take_up, unavailable,
 };
 use crate::claim::{Completed, HeldClaim};
 use crate::deadline::deadline;
@@ -84,8 +84,8 @@ async fn take_over(
         Ok(Resolved::Done) => {
             let generation = claim.generation();
             tracing::warn!(record = ?operation.id, generation, "a claim of unknown outcome is taken over");
-            let held = hold(layer, operation, claim, asked, seat, true);
-            confirm(layer, held).await
+            let held = take_up(layer, operation, claim, asked, seat, true);
+            Some(confirm(layer, held).await)
         }
         Ok(Resolved::Refused) => None,
         Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
@@ -140,7 +140,7 @@ async fn claim_recovery(
     for _ in 0..2 {
         let record = match deadline(timeout, layer.store().begin(&id, &claim)).await {
             Ok(Begun::Claimed { .. }) => {
-                let (seat, max_run) = (Seat::uncounted(), options.max_run());
+                let (seat, max_run) = (Seat::Uncounted, options.max_run());
                 let tenure = Tenure::new(id, claim, seat, asked, true, max_run);
                 return Ok(Some(HeldClaim::hold(layer, tenure, timeout)));
             }
@@ -179,7 +179,6 @@ async fn ask(
     guard: &HeldClaim,
 ) -> Finding {
     let ticket = operation.ticket.of(Run {
-        record: operation.id,
         generation: seen.next_generation(),
         tenure: Arc::clone(guard.tenure()),
     });
@@ -197,9 +196,8 @@ async fn ask(
         })
     };
     let call = timeout(options.lease, AssertUnwindSafe(call).catch_unwind()).await;
-    match of_handler {
-        Some(key) => _ = request.extensions_mut().insert(key),
-        None => _ = request.extensions_mut().remove::<IdempotencyKey>(),
+    if let Some(of_handler) = of_handler {
+        request.extensions_mut().insert(of_handler);
     }
     let record = &operation.id;
     match call {
@@ -250,10 +248,10 @@ async fn finish_anew(
         Ok(Begun::Found(_)) => return None,
         Err(error) => return Some(Turn::Answer(refused(layer, operation, claim, &error))),
     };
-    let held = hold(layer, operation, claim, asked, seat, true);
+    let held = take_up(layer, operation, claim, asked, seat, true);
     let held = match confirm(layer, held).await {
-        Some(Turn::Run(held)) => held,
-        other => return other,
+        Turn::Run(held) => held,
+        other => return Some(other),
     };
     let mut response = match held.complete(&finished, options.ttl).await {
         Completed::Refused(state) => return Some(Turn::Answer(answer(layer, state))),

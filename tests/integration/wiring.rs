@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, Service};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put};
@@ -236,6 +236,37 @@ fn a_handler_is_given_the_decoded_key() {
         let site = Site::new(layer, extracting);
         let request = Request::post("/key").key(r#""a \"b\"";v=1"#);
         assert_eq!(site.send(request).text(), r#"1:a "b""#);
+    }
+}
+
+/// What an access log around the layer can tell: the operation, of a first run and of a replay.
+#[test]
+fn a_middleware_around_the_layer_is_given_the_key_of_a_replay_too() {
+    for (layer, target) in [(marked(), "/charges"), (covering(), "/plain")] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (runs, log) = (Runs::default(), Arc::clone(&seen));
+        let counted = runs.clone();
+        let server = serve(move || {
+            let log = Arc::clone(&log);
+            App::new()
+                .app_data(counted.clone())
+                .wrap(layer.clone())
+                .wrap_fn(move |request, service| {
+                    let (call, log) = (service.call(request), Arc::clone(&log));
+                    async move {
+                        let response = call.await?;
+                        let key = IdempotencyKey::extract(response.request()).await?;
+                        log.lock().unwrap().push(key.derive("log"));
+                        Ok(response)
+                    }
+                })
+                .service(charge)
+                .service(plain)
+        });
+        assert_runs_once(runs, server, target);
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0], seen[1]);
     }
 }
 

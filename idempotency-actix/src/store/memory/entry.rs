@@ -13,7 +13,7 @@ pub(super) struct Entry {
     pub(super) generation: u64,
     pub(super) fingerprint: Fingerprint,
     pub(super) stage: Stage,
-    /// When the entry's one current queue item comes due.
+    /// When the entry's one current item on the agenda comes due.
     pub(super) check_at: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::wakeups::Wakeups;
 
 const SHARDS: usize = 64;
 
-/// How many due queue items of one shard a full store looks at before it refuses a claim.
+/// How many due items of one shard a full store looks at before it refuses a claim.
 const MANY: usize = 64;
 
 /// A [`Store`] in the memory of this process.
@@ -46,7 +46,7 @@ const MANY: usize = 64;
 ///
 /// What is over is dropped by later calls, a few records each; there is no thread, and no pause in
 /// which all records are looked at. An idle store keeps what it has until the next calls come. A record
-/// among others of a longer `ttl` may be dropped late, when up to twice its own has passed.
+/// among others of a slightly longer `ttl` may be dropped late, by an eighth of its own at most.
 ///
 /// # Examples
 ///

@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-use std::collections::hash_map;
+use std::collections::{HashMap, hash_map};
 use std::time::Duration;
 
 use super::agenda::Agenda;
@@ -11,11 +10,11 @@ use crate::store::{
     Token, Verdict,
 };
 
-/// How many due queue items an ordinary call looks at. A record makes three in its ordinary life of
-/// two calls, so the queue is served faster than it is fed.
+/// How many due items of the agenda an ordinary call looks at. A record makes three in its ordinary life of
+/// two calls, so the agenda is served faster than it is fed.
 const FEW: usize = 4;
 
-/// How many items the queue may hold beside two for each record.
+/// How many items the agenda may hold beside two for each record.
 const SLACK: usize = 64;
 
 /// The records of one part of all ids. Every method is one atomic step, under the shard's lock.

@@ -275,6 +275,23 @@ fn a_full_store_admits_claims_as_soon_as_anything_is_over() {
 }
 
 #[test]
+fn a_full_store_finds_what_is_over_behind_what_is_kept_for_longer() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (clock, store) = manual(2000, usize::MAX);
+    for n in 0..2000 {
+        let claim = claim();
+        grant(&store, n, &claim);
+        let ttl = if n < 400 { 36 * HOUR } else { 22 * HOUR };
+        complete(&store, n, &claim, 10, ttl);
+    }
+    clock.advance(23 * HOUR);
+    for n in 2000..3600 {
+        grant(&store, n, &claim());
+    }
+    assert!(is_full(begin(&store, 3600, &claim())));
+}
+
+#[test]
 fn concurrent_claims_never_pass_the_bound() {
     let (_, store) = manual(100, usize::MAX);
     let granted: usize = std::thread::scope(|scope| {

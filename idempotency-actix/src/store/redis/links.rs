@@ -82,7 +82,7 @@ impl Links {
     /// The connection of this runtime, if there is one.
     pub(super) fn ready(&self) -> Option<Link> {
         let id = Handle::try_current().ok()?.id();
-        let slot = of(&read(&self.slots), id)?;
+        let slot = slot_of(&read(&self.slots), id)?;
         let state = slot.lock();
         let (inner, number) = match &state.stage {
             Stage::Ready { to, .. } => (to.inner.clone(), state.number),
@@ -108,13 +108,13 @@ impl Links {
     fn slot(&self) -> RedisResult<Arc<Slot>> {
         let runtime = Handle::try_current().map_err(std::io::Error::other)?;
         let id = runtime.id();
-        if let Some(slot) = of(&read(&self.slots), id) {
+        if let Some(slot) = slot_of(&read(&self.slots), id) {
             return Ok(slot);
         }
         let (sender, dropped) = oneshot::channel();
         let slot = Arc::new(Slot::new(sender));
         let mut slots = write(&self.slots);
-        if let Some(made) = of(&slots, id) {
+        if let Some(made) = slot_of(&slots, id) {
             return Ok(made);
         }
         slots.push((id, Arc::clone(&slot)));
@@ -293,7 +293,7 @@ fn pauses() -> ExponentialBackoff {
         .build()
 }
 
-fn of(slots: &Slots, runtime: Id) -> Option<Arc<Slot>> {
+fn slot_of(slots: &Slots, runtime: Id) -> Option<Arc<Slot>> {
     let mut slots = slots.iter();
     let (_, slot) = slots.find(|(id, _)| *id == runtime)?;
     Some(Arc::clone(slot))

@@ -247,9 +247,7 @@ impl RedisStoreBuilder {
     ///
     /// It also is the response timeout of the connections of one server or of Sentinel; Cluster has
     /// its own in the pool's configuration. Shorter, and a pause of the server is answered 503 sooner; longer,
-    /// and requests pile up behind a server that is gone. At most a third of the lease. Where the pool's
-    /// connections limit the commands under way, the wait for a turn comes on top, and the layer's own
-    /// deadline ends it.
+    /// and requests pile up behind a server that is gone. At most a third of the lease.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -33,7 +33,6 @@ pub(super) struct Session<'a> {
     deadline: Instant,
     lane: Option<Lane>,
     is_own: bool,
-    has_sent: bool,
     has_resent: bool,
 }
 
@@ -58,7 +57,6 @@ impl Server {
             deadline: Instant::now() + self.timeout,
             lane: None,
             is_own: false,
-            has_sent: false,
             has_resent: false,
         }
     }
@@ -123,20 +121,13 @@ impl<'a> Session<'a> {
 
     async fn reply_until(&mut self, until: Instant, ask: Ask<'_>) -> Result<Value, Failure> {
         loop {
-            let was_ready = self.lane.is_none() && self.take_ready();
-            if self.lane.is_none() {
+            if self.lane.is_none() && !self.take_ready() {
                 self.lane = Some(Box::pin(self.open()).await?);
             }
             let lane = self.lane.as_mut().expect("a session that sends has a lane");
             let connection = lane.connection();
             let is_cluster = connection.is_cluster();
-            // The first command takes no longer than the session, by its connection's response timeout.
-            let is_timed = was_ready && !self.has_sent && !is_cluster;
-            self.has_sent = true;
-            let answer = match is_timed {
-                true => Ok(ask.send(connection).await),
-                false => Box::pin(timeout_at(until, ask.send(connection))).await,
-            };
+            let answer = timeout_at(until, ask.send(connection)).await;
             let error = match answer {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) => error,
