@@ -2,6 +2,7 @@
 
 mod check;
 mod connection;
+mod failure;
 #[cfg(feature = "encryption")]
 mod keyring;
 mod links;

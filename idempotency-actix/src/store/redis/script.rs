@@ -2,7 +2,8 @@ use std::sync::LazyLock;
 
 use deadpool_redis::redis::{self, Cmd, FromRedisValue, ServerErrorKind};
 
-use super::session::{Ask, Failure, Session};
+use super::failure::Failure;
+use super::session::{Ask, Session};
 
 /// A script of ours, called by its hash.
 pub(super) struct Script {

@@ -1,5 +1,3 @@
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use deadpool_redis::redis::{
@@ -9,10 +7,9 @@ use deadpool_redis::redis::{
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
+use super::failure::{Failure, TooFewReplicas};
 use super::links::{Link, Links};
 use super::pool::RedisPool;
-use super::value::ValueError;
-use crate::store::StoreError;
 
 /// How to reach the server.
 pub(super) struct Server {
@@ -287,85 +284,3 @@ fn is_reply(error: &RedisError) -> bool {
         _ => false,
     }
 }
-
-/// Why the server did not do what it was asked.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It said no, or was not even asked: nothing was written.
-    Refused(RedisError),
-    /// Nobody knows.
-    Unclear(Box<dyn Error + Send + Sync>),
-}
-
-impl Failure {
-    /// What the server said.
-    fn reply(&self) -> Option<&RedisError> {
-        match self {
-            Self::Refused(error) => Some(error),
-            Self::Unclear(error) => error.downcast_ref(),
-        }
-    }
-
-    pub(super) fn is(&self, kind: ServerErrorKind) -> bool {
-        self.reply()
-            .is_some_and(|error| error.kind() == ErrorKind::Server(kind))
-    }
-
-    /// Whether the reply has this code, also where a script's own command got it.
-    pub(super) fn has_code(&self, code: &str) -> bool {
-        self.reply().is_some_and(|error| {
-            let detail = error.detail().unwrap_or_default();
-            let mut words = detail.split([' ', ':', '-']);
-            error.code() == Some(code) || words.any(|word| word == code)
-        })
-    }
-
-    /// Whether the server does not know the command in this form.
-    pub(super) fn is_syntax_error(&self) -> bool {
-        let detail = self.reply().and_then(RedisError::detail);
-        self.is(ServerErrorKind::ResponseError) && detail.is_some_and(|it| it.contains("syntax"))
-    }
-
-    /// Whether the server may still be read from, although it does not take a write.
-    pub(super) fn may_read(&self) -> bool {
-        const CODES: [&str; 6] = [
-            "OOM",
-            "READONLY",
-            "NOREPLICAS",
-            "MISCONF",
-            "MASTERDOWN",
-            "CLUSTERDOWN",
-        ];
-        CODES.iter().any(|code| self.has_code(code))
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        let is_full = failure.has_code("OOM");
-        if failure.has_code("WRONGTYPE") {
-            return StoreError::unreadable(ValueError::WrongType);
-        }
-        match failure {
-            Failure::Refused(error) if is_full => StoreError::full_because(error),
-            Failure::Refused(error) => StoreError::refused(error),
-            Failure::Unclear(error) => StoreError::unavailable(error),
-        }
-    }
-}
-
-/// A write that fewer replicas have than were asked for.
-#[derive(Debug)]
-struct TooFewReplicas {
-    have: usize,
-    wanted: usize,
-}
-
-impl fmt::Display for TooFewReplicas {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { have, wanted } = self;
-        write!(f, "{have} replicas have the write, {wanted} were asked for")
-    }
-}
-
-impl Error for TooFewReplicas {}

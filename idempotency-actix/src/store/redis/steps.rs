@@ -1,17 +1,16 @@
 //! The state machine on the server. What is there is read into a [`Stored`], decided about here, and
 //! changed by comparing with exactly the octets that were seen.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use deadpool_redis::redis::{self, Cmd};
 
+use super::failure::{Failure, TooOld, contended, undecided};
 use super::notifications::Notifications;
 use super::script::LOOK;
 use super::seal::Seal;
-use super::session::{Ask, Failure, Server, Session};
+use super::session::{Ask, Server, Session};
 use super::swap::Change;
 use super::value::{self, Stage, Stored};
 use crate::store::{
@@ -347,54 +346,3 @@ pub(super) fn set_claim(id: &RecordId, claim: &Claim, generation: u64) -> Change
     let (value, px) = value::claim(id, claim, generation);
     Change::Set { value, px }
 }
-
-/// What is there is somebody's, whatever becomes of it.
-fn undecided(cause: StoreError) -> StoreError {
-    StoreError::unreadable(Undecided(cause))
-}
-
-/// There is a claim, and the server did not tell whether its owner lives.
-#[derive(Debug)]
-struct Undecided(StoreError);
-
-impl fmt::Display for Undecided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is a claim, and the server did not tell whether its owner lives")
-    }
-}
-
-impl Error for Undecided {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
-fn contended() -> StoreError {
-    StoreError::unavailable(Contended)
-}
-
-/// The record changed each time that it was looked at.
-#[derive(Debug)]
-struct Contended;
-
-impl fmt::Display for Contended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the record changed each time that it was looked at")
-    }
-}
-
-impl Error for Contended {}
-
-/// The server is older than the command that a claim takes.
-#[derive(Debug)]
-struct TooOld;
-
-impl fmt::Display for TooOld {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the server does not know SET with NX and GET: Redis 7.0 or Valkey 7.2 is needed",
-        )
-    }
-}
-
-impl Error for TooOld {}

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use deadpool_redis::redis::{self, Cmd, ServerErrorKind};
 
+use super::failure::Failure;
 use super::script::SWAP;
-use super::session::{Ask, Failure, Session};
+use super::session::{Ask, Session};
 use super::steps::Steps;
 use crate::store::{RecordId, Token};
 
