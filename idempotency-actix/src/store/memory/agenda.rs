@@ -12,7 +12,6 @@ use crate::store::RecordId;
 pub(super) struct Agenda {
     /// None of them empty.
     lanes: Vec<Lane>,
-    len: usize,
 }
 
 struct Lane {
@@ -30,7 +29,6 @@ impl Agenda {
             self.lanes.len() - 1
         });
         self.lanes[place].items.push_back((due, id));
-        self.len += 1;
     }
 
     /// Takes an item that is due.
@@ -42,7 +40,6 @@ impl Agenda {
         if items.is_empty() {
             self.lanes.swap_remove(place);
         }
-        self.len -= 1;
         item
     }
 
@@ -51,11 +48,10 @@ impl Agenda {
             lane.items.retain(|(due, id)| keep(*due, id));
         }
         self.lanes.retain(|lane| !lane.items.is_empty());
-        self.len = self.lanes.iter().map(|lane| lane.items.len()).sum();
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.lanes.iter().map(|lane| lane.items.len()).sum()
     }
 }
 
