@@ -51,8 +51,10 @@ where
         extensions.insert(layer.clone());
         extensions.insert(claim.clone());
     }
-    let (way, end, mut response) = called(async { service.call(request).await }, &claim).await;
-    engine::end(end, held, &mut response, &claim.options()).await;
+    let (way, mut response) = called(async { service.call(request).await }).await;
+    let options = claim.options();
+    let end = way.end(claim.progress(), &response, &options);
+    engine::end(end, held, &mut response, &options).await;
     match way {
         Way::Back(request) => Ok(ServiceResponse::new(request, response)),
         Way::Failed(error) => Err(InternalError::from_response(error, response).into()),
@@ -78,41 +80,40 @@ enum Way {
     Panicked,
 }
 
-/// The answer of what the layer wraps, and what it asks for; also where it fails or panics.
+impl Way {
+    /// What the answer asks for, given how far the request came.
+    fn end(&self, progress: Progress, response: &HttpResponse, options: &Options) -> End {
+        let untouched = match (self, progress) {
+            (Self::Panicked, _) => return End::Bind,
+            (_, Progress::Reached) => true,
+            (_, Progress::Started) | (Self::Failed(_), Progress::Unmarked) => false,
+            (Self::Back(request), Progress::Unmarked) => !is_routed(request, response),
+        };
+        match untouched {
+            true => End::Release,
+            false => End::of(response, options),
+        }
+    }
+}
+
+/// The answer of what the layer wraps, also where it fails or panics.
 async fn called<B>(
     call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
-    claim: &OuterClaim,
-) -> (Way, End, HttpResponse)
+) -> (Way, HttpResponse)
 where
     B: MessageBody + 'static,
 {
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
-            let response = response.map_into_boxed_body();
-            let end = end_of(claim, is_routed(&request, &response), &response);
-            (Way::Back(request), end, response)
+            (Way::Back(request), response.map_into_boxed_body())
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
             let response = error.error_response();
-            let end = end_of(claim, true, &response);
-            (Way::Failed(error), end, response)
+            (Way::Failed(error), response)
         }
-        Err(panic) => (Way::Panicked, End::Bind, engine::panicked(&*panic)),
-    }
-}
-
-/// What an answer asks for, given how far the request came.
-fn end_of(claim: &OuterClaim, is_routed: bool, response: &HttpResponse) -> End {
-    let untouched = match claim.progress() {
-        Progress::Unmarked => !is_routed,
-        Progress::Reached => true,
-        Progress::Started => false,
-    };
-    match untouched {
-        true => End::Release,
-        false => End::of(response, &claim.options()),
+        Err(panic) => (Way::Panicked, engine::panicked(&*panic)),
     }
 }
 
