@@ -75,7 +75,9 @@ fn span_of_a_departed_request(layer: Idempotency, target: &str) -> Option<&'stat
     client.reset();
     left.recv().unwrap();
     site.gate.notify_one();
-    end.recv().unwrap()
+    let span = end.recv().unwrap();
+    assert!(start.try_recv().is_err(), "a second run");
+    span
 }
 
 #[test]
