@@ -91,7 +91,7 @@
 //! layer's table, by the same name and with the same meaning. `scope` is an argument of the layer's constructor.
 //! `associated` and `inner` of the attribute are about its code alone.
 //!
-#![doc = include_str!("options.md")]
+#![doc = include_str!("options/options.md")]
 //!
 //! `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` are decided after the claim; a marked handler
 //! under an all-routes layer may set them. Everything else is decided before: set by its attribute it
@@ -109,70 +109,34 @@
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod admission;
-mod all_routes;
-mod attempt;
-mod body;
-mod builder;
-#[cfg(feature = "json")]
-mod canonical_json;
+mod answer;
 mod claim;
-mod codec;
-mod deadline;
-mod detach;
-mod engine;
 mod error;
-mod fingerprint;
-mod fingerprinting;
-mod given;
-mod keeper;
-mod key;
-mod key_source;
 mod layer;
-mod marked;
-mod middleware;
-mod not_executed;
-mod operation;
-mod operator;
 mod options;
-mod outbox;
-mod problem;
-mod quota;
-mod record_id;
-mod recovery;
-mod response;
-mod route_options;
-mod routes;
-mod scope;
-mod sightings;
-mod status_set;
+mod request;
+mod run;
 pub mod store;
-mod stream;
 mod telemetry;
-mod tenure;
-mod ticket;
-mod unknown;
-mod waiting;
-mod wakeups;
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use idempotency_actix_macros::idempotent;
 
-pub use self::attempt::Attempt;
-pub use self::builder::IdempotencyBuilder;
+pub use self::answer::not_executed::NotExecuted;
 pub use self::error::{ConfigError, RouteMistake};
-pub use self::fingerprinting::Fingerprinting;
-pub use self::key::IdempotencyKey;
-pub use self::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
-pub use self::not_executed::NotExecuted;
-pub use self::options::{
+pub use self::layer::attempt::Attempt;
+pub use self::layer::builder::IdempotencyBuilder;
+pub use self::layer::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
+pub use self::options::fingerprinting::Fingerprinting;
+pub use self::options::recovery::Recovery;
+pub use self::options::resolved::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_TTL, OnStoreFailure, OnUnknown,
 };
-pub use self::recovery::Recovery;
-pub use self::route_options::RouteOptions;
-pub use self::scope::{Caller, KeyScope};
+pub use self::options::route_options::RouteOptions;
+pub use self::options::scope::{Caller, KeyScope};
+pub use self::request::key::IdempotencyKey;
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -186,11 +150,11 @@ pub use deadpool_redis;
 pub mod __private {
     pub use actix_web::HttpResponse;
 
-    pub use crate::fingerprinting::FingerprintFn;
-    pub use crate::given::By;
-    pub use crate::key_source::KeyFn;
-    pub use crate::marked::Marked;
-    pub use crate::recovery::Recover;
-    pub use crate::route_options::RouteOptions;
-    pub use crate::scope::{IntoCaller, NoScope, ScopeFn};
+    pub use crate::layer::marked::Marked;
+    pub use crate::options::fingerprinting::FingerprintFn;
+    pub use crate::options::given::By;
+    pub use crate::options::key_source::KeyFn;
+    pub use crate::options::recovery::Recover;
+    pub use crate::options::route_options::RouteOptions;
+    pub use crate::options::scope::{IntoCaller, NoScope, ScopeFn};
 }

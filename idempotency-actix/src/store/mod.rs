@@ -2,6 +2,7 @@
 
 mod attempt_id;
 mod clock;
+pub(crate) mod codec;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
@@ -11,6 +12,8 @@ mod memory;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+pub(crate) mod response;
+pub(crate) mod wakeups;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,9 +36,9 @@ pub use self::redis::{
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::redis::{Keyring, KeyringError};
-pub use crate::fingerprint::Fingerprint;
-pub use crate::record_id::RecordId;
-pub use crate::response::{DecodeError, EncodeError, StoredResponse};
+pub use crate::request::fingerprint::Fingerprint;
+pub use crate::request::record_id::RecordId;
+pub use crate::store::response::{DecodeError, EncodeError, StoredResponse};
 
 /// Keeps one record per operation, each method one atomic step.
 ///

@@ -3,8 +3,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::AttemptId;
-use crate::fingerprint::Fingerprint;
-use crate::response::StoredResponse;
+use crate::request::fingerprint::Fingerprint;
+use crate::store::response::StoredResponse;
 
 /// Random name of one attempt at an operation: who holds it owns the claim.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,2 @@
+pub(crate) mod not_executed;
+pub(crate) mod problem;

@@ -1,0 +1,193 @@
+//! Answers of our own: `application/problem+json` of RFC 9457. None of them ever binds a key.
+
+use std::fmt;
+
+use actix_web::dev::Extensions;
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use actix_web::{Error, HttpRequest, HttpResponse};
+use http_api_problem::HttpApiProblem;
+
+use crate::answer::not_executed::NotExecuted;
+use crate::layer::shared::Layer;
+use crate::request::key::InvalidKey;
+use crate::store::NotKept;
+
+/// The base of problem types unless the application sets its own.
+pub(crate) const DEFAULT_BASE: &str = "urn:problem-type:idempotency-actix:";
+
+/// Seconds after which a retry may find what it looks for. Not the lease: most handlers are done soon.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// What a client can be told instead of an answer.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// With the header to send it in, if it is a header.
+    MissingKey(Option<HeaderName>),
+    InvalidKey(InvalidKey),
+    NoScope,
+    BodyTooLarge {
+        limit: u64,
+    },
+    KeyReused,
+    InFlight,
+    QuotaExceeded,
+    OutcomeUnknown,
+    ResponseNotKept(NotKept),
+    StoreUnavailable,
+}
+
+impl Problem {
+    /// The last part of the problem's type, its status and its title.
+    fn identity(&self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MissingKey(_) => ("missing-key", S::BAD_REQUEST, "Idempotency key is missing"),
+            Self::InvalidKey(_) => ("invalid-key", S::BAD_REQUEST, "Idempotency key is invalid"),
+            Self::NoScope => ("no-scope", S::BAD_REQUEST, "Caller of the key is unknown"),
+            Self::BodyTooLarge { .. } => (
+                "body-too-large",
+                S::PAYLOAD_TOO_LARGE,
+                "Request body is too large for an idempotent request",
+            ),
+            Self::KeyReused => (
+                "key-reused",
+                S::UNPROCESSABLE_ENTITY,
+                "Idempotency key was used for another request",
+            ),
+            Self::InFlight => (
+                "in-flight",
+                S::CONFLICT,
+                "First request with this idempotency key is still running",
+            ),
+            Self::QuotaExceeded => (
+                "quota-exceeded",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests of this caller are running",
+            ),
+            Self::OutcomeUnknown => (
+                "outcome-unknown",
+                S::INTERNAL_SERVER_ERROR,
+                "Outcome of the first request is unknown",
+            ),
+            Self::ResponseNotKept(_) => (
+                "response-not-kept",
+                S::GONE,
+                "First request was answered and its response not kept",
+            ),
+            Self::StoreUnavailable => (
+                "store-unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "Idempotency records are not available",
+            ),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::MissingKey(Some(header)) => format!(
+                "Send a unique value in the {header} header, and the same one with every retry."
+            ),
+            Self::MissingKey(None) => "The request does not tell its key.".into(),
+            Self::InvalidKey(reason) => reason.detail().into(),
+            Self::NoScope => {
+                "The request does not tell whose key this is. Nothing was executed.".into()
+            }
+            Self::BodyTooLarge { limit } => {
+                format!(
+                    "With an idempotency key the body may have {limit} bytes. Nothing was executed."
+                )
+            }
+            Self::KeyReused => "The method, path and key are those of an earlier request, but its \
+                query, body or content type differs. Use a new key for a new request."
+                .into(),
+            Self::InFlight => "Retry later with the same key to get its answer.".into(),
+            Self::QuotaExceeded => {
+                "This request was not executed. Retry later with the same key.".into()
+            }
+            Self::OutcomeUnknown => {
+                "The server stopped while the first request was running. It may \
+                or may not have taken effect, and is not run again. Check before you use a new key."
+                    .into()
+            }
+            Self::ResponseNotKept(_) => {
+                "The request was executed once. Its response cannot be repeated.".into()
+            }
+            Self::StoreUnavailable => {
+                "This request was not executed. Retry later with the same key.".into()
+            }
+        }
+    }
+
+    pub(crate) fn response(&self, layer: &Layer) -> HttpResponse {
+        let (name, status, title) = self.identity();
+        let mut problem = HttpApiProblem::empty()
+            .type_url(format!("{}{name}", layer.problem_base()))
+            .title(title)
+            .detail(self.detail());
+        problem.status = http_api_problem::StatusCode::from_u16(status.as_u16()).ok();
+        let mut response = HttpResponse::new(status);
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self {
+            Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            Self::ResponseNotKept(kept) => {
+                problem = problem.value("original_status", &kept.status);
+                let location = kept.location.as_deref().map(HeaderValue::from_bytes);
+                if let Some(Ok(location)) = location {
+                    headers.insert(LOCATION, location);
+                }
+            }
+            _ => {}
+        }
+        NotExecuted::mark(&mut response);
+        response.map_body(|_, _| actix_web::body::BoxBody::new(problem.json_bytes()))
+    }
+}
+
+/// What an extractor answers that needs the key and has none: the client's fault if it sent none,
+/// otherwise the application's, whose layer does not cover the handler.
+pub(crate) fn no_key(what: &str, extensions: &Extensions, request: &HttpRequest) -> Error {
+    let Some(layer) = Layer::of(extensions) else {
+        return not_covered(what, request);
+    };
+    let options = layer.options_of(request);
+    let problem = match extensions.get::<Unkeyed>() {
+        Some(Unkeyed(header)) => Problem::MissingKey(header.clone()),
+        None if layer.key(request, options).is_none() => layer.missing_key(options),
+        None => return not_covered(what, request),
+    };
+    let response = problem.response(layer);
+    InternalError::from_response("idempotency key is missing", response).into()
+}
+
+/// Left with a request that has no key where its route looks for it, which is not where its layer does.
+pub(crate) struct Unkeyed(pub(crate) Option<HeaderName>);
+
+/// Answers where the layer is missing, and says in the log what to add.
+pub(crate) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {
+    tracing::error!(
+        method = %request.method(),
+        route = request.match_pattern().unwrap_or_default(),
+        "{what} is not covered by an idempotency layer, so the request was refused: add \
+         `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \
+         mark the handler with `#[idempotent]`",
+    );
+    InternalError::from_response("no idempotency layer", misconfigured()).into()
+}
+
+/// A plain 500 that binds nothing, for mistakes that only the application's author can mend.
+pub(crate) fn misconfigured() -> HttpResponse {
+    let mut response = HttpResponse::InternalServerError().finish();
+    NotExecuted::mark(&mut response);
+    response
+}

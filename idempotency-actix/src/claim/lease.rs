@@ -1,0 +1,142 @@
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::claim::quota::Seat;
+use crate::request::record_id::RecordId;
+use crate::store::Claim;
+
+/// A claim from its grant to its end, as owner and keeper share it.
+pub(crate) struct Tenure {
+    pub(crate) id: RecordId,
+    pub(crate) claim: Claim,
+    /// Given up when the claim is no longer kept alive, though its handler may never end.
+    pub(crate) seat: Seat,
+    /// When renewal stops, because handler and drain took longer than any should.
+    pub(crate) renew_until: Instant,
+    acked: Mutex<Moment>,
+    /// Whether the store ever said so; a handler may run without.
+    granted: AtomicBool,
+    lost: AtomicBool,
+    answered: AtomicBool,
+}
+
+impl Tenure {
+    /// A tenure that began when its claim was asked for, not when the answer came.
+    pub(crate) fn new(
+        id: RecordId,
+        claim: Claim,
+        seat: Seat,
+        asked: Moment,
+        is_granted: bool,
+        max_run: Duration,
+    ) -> Self {
+        Self {
+            id,
+            claim,
+            seat,
+            renew_until: asked.monotonic + max_run,
+            acked: Mutex::new(asked),
+            granted: AtomicBool::new(is_granted),
+            lost: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn renewed(&self, asked: Moment) {
+        *self.acked() = asked;
+    }
+
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_granted(&self) -> bool {
+        self.granted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Notes that the answer is there and waits for the store: from now on no run is too long.
+    pub(crate) fn answer(&self) {
+        self.answered.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn ran_too_long(&self) -> bool {
+        !self.answered.load(Ordering::Acquire) && Instant::now() >= self.renew_until
+    }
+
+    /// When the next renewal is due: a third of the lease after the last sign of life, or soon where
+    /// there is no claim yet.
+    pub(crate) fn renewal_due(&self) -> Instant {
+        let parts = if self.is_granted() { 3 } else { 12 };
+        self.acked().monotonic + self.claim.lease() / parts
+    }
+
+    /// The time since the last sign of life, by the monotonic clock.
+    pub(crate) fn since_acked(&self) -> Duration {
+        self.acked().monotonic.elapsed()
+    }
+
+    /// Whether an absent record may still be this claim's, lost by the store: if it expired by its
+    /// own retention, a later attempt may have come and gone.
+    pub(crate) fn may_record(&self) -> bool {
+        self.acked().age(Moment::now()) < self.claim.retention()
+    }
+
+    fn acked(&self) -> MutexGuard<'_, Moment> {
+        self.acked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Tenure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}#{}", self.id, self.claim.generation())
+    }
+}
+
+/// A point in time by two clocks: the monotonic one may stand still while a machine sleeps, the wall
+/// clock may be set back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// The larger of the two ages.
+    fn age(&self, now: Self) -> Duration {
+        let wall = now.wall.duration_since(self.wall).unwrap_or_default();
+        now.monotonic.duration_since(self.monotonic).max(wall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_of_two_clocks_counts() {
+        let hour = Duration::from_secs(3600);
+        let then = Moment::now();
+        let at = |monotonic, wall| Moment { monotonic, wall };
+        let slept = at(then.monotonic, then.wall + hour);
+        let set_back = at(then.monotonic + hour, then.wall - hour);
+        assert_eq!(then.age(slept), hour);
+        assert_eq!(then.age(set_back), hour);
+    }
+}

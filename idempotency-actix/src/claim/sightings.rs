@@ -1,0 +1,103 @@
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::request::record_id::RecordId;
+use crate::store::AttemptId;
+
+/// How many attempts are remembered for sure. One that is forgotten has to be seen again, and is taken
+/// over later.
+const MANY: usize = 32_768;
+
+/// When this process first saw a lapsed attempt, by its own monotonic clock.
+///
+/// A look at a store cannot tell a dead owner from one that could not renew for a while: a server
+/// that restarts, is promoted, or sets its clock, calls the living dead. Whoever lives renews every
+/// third of the lease, and is another attempt to see then.
+#[derive(Default)]
+pub(crate) struct Sightings(Mutex<Generations>);
+
+/// The older half goes when the younger is full.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<RecordId, Sighting>,
+    old: HashMap<RecordId, Sighting>,
+}
+
+#[derive(Clone, Copy)]
+struct Sighting {
+    attempt: AttemptId,
+    first: Instant,
+}
+
+impl Sightings {
+    /// Notes that the attempt was seen. `None` if it was for at least so long; else when it will have
+    /// been.
+    pub(crate) fn ripens(
+        &self,
+        id: &RecordId,
+        attempt: &AttemptId,
+        after: Duration,
+    ) -> Option<Instant> {
+        let now = Instant::now();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.young.get(id).or_else(|| seen.old.get(id)).copied();
+        let sighting = match known {
+            Some(known) if known.attempt == *attempt => known,
+            _ => {
+                let (attempt, first) = (*attempt, now);
+                Sighting { attempt, first }
+            }
+        };
+        if seen.young.len() >= MANY {
+            seen.old = mem::take(&mut seen.young);
+        }
+        seen.young.insert(*id, sighting);
+        let ripe = sighting.first + after;
+        (now < ripe).then_some(ripe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Token;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn id(number: usize) -> RecordId {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        RecordId::from_bytes(bytes)
+    }
+
+    #[test]
+    fn another_sign_of_life_is_another_sighting() {
+        let sightings = Sightings::default();
+        let owner = Token::random();
+        let [one, other] = [1, 2].map(|pulse| AttemptId::new(&owner, 1, pulse));
+        let first = sightings.ripens(&id(1), &one, HOUR);
+        assert!(first.is_some());
+        assert_eq!(sightings.ripens(&id(1), &one, HOUR), first);
+        assert_eq!(sightings.ripens(&id(1), &one, Duration::ZERO), None);
+        assert!(sightings.ripens(&id(1), &other, HOUR) > first);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_the_younger_half() {
+        let sightings = Sightings::default();
+        let attempt = AttemptId::new(&Token::random(), 1, 1);
+        let first = sightings.ripens(&id(0), &attempt, HOUR);
+        for number in 1..=MANY {
+            sightings.ripens(&id(number), &attempt, HOUR);
+        }
+        assert_eq!(sightings.ripens(&id(0), &attempt, HOUR), first);
+        for number in 0..3 * MANY {
+            sightings.ripens(&id(MANY + number), &attempt, HOUR);
+        }
+        let seen = sightings.0.lock().expect("no panic");
+        assert!(seen.young.len() + seen.old.len() <= 2 * MANY);
+        assert!(!seen.young.contains_key(&id(0)) && !seen.old.contains_key(&id(0)));
+    }
+}

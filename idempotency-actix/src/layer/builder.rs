@@ -1,0 +1,373 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderName;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, Handler, HttpRequest};
+
+use crate::answer::problem::DEFAULT_BASE;
+use crate::claim::quota::Quotas;
+use crate::claim::renewals::Keeper;
+use crate::claim::retries::Outbox;
+use crate::claim::sightings::Sightings;
+use crate::error::ConfigError;
+use crate::layer::middleware::Idempotency;
+use crate::layer::shared::{ELIGIBLE, Layer};
+use crate::options::fingerprinting::Fingerprinting;
+use crate::options::key_source::KeySource;
+use crate::options::recovery::Recovery;
+use crate::options::resolved::{
+    DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, OnStoreFailure,
+    OnUnknown, Options,
+};
+use crate::options::route_options::RouteOptions;
+use crate::options::scope::KeyScope;
+use crate::options::table::{self, Routes};
+use crate::run::waiting::Waiters;
+use crate::store::ErasedStore;
+
+/// Options of an [`Idempotency`] layer; every one has a default.
+#[must_use = "a builder does nothing until `build`"]
+pub struct IdempotencyBuilder {
+    store: Arc<dyn ErasedStore>,
+    scope: KeyScope,
+    options: Options,
+    /// What is set like a route's options, for all routes.
+    common: RouteOptions,
+    all_routes: bool,
+    methods: Option<Vec<Method>>,
+    routes: Vec<table::Entry>,
+    max_waiters: usize,
+    max_waiters_per_key: usize,
+    problem_base: String,
+}
+
+impl IdempotencyBuilder {
+    pub(crate) fn new(store: Arc<dyn ErasedStore>, scope: KeyScope) -> Self {
+        Self {
+            store,
+            scope,
+            options: Options::default(),
+            common: RouteOptions::new(),
+            all_routes: false,
+            methods: None,
+            routes: Vec::new(),
+            max_waiters: DEFAULT_MAX_WAITERS,
+            max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
+            problem_base: DEFAULT_BASE.into(),
+        }
+    }
+
+    /// Covers every matched route that is POST, PUT, PATCH or DELETE, marked or not.
+    ///
+    /// Off by default, since a replay then skips everything inside the layer: **authentication inside
+    /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
+    /// cannot be told from an answer and binds the key, too. A marked handler inside does not claim
+    /// again; its `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` still hold.
+    ///
+    /// `Compress` belongs around the layer as well: inside, the captured body is encoded for one
+    /// client only, and is recorded as not kept.
+    pub fn all_routes(mut self) -> Self {
+        self.all_routes = true;
+        self
+    }
+
+    /// Narrows all-routes mode to some of POST, PUT, PATCH and DELETE; marked handlers stay covered.
+    ///
+    /// Default: all four. GET, HEAD and OPTIONS are safe to repeat and never covered.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.methods = Some(methods.into_iter().collect());
+        self
+    }
+
+    /// Sets options for one route of all-routes mode, by its method and its pattern as it is registered,
+    /// with the scopes that it is in: `/v1/charges/{id}`.
+    ///
+    /// An entry is for every matched request of its method whose path its pattern matches. Where several
+    /// do, the one that the application's first matching resource has counts, else the first one.
+    ///
+    /// Default: every route as the layer has it. In all-routes mode most options are decided before
+    /// routing comes to the handler, so that its attribute would set them too late, and belong here.
+    pub fn route(mut self, method: Method, pattern: &str, options: RouteOptions) -> Self {
+        self.routes.push((method, pattern.to_owned(), options));
+        self
+    }
+
+    /// Sets how long a finished record is replayed, from its completion: 1 ms to 10 years.
+    ///
+    /// Default: 24 hours, as Stripe does. Shorter than the longest retry of a client means a second
+    /// run; longer costs room in the store.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.common = self.common.ttl(ttl);
+        self
+    }
+
+    /// Sets how long a claim is believed alive without renewal: 10 ms to 24 hours.
+    ///
+    /// Default: 30 seconds, renewed every third. Retries wait that long to learn that the process of
+    /// the first request died; shorter calls a paused process dead sooner.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.common = self.common.lease(lease);
+        self
+    }
+
+    /// Sets how long a handler and the stream of its answer are kept alive, at least the lease.
+    ///
+    /// Default: ten leases. Past it a stream is recorded as not kept, and the claim of a handler that
+    /// still runs is renewed no more and becomes unknown; a late answer is accepted all the same.
+    pub fn max_run(mut self, max_run: Duration) -> Self {
+        self.options.max_run = Some(max_run);
+        self
+    }
+
+    /// Sets the deadline of each store call, up to a third of the lease.
+    ///
+    /// Default: 5 seconds, or a third of the lease if that is less, so that three lost calls in a row
+    /// do not cost a living handler its claim.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.options.store_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the request header that the key is read from.
+    ///
+    /// Default: `Idempotency-Key`, of draft-ietf-httpapi-idempotency-key-header.
+    pub fn key_header(mut self, name: &str) -> Self {
+        self.common = self.common.key_header(name);
+        self
+    }
+
+    /// Sets a function that reads the key from the request, instead of a header.
+    ///
+    /// It returns owned data, 1 to 255 characters %x20-7E, or `None` where the request has no key; any
+    /// other value is 400 `invalid-key`. Whichever of `key` and [`key_header`](Self::key_header) is
+    /// called last counts.
+    pub fn key<F, T>(mut self, key: F) -> Self
+    where
+        F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
+        T: AsRef<str> + 'static,
+    {
+        self.common = self.common.key(key);
+        self
+    }
+
+    /// Sets whether a covered request without a key is refused with 400 `missing-key`.
+    ///
+    /// Default: `false`, it passes through unprotected. In all-routes mode this is decided before
+    /// the handler is reached: a marked one may require more, and a [route](Self::route) less.
+    pub fn required(mut self, required: bool) -> Self {
+        self.common = self.common.required(required);
+        self
+    }
+
+    /// Sets whether only quoted Strings of RFC 9651 are accepted as keys.
+    ///
+    /// Default: `false`, since nearly all deployed clients send the bare value.
+    pub fn strict_keys(mut self, strict: bool) -> Self {
+        self.common = self.common.strict_keys(strict);
+        self
+    }
+
+    /// Sets what makes two requests under one key the same; what is not the same is 422 `key-reused`.
+    ///
+    /// Default: [`Fingerprinting::bytes`], the same octets. A function for all routes sees the requests of
+    /// all of them.
+    pub fn fingerprint(mut self, fingerprint: Fingerprinting) -> Self {
+        self.common = self.common.fingerprint(fingerprint);
+        self
+    }
+
+    /// Sets how long a retry waits for a first request that still runs, up to 5 minutes, to be answered
+    /// with its answer.
+    ///
+    /// Default: zero, 409 `in-flight` at once. A waiter costs a connection and its body; it holds none of
+    /// the handler's arguments, gives up with its client, and gets 409 when its time is up or
+    /// [too many](Self::max_waiters) wait. A handler that releases its claim lets one waiter run. A client
+    /// of HTTP/1 that closes its half of the connection still gets the answer, unless the server has
+    /// `h1_allow_half_closed(false)`.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.common = self.common.wait(wait);
+        self
+    }
+
+    /// Sets how many retries may wait at a time, in this process.
+    ///
+    /// Default: [`DEFAULT_MAX_WAITERS`], 1,024. More are answered 409 at once. It bounds what a flood of
+    /// retries can hold: a connection and a body of up to `max_body` each.
+    pub fn max_waiters(mut self, waiters: usize) -> Self {
+        self.max_waiters = waiters;
+        self
+    }
+
+    /// Sets how many retries may wait for one and the same operation, in this process.
+    ///
+    /// Default: [`DEFAULT_MAX_WAITERS_PER_KEY`], 16. A client has one retry under way, or a few; more
+    /// would keep the places of others.
+    pub fn max_waiters_per_key(mut self, waiters: usize) -> Self {
+        self.max_waiters_per_key = waiters;
+        self
+    }
+
+    /// Sets how many operations of one caller may be in flight in this process; one more is answered 429
+    /// `quota-exceeded`, and replays are answered all the same.
+    ///
+    /// Default: no limit, since under [`KeyScope::everyone`] it would be one for the whole service. Over
+    /// the limit a request costs the store a look and no claim. A caller is what the scope returns; its
+    /// operations on all routes are counted together, and each route compares the count with its own
+    /// limit. A handler is counted until it has ended, or its claim is kept alive no more.
+    pub fn max_in_flight(mut self, operations: usize) -> Self {
+        self.common = self.common.max_in_flight(operations);
+        self
+    }
+
+    /// Sets what happens to a retry when the outcome of the first request is unknown.
+    ///
+    /// Default: [`OnUnknown::Reject`], 500 `outcome-unknown`. With [`OnUnknown::Rerun`] the handler runs
+    /// again, a generation higher. Not together with [`recover`](Self::recover).
+    pub fn on_unknown(mut self, choice: OnUnknown) -> Self {
+        self.common = self.common.on_unknown(choice);
+        self
+    }
+
+    /// Sets the function that finds out what became of a request whose outcome is unknown.
+    ///
+    /// Default: none, 500 `outcome-unknown`. It is an async function with extractors of its own, which
+    /// returns a [`Recovery`] or a `Result` of one, called one at a time for an operation, once the
+    /// same attempt has shown no sign of life for half a lease after it lapsed; until then a retry gets
+    /// 409. It has one lease of time, the body of its answer included. Its [`Attempt`](crate::Attempt) is
+    /// one generation above the one that was lost: see [`Recovery`] for what it must do with it. Every
+    /// claim that such a route releases leaves its generation in the store for 24 hours or more. In
+    /// all-routes mode it is called outside of inner middleware, and without the parameters of the path.
+    pub fn recover<F, Args>(mut self, recover: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        F::Output: Into<Recovery>,
+        Args: FromRequest + 'static,
+    {
+        self.common = self.common.recover(recover);
+        self
+    }
+
+    /// Replaces the set of status codes, 400 to 599, by which the application says "I did not act".
+    ///
+    /// Default: [`DEFAULT_RELEASE_ON`](crate::DEFAULT_RELEASE_ON). Never 408 or a 5xx by default: a
+    /// handler that charged and then met a failing mail server answers 503 too.
+    pub fn release_on(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
+        self.common = self.common.release_on(statuses);
+        self
+    }
+
+    /// Sets the largest request body that is read for a key, in bytes; more is 413 `body-too-large`.
+    ///
+    /// Default: 2 MiB. The body is held in memory, to be hashed before the handler runs.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.common = self.common.max_body(bytes);
+        self
+    }
+
+    /// Sets the largest answer that is kept, in bytes of its body; more is recorded as *not kept*, and
+    /// a retry gets 410.
+    ///
+    /// Default: 1 MiB. It also bounds how far a stream is read ahead of its client.
+    pub fn max_response(mut self, bytes: usize) -> Self {
+        self.common = self.common.max_response(bytes);
+        self
+    }
+
+    /// Sets whether `Set-Cookie` is kept and replayed.
+    ///
+    /// Default: `false`. A replayed cookie would open the first session again, in another browser perhaps.
+    pub fn keep_cookies(mut self, keep: bool) -> Self {
+        self.common = self.common.keep_cookies(keep);
+        self
+    }
+
+    /// Sets what happens to a request with a key when the store cannot be asked for the claim.
+    ///
+    /// Default: [`OnStoreFailure::Reject`], 503. With [`OnStoreFailure::Run`] the handler runs unprotected,
+    /// and a retry of it may run again.
+    pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+        self.common = self.common.on_store_failure(choice);
+        self
+    }
+
+    /// Sets the URI that problem types start with; it ends in `/`, `#` or `:`.
+    ///
+    /// Default: `urn:problem-type:idempotency-actix:`. An application that documents the problems
+    /// for its clients points it there.
+    pub fn problem_base(mut self, uri: &str) -> Self {
+        uri.clone_into(&mut self.problem_base);
+        self
+    }
+
+    /// Checks the options and makes the layer.
+    ///
+    /// # Errors
+    ///
+    /// The first option that cannot hold, with a message that says what to change.
+    pub fn build(mut self) -> Result<Idempotency, ConfigError> {
+        self.scope.check()?;
+        let stores = self.store.timeout();
+        let key = match self.common.key.take() {
+            Some(key) => key.resolve()?,
+            None => KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
+        };
+        let options = self.options.checked_with(&self.common, stores)?;
+        let all_routes = self.covered_methods()?;
+        let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {
+            options.checked_with(route, stores)
+        })?;
+        let is_absolute = url::Url::parse(&self.problem_base).is_ok();
+        if !is_absolute || !self.problem_base.ends_with(['/', '#', ':']) {
+            return Err(ConfigError::ProblemBase(self.problem_base));
+        }
+        let keeper = Keeper::new(Arc::clone(&self.store));
+        let waiters = Arc::new(Waiters::new(self.max_waiters, self.max_waiters_per_key));
+        let outbox = Outbox::new(
+            Arc::clone(&self.store),
+            keeper.clone(),
+            Arc::clone(&waiters),
+        );
+        Ok(Idempotency(Arc::new(Layer {
+            store: self.store,
+            scope: self.scope,
+            options,
+            all_routes,
+            routes,
+            key,
+            problem_base: self.problem_base,
+            keeper,
+            outbox,
+            waiters,
+            quotas: Quotas::default(),
+            sightings: Sightings::default(),
+        })))
+    }
+
+    fn covered_methods(&mut self) -> Result<Option<Vec<Method>>, ConfigError> {
+        let methods = self.methods.take();
+        if !self.all_routes {
+            return match methods {
+                Some(_) => Err(ConfigError::MethodsWithoutAllRoutes),
+                None => Ok(None),
+            };
+        }
+        let methods = methods.unwrap_or_else(|| ELIGIBLE.to_vec());
+        if methods.is_empty() {
+            return Err(ConfigError::NoMethods);
+        }
+        match methods.iter().find(|method| !ELIGIBLE.contains(method)) {
+            Some(method) => Err(ConfigError::Method(method.clone())),
+            None => Ok(Some(methods)),
+        }
+    }
+}
+
+impl std::fmt::Debug for IdempotencyBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdempotencyBuilder")
+            .field("scope", &self.scope)
+            .field("options", &self.common)
+            .finish_non_exhaustive()
+    }
+}

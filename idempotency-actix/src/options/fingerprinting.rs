@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+
+use crate::options::given::{By, Given};
+#[cfg(feature = "json")]
+use crate::request::canonical_json::canonical;
+use crate::request::fingerprint::Fingerprint;
+
+/// What makes two requests under one key the same request.
+///
+/// A retry that is not the same is answered 422 `key-reused`. The choice may change between releases:
+/// a record keeps the scheme that it was written by, and a retry is compared by that. Only a function cannot
+/// be left or changed so: retries of records from before are answered 503, or 422 by another function, until
+/// those are over.
+///
+/// # Examples
+///
+/// A provider signs each delivery anew, inside the body; what counts is the event:
+///
+/// ```
+/// use actix_web::HttpRequest;
+/// use idempotency_actix::{Fingerprinting, RouteOptions};
+///
+/// fn event(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
+///     let lines = body.split_inclusive(|&byte| byte == b'\n');
+///     lines.filter(|line| !line.starts_with(b"signature:")).flatten().copied().collect()
+/// }
+///
+/// let hook = RouteOptions::new().fingerprint(Fingerprinting::by(event));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fingerprinting(Mode);
+
+#[derive(Clone, Debug)]
+enum Mode {
+    Bytes,
+    #[cfg(feature = "json")]
+    Json,
+    By(Given<dyn FingerprintFn>),
+}
+
+impl Fingerprinting {
+    /// The same octets of the body, under the same path, query, `Content-Type` and `Content-Encoding`.
+    ///
+    /// The default: a client library that retries sends what it has sent.
+    pub const fn bytes() -> Self {
+        Self(Mode::Bytes)
+    }
+
+    /// The same as [`bytes`](Self::bytes), but a JSON body counts in its canonical form of RFC 8785: the
+    /// order of keys and white space do not matter, and 1, 1.0 and 1e0 are one number.
+    ///
+    /// For clients that build the body again for each retry. Numbers are doubles there: fractions that
+    /// are one double are one number, so send amounts as whole numbers or text. Whole numbers beyond 2^53
+    /// have no canonical form; nor have objects with the same key twice, bodies that are compressed, and
+    /// what is no JSON. Such a body counts by its octets. The whole body is parsed for it, before the
+    /// handler's extractors run.
+    #[cfg(feature = "json")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub const fn json() -> Self {
+        Self(Mode::Json)
+    }
+
+    /// Whatever a function makes of request and body, **and nothing else**: where the query or the
+    /// content type matters, it has to be in the result.
+    ///
+    /// For bodies that hold a signature or a time which changes with each retry. The function is called
+    /// with the whole body, before the handler's arguments are extracted.
+    pub fn by<F, T>(function: F) -> Self
+    where
+        F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync + 'static,
+        T: AsRef<[u8]> + 'static,
+    {
+        Self(Mode::By(Given::Shared(Arc::new(By::new(function)))))
+    }
+
+    #[doc(hidden)]
+    pub const fn fixed(function: &'static dyn FingerprintFn) -> Self {
+        Self(Mode::By(Given::Fixed(function)))
+    }
+
+    pub(crate) fn of(&self, request: &HttpRequest, body: &[u8]) -> Fingerprint {
+        match &self.0 {
+            Mode::Bytes => Fingerprint::of_bytes(request, body),
+            #[cfg(feature = "json")]
+            Mode::Json => Fingerprint::of_json(request, body, canonical(body).as_deref()),
+            Mode::By(function) => Fingerprint::of_result(&function.of(request, body)),
+        }
+    }
+
+    /// The same by the scheme of a record, where it can still be computed.
+    pub(crate) fn by_scheme(
+        &self,
+        scheme: u8,
+        request: &HttpRequest,
+        body: &[u8],
+    ) -> Option<Fingerprint> {
+        match (scheme, &self.0) {
+            (Fingerprint::BYTES, _) => Some(Self::bytes().of(request, body)),
+            #[cfg(feature = "json")]
+            (Fingerprint::JSON, _) => Some(Self::json().of(request, body)),
+            (Fingerprint::FUNCTION, Mode::By(_)) => Some(self.of(request, body)),
+            _ => None,
+        }
+    }
+}
+
+/// A function that says what of a request counts.
+#[diagnostic::on_unimplemented(
+    message = "the option `fingerprint` cannot take this function",
+    label = "expected a function that says what of a request counts",
+    note = "expected `fn(&HttpRequest, &[u8]) -> T`",
+    note = "where `T` is owned and implements `AsRef<[u8]>`"
+)]
+pub trait FingerprintFn: Send + Sync {
+    /// Says it.
+    fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, T> FingerprintFn for By<F, T>
+where
+    F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync,
+    T: AsRef<[u8]>,
+{
+    fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8> {
+        (self.0)(request, body).as_ref().to_owned()
+    }
+}

@@ -1,0 +1,9 @@
+pub(crate) mod fingerprinting;
+pub(crate) mod given;
+pub(crate) mod key_source;
+pub(crate) mod recovery;
+pub(crate) mod resolved;
+pub(crate) mod route_options;
+pub(crate) mod scope;
+pub(crate) mod status_set;
+pub(crate) mod table;

@@ -1,0 +1,82 @@
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
+
+use crate::answer::problem::Problem;
+use crate::layer::shared::Layer;
+use crate::run::admission::reject;
+
+/// Why a request's body could not be read.
+pub(crate) enum Unread {
+    Refused(Problem),
+    Broken(PayloadError),
+}
+
+/// Reads the body within its limit. It is hashed afterwards, in one piece: a hasher that lives while the
+/// body arrives would be moved with the request's future.
+///
+/// A body of one chunk stays the buffer that it came in. What is over the limit by its own
+/// declaration is refused before a byte of it is read.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    limit: u64,
+) -> Result<Bytes, Unread> {
+    let declared = declared_length(request);
+    let too_large = || Unread::Refused(Problem::BodyTooLarge { limit });
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(Unread::Broken)?;
+        length += chunk.len() as u64;
+        if length > limit {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(declared.unwrap_or(2 * length) as usize);
+            rest.extend_from_slice(&first);
+        }
+        rest.extend_from_slice(&chunk);
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
+
+/// A body that was read, for whoever reads it next.
+///
+/// A stream, since the payload of HTTP/1 that `Payload::from` makes has a queue for more to come.
+pub(crate) fn unread(body: Bytes) -> Payload {
+    Payload::Stream {
+        payload: Box::pin(stream::once(ready(Ok(body)))),
+    }
+}
+
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
+}
+
+impl Unread {
+    /// What the client gets, in the way in which actix-web answers a broken payload.
+    pub(crate) fn response(self, layer: &Layer) -> HttpResponse {
+        match self {
+            Self::Refused(problem) => reject(layer, problem),
+            Self::Broken(error) => HttpResponse::from_error(error),
+        }
+    }
+}

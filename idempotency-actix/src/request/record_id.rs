@@ -1,0 +1,137 @@
+use std::fmt;
+
+use actix_web::http::Method;
+
+use crate::options::scope::Caller;
+use crate::request::fingerprint::{digest, short};
+
+/// The name under which a store keeps the record of one operation.
+///
+/// It is a digest of caller, method, path and key, each framed by its length: the store and its
+/// operators never see a key, a credential or a path. The derivation never changes, since a changed
+/// one would forget every record and run every retry again; versions live in the stored value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId([u8; 32]);
+
+impl RecordId {
+    /// Names the record of an operation, for an operator who knows its caller, method, path (as the
+    /// server sees it, without the query) and decoded key (without quotes).
+    pub fn of(caller: &Caller, method: &Method, path: &str, key: &str) -> Self {
+        Self(digest(&[
+            b"idempotency-actix record 1",
+            caller.as_bytes(),
+            method.as_str().as_bytes(),
+            path.as_bytes(),
+            key.as_bytes(),
+        ]))
+    }
+
+    /// Names the claim under which this record's outcome is found out.
+    pub(crate) fn of_recovery(&self) -> Self {
+        Self(digest(&[b"idempotency-actix recovery 1", &self.0]))
+    }
+
+    /// Rebuilds an id from its octets, for stores that keep it inside the value.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// All hexadecimal digits, as [`Display`](fmt::Display) writes them.
+    pub(crate) fn digits(&self) -> [u8; 64] {
+        // Without a table or a branch, so that many digits are made at once.
+        let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(digit));
+        }
+        digits
+    }
+
+    /// The id's 32 octets.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// All 64 hexadecimal digits.
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.digits()).expect("hexadecimal digits are ASCII"))
+    }
+}
+
+/// The first eight hexadecimal digits.
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordId({})", short(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::options::scope::KeyScope;
+    use crate::request::key::IdempotencyKey;
+
+    fn id(scope: &KeyScope, method: &str, path: &str, key: &str) -> RecordId {
+        let request = TestRequest::default()
+            .append_header(("x-api-key", "one"))
+            .append_header(("x-api-key", "two"))
+            .to_http_request();
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let key = IdempotencyKey::parse(format!("\"{key}\"").as_bytes(), true).expect("a key");
+        let scope = scope.of(&request).expect("a caller");
+        RecordId::of(&scope, &method, path, key.as_str())
+    }
+
+    fn principal(name: &str) -> KeyScope {
+        let name = name.to_owned();
+        KeyScope::by(move |_| Some(name.clone()))
+    }
+
+    fn operation() -> impl Strategy<Value = (String, String, String, String)> {
+        ("[ab]{0,2}", "(POST|PUT)", "/[ab/]{0,2}", "[ab/]{1,2}")
+    }
+
+    fn of((scope, method, path, key): &(String, String, String, String)) -> RecordId {
+        id(&principal(scope), method, path, key)
+    }
+
+    proptest! {
+        #[test]
+        fn two_operations_have_one_id_only_if_they_are_the_same(
+            one in operation(),
+            other in operation(),
+        ) {
+            prop_assert_eq!(of(&one) == of(&other), one == other);
+        }
+
+        #[test]
+        fn no_principal_is_everyone_or_a_header(name in ".{0,40}") {
+            let id_of = |scope| id(&scope, "POST", "/", "k");
+            prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::everyone()));
+            prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::header("x-api-key")));
+        }
+    }
+
+    /// Frozen: another derivation would forget every record, and run every retry again.
+    #[test]
+    fn the_derivation_never_changes() {
+        let id = |scope: KeyScope| id(&scope, "POST", "/charges/1", "8e03978e-40d5").to_string();
+        assert_eq!(
+            id(KeyScope::everyone()),
+            "3341ac0823ff4b8dfc63ef771f67d7ba18e0d007a4cb4fc7a5eba8f9a92fc5ed"
+        );
+        assert_eq!(
+            id(principal("ada")),
+            "990c254642125cf1fed53d8394f284b2749d9259bcf3a6de5220cd706bcdea7e"
+        );
+        assert_eq!(
+            id(KeyScope::header("x-api-key")),
+            "f5381e618142d4d9a44d4b680065ddc70ce850a39253457cc7a6e32176494f81"
+        );
+    }
+}

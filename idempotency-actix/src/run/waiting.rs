@@ -1,0 +1,163 @@
+//! Retries that wait for the first request: who they are, what wakes them, when they look for themselves.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Payload;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::sleep_until;
+
+use crate::layer::shared::LayerHandle;
+use crate::request::record_id::RecordId;
+use crate::run::operation::Operation;
+use crate::store::wakeups::{Place, Wakeups};
+
+/// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`]. Jitter makes each
+/// up to twice as long.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// All waiters of one layer.
+pub(crate) struct Waiters {
+    wakeups: Arc<Wakeups>,
+    most: usize,
+    most_for_one: usize,
+}
+
+impl Waiters {
+    /// Bounded in the process, and for each record.
+    pub(crate) fn new(most: usize, most_for_one: usize) -> Self {
+        Self {
+            wakeups: Arc::default(),
+            most,
+            most_for_one,
+        }
+    }
+
+    pub(crate) fn wake(&self, id: &RecordId) {
+        self.wakeups.wake(id);
+    }
+}
+
+/// Has an operation wait for its turn, in a place that it takes the first time and keeps. `false` if there
+/// is no place, its time is up, or its client is gone.
+pub(crate) async fn pause(
+    waiter: &mut Option<Box<Waiter>>,
+    layer: &LayerHandle,
+    operation: &Operation,
+    payload: &mut Payload,
+    change: Option<Instant>,
+) -> bool {
+    if waiter.is_none() {
+        *waiter = Waiter::enter(layer, &operation.id, operation.options.wait).map(Box::new);
+    }
+    match waiter {
+        Some(waiter) => waiter.pause(change).await && !is_cut(payload),
+        None => false,
+    }
+}
+
+/// Whether the client has reset a stream of HTTP/2, whose future is not dropped then. The other kinds of
+/// payload cannot tell, and must not be asked again after their end.
+fn is_cut(payload: &mut Payload) -> bool {
+    match payload {
+        Payload::None | Payload::H1 { .. } | Payload::Stream { .. } => false,
+        #[allow(unreachable_patterns, reason = "reached where actix-web has HTTP/2")]
+        _ => matches!(payload.next().now_or_never(), Some(Some(Err(_)))),
+    }
+}
+
+/// One retry that waits. It keeps its place while it looks, and gives it up when it is dropped.
+///
+/// It is woken by this process, by the store where that tells of changes, and by growing pauses as the
+/// safety net. Whatever woke it, it asks for the claim: a mere look would answer from a record that the
+/// next step may find changed.
+pub(crate) struct Waiter {
+    layer: LayerHandle,
+    id: RecordId,
+    place: Place,
+    /// What the store tells, also of changes during a look. `None` before the first pause, and once it has
+    /// told at once.
+    told: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    until: Instant,
+    pauses: ExponentialBackoff,
+}
+
+impl Waiter {
+    /// Takes a place for so long, unless too many wait already.
+    fn enter(layer: &LayerHandle, id: &RecordId, wait: Duration) -> Option<Self> {
+        let Waiters {
+            wakeups,
+            most,
+            most_for_one,
+        } = layer.waiters();
+        let place = wakeups.enter(id, *most, *most_for_one)?;
+        Some(Self {
+            layer: layer.clone(),
+            id: *id,
+            place,
+            told: None,
+            until: Instant::now() + wait,
+            pauses: pauses(),
+        })
+    }
+
+    /// Listens to the store from now on.
+    fn hear(&mut self) {
+        let (layer, id) = (self.layer.clone(), self.id);
+        let mut told: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(async move { layer.store().changed(&id).await });
+        let is_told = (&mut told).now_or_never().is_some();
+        self.told = (!is_told).then_some(told);
+    }
+
+    /// Pauses until the record may have changed, or until a time at which it will have. `false` if the
+    /// time to wait is up.
+    async fn pause(&mut self, change: Option<Instant>) -> bool {
+        let now = Instant::now();
+        if now >= self.until {
+            return false;
+        }
+        if self.told.is_none() {
+            self.hear();
+        }
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        let look = change
+            .unwrap_or(self.until)
+            .min(self.until)
+            .min(now + pause);
+        let told = async {
+            match &mut self.told {
+                Some(told) => told.await,
+                // Nothing to wait for: whatever the store told at once, the next pause hears again.
+                None => pending().await,
+            }
+        };
+        let (is_woken, is_told) = tokio::select! {
+            () = self.place.woken() => (true, false),
+            () = told => (true, true),
+            () = sleep_until(look.into()) => (false, false),
+        };
+        if is_told {
+            // A change during the next look is heard, too.
+            self.hear();
+        }
+        if is_woken {
+            self.pauses = pauses();
+        }
+        true
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(SHORTEST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
