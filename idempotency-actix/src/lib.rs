@@ -123,20 +123,17 @@ mod telemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use idempotency_actix_macros::idempotent;
 
-pub use self::answer::not_executed::NotExecuted;
+pub use self::answer::NotExecuted;
 pub use self::error::{ConfigError, RouteMistake};
-pub use self::layer::attempt::Attempt;
-pub use self::layer::builder::IdempotencyBuilder;
-pub use self::layer::middleware::{Idempotency, IdempotencyFuture, IdempotencyService};
-pub use self::options::fingerprinting::Fingerprinting;
-pub use self::options::recovery::Recovery;
-pub use self::options::resolved::{
-    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
-    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_TTL, OnStoreFailure, OnUnknown,
+pub use self::layer::{
+    Attempt, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey, IdempotencyService,
 };
-pub use self::options::route_options::RouteOptions;
-pub use self::options::scope::{Caller, KeyScope};
-pub use self::request::key::IdempotencyKey;
+pub use self::options::{
+    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
+    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_TTL, Fingerprinting, KeyScope,
+    OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+};
+pub use self::request::Caller;
 pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -150,11 +147,8 @@ pub use deadpool_redis;
 pub mod __private {
     pub use actix_web::HttpResponse;
 
-    pub use crate::layer::marked::Marked;
-    pub use crate::options::fingerprinting::FingerprintFn;
-    pub use crate::options::given::By;
-    pub use crate::options::key_source::KeyFn;
-    pub use crate::options::recovery::Recover;
-    pub use crate::options::route_options::RouteOptions;
-    pub use crate::options::scope::{IntoCaller, NoScope, ScopeFn};
+    pub use crate::layer::Marked;
+    pub use crate::options::{
+        FingerprintFn, Function, IntoCaller, KeyFn, NoScope, Recover, RouteOptions, ScopeFn,
+    };
 }

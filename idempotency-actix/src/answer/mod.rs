@@ -1,2 +1,15 @@
-pub(crate) mod not_executed;
-pub(crate) mod problem;
+//! HTTP answers of ours, and the handler's as records keep them. It does not know when which is given.
+
+mod capture;
+mod failure;
+mod not_executed;
+mod problem;
+mod replay;
+mod reply;
+
+pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
+pub(crate) use self::failure::{misconfigured, panicked};
+pub use self::not_executed::NotExecuted;
+pub(crate) use self::problem::Problem;
+pub(crate) use self::replay::mark_unstored;
+pub(crate) use self::reply::{mismatch, of_record, reject};

@@ -1,3 +1,5 @@
+//! The mark of an answer whose handler did not act. It does not know what that releases.
+
 use std::fmt;
 
 use actix_web::body::BoxBody;

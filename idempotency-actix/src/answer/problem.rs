@@ -1,23 +1,15 @@
 //! Answers of our own: `application/problem+json` of RFC 9457. None of them ever binds a key.
 
-use std::fmt;
-
-use actix_web::dev::Extensions;
-use actix_web::error::InternalError;
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use actix_web::{Error, HttpRequest, HttpResponse};
 use http_api_problem::HttpApiProblem;
 
-use crate::answer::not_executed::NotExecuted;
-use crate::layer::shared::Layer;
-use crate::request::key::InvalidKey;
+use super::not_executed::NotExecuted;
+use crate::request::InvalidKey;
 use crate::store::NotKept;
-
-/// The base of problem types unless the application sets its own.
-pub(crate) const DEFAULT_BASE: &str = "urn:problem-type:idempotency-actix:";
 
 /// Seconds after which a retry may find what it looks for. Not the lease: most handlers are done soon.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -122,10 +114,11 @@ impl Problem {
         }
     }
 
-    pub(crate) fn response(&self, layer: &Layer) -> HttpResponse {
+    /// The answer, its type behind this base.
+    pub(crate) fn response(&self, base: &str) -> HttpResponse {
         let (name, status, title) = self.identity();
         let mut problem = HttpApiProblem::empty()
-            .type_url(format!("{}{name}", layer.problem_base()))
+            .type_url(format!("{base}{name}"))
             .title(title)
             .detail(self.detail());
         problem.status = http_api_problem::StatusCode::from_u16(status.as_u16()).ok();
@@ -152,42 +145,4 @@ impl Problem {
         NotExecuted::mark(&mut response);
         response.map_body(|_, _| actix_web::body::BoxBody::new(problem.json_bytes()))
     }
-}
-
-/// What an extractor answers that needs the key and has none: the client's fault if it sent none,
-/// otherwise the application's, whose layer does not cover the handler.
-pub(crate) fn no_key(what: &str, extensions: &Extensions, request: &HttpRequest) -> Error {
-    let Some(layer) = Layer::of(extensions) else {
-        return not_covered(what, request);
-    };
-    let options = layer.options_of(request);
-    let problem = match extensions.get::<Unkeyed>() {
-        Some(Unkeyed(header)) => Problem::MissingKey(header.clone()),
-        None if layer.key(request, options).is_none() => layer.missing_key(options),
-        None => return not_covered(what, request),
-    };
-    let response = problem.response(layer);
-    InternalError::from_response("idempotency key is missing", response).into()
-}
-
-/// Left with a request that has no key where its route looks for it, which is not where its layer does.
-pub(crate) struct Unkeyed(pub(crate) Option<HeaderName>);
-
-/// Answers where the layer is missing, and says in the log what to add.
-pub(crate) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {
-    tracing::error!(
-        method = %request.method(),
-        route = request.match_pattern().unwrap_or_default(),
-        "{what} is not covered by an idempotency layer, so the request was refused: add \
-         `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \
-         mark the handler with `#[idempotent]`",
-    );
-    InternalError::from_response("no idempotency layer", misconfigured()).into()
-}
-
-/// A plain 500 that binds nothing, for mistakes that only the application's author can mend.
-pub(crate) fn misconfigured() -> HttpResponse {
-    let mut response = HttpResponse::InternalServerError().finish();
-    NotExecuted::mark(&mut response);
-    response
 }

@@ -1,3 +1,5 @@
+//! A bound on each call of a store. It does not know what is asked.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

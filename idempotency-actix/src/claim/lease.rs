@@ -1,14 +1,15 @@
+//! How far a granted claim is believed: its signs of life and what became of it. It calls no store.
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::claim::quota::Seat;
-use crate::request::record_id::RecordId;
-use crate::store::Claim;
+use super::quota::Seat;
+use crate::store::{Claim, RecordId};
 
-/// A claim from its grant to its end, as owner and keeper share it.
-pub(crate) struct Tenure {
+/// A claim from its grant to its end, as its owner and the renewing thread share it.
+pub(crate) struct Lease {
     pub(crate) id: RecordId,
     pub(crate) claim: Claim,
     /// Given up when the claim is no longer kept alive, though its handler may never end.
@@ -22,14 +23,14 @@ pub(crate) struct Tenure {
     answered: AtomicBool,
 }
 
-impl Tenure {
-    /// A tenure that began when its claim was asked for, not when the answer came.
+impl Lease {
+    /// A lease that began when its claim was asked for, not when the answer came.
     pub(crate) fn new(
         id: RecordId,
         claim: Claim,
         seat: Seat,
         asked: Moment,
-        is_granted: bool,
+        grant: Grant,
         max_run: Duration,
     ) -> Self {
         Self {
@@ -38,7 +39,7 @@ impl Tenure {
             seat,
             renew_until: asked.monotonic + max_run,
             acked: Mutex::new(asked),
-            granted: AtomicBool::new(is_granted),
+            granted: AtomicBool::new(grant == Grant::ByStore),
             lost: AtomicBool::new(false),
             answered: AtomicBool::new(false),
         }
@@ -96,10 +97,18 @@ impl Tenure {
     }
 }
 
-impl fmt::Debug for Tenure {
+impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}#{}", self.id, self.claim.generation())
     }
+}
+
+/// Whether a handler runs by a claim that the store granted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grant {
+    ByStore,
+    /// The store could not be asked, and is asked on while the handler runs.
+    Asked,
 }
 
 /// A point in time by two clocks: the monotonic one may stand still while a machine sleeps, the wall

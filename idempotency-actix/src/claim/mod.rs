@@ -1,7 +1,20 @@
-pub(crate) mod deadline;
-pub(crate) mod held;
-pub(crate) mod lease;
-pub(crate) mod quota;
-pub(crate) mod renewals;
-pub(crate) mod retries;
-pub(crate) mod sightings;
+//! The right to run: taken, kept alive, given up, and what could not be finished in time. It knows no HTTP.
+
+mod claims;
+mod deadline;
+mod held;
+mod lease;
+mod quota;
+mod recording;
+mod renewals;
+mod retries;
+mod sightings;
+mod waiters;
+
+pub(crate) use self::claims::Claims;
+pub(crate) use self::deadline::deadline;
+pub(crate) use self::held::HeldClaim;
+pub(crate) use self::lease::{Grant, Lease, Moment};
+pub(crate) use self::quota::{CallerHash, Seat};
+pub(crate) use self::recording::Recorded;
+pub(crate) use self::waiters::Waiters;

@@ -1,3 +1,5 @@
+//! How many operations of a caller are in flight in this process. It does not know who may refuse one.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! The thread that keeps claims alive and finishes what a worker could not finish.
 //!
 //! One thread a layer, started by the first claim. It is not a worker's: a handler that blocks its
-//! worker would stop the worker's heartbeats too, and a living owner would be called dead.
+//! worker would stop the worker's renewals too, and a living owner would be called dead.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -14,8 +14,8 @@ use futures_util::{FutureExt, StreamExt};
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::claim::deadline::deadline;
-use crate::claim::lease::{Moment, Tenure};
+use super::deadline::deadline;
+use super::lease::{Lease, Moment};
 use crate::store::{Begun, ErasedStore, Renewed, StoreError};
 use crate::telemetry::{Chain, Incident, incident};
 
@@ -25,16 +25,16 @@ const IDLE: Duration = Duration::from_secs(3600);
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Clone)]
-pub(crate) struct Keeper(Arc<Shared>);
+pub(crate) struct Renewals(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn ErasedStore>,
-    state: Mutex<State>,
+    schedule: Mutex<Schedule>,
     wake: Notify,
 }
 
-struct State {
-    beats: Slab<Beat>,
+struct Schedule {
+    claims: Slab<Planned>,
     jobs: Vec<Job>,
     /// When the thread looks next; an earlier due date has to wake it.
     next_look: Instant,
@@ -46,19 +46,19 @@ struct State {
     closed: bool,
 }
 
-struct Beat {
-    tenure: Arc<Tenure>,
+struct Planned {
+    lease: Arc<Lease>,
     due: Instant,
     /// The deadline of a renewal.
     timeout: Duration,
 }
 
-impl Keeper {
+impl Renewals {
     pub(crate) fn new(store: Arc<dyn ErasedStore>) -> Self {
         Self(Arc::new(Shared {
             store,
-            state: Mutex::new(State {
-                beats: Slab::new(),
+            schedule: Mutex::new(Schedule {
+                claims: Slab::new(),
                 jobs: Vec::new(),
                 next_look: Instant::now() + IDLE,
                 shortest: IDLE,
@@ -70,29 +70,29 @@ impl Keeper {
         }))
     }
 
-    /// Renews the claim until the heartbeat is dropped, the claim is lost, or it ran too long.
-    pub(crate) fn renew(&self, tenure: Arc<Tenure>, timeout: Duration) -> Heartbeat {
-        let due = tenure.renewal_due();
-        let mut state = self.0.lock();
-        state.shortest = state.shortest.min(tenure.claim.lease() / 3);
-        state.is_busy = true;
-        let slot = state.beats.insert(Beat {
-            tenure,
+    /// Renews the claim until the renewal is dropped, the claim is lost, or it ran too long.
+    pub(crate) fn renew(&self, lease: Arc<Lease>, timeout: Duration) -> Renewal {
+        let due = lease.renewal_due();
+        let mut schedule = self.0.lock();
+        schedule.shortest = schedule.shortest.min(lease.claim.lease() / 3);
+        schedule.is_busy = true;
+        let slot = schedule.claims.insert(Planned {
+            lease,
             due,
             timeout,
         });
-        self.attend(state, due);
-        Heartbeat {
+        self.attend(schedule, due);
+        Renewal {
             shared: Arc::clone(&self.0),
             slot,
         }
     }
 
-    /// Runs a job on the keeper's thread.
+    /// Runs a job on the renewing thread.
     pub(crate) fn run(&self, job: impl Future<Output = ()> + Send + 'static) {
-        let mut state = self.0.lock();
-        state.jobs.push(Box::pin(job));
-        self.attend(state, Instant::now());
+        let mut schedule = self.0.lock();
+        schedule.jobs.push(Box::pin(job));
+        self.attend(schedule, Instant::now());
     }
 
     /// Whether the layer is gone, and jobs should give up rather than wait.
@@ -107,13 +107,13 @@ impl Keeper {
     }
 
     /// Makes sure that the thread is there and looks no later than `due`.
-    fn attend(&self, mut state: MutexGuard<'_, State>, due: Instant) {
-        let wake = due < state.next_look;
-        let start = !std::mem::replace(&mut state.started, true);
-        drop(state);
+    fn attend(&self, mut schedule: MutexGuard<'_, Schedule>, due: Instant) {
+        let wake = due < schedule.next_look;
+        let start = !std::mem::replace(&mut schedule.started, true);
+        drop(schedule);
         if start {
             let shared = Arc::clone(&self.0);
-            let thread = std::thread::Builder::new().name("idempotency-keeper".into());
+            let thread = std::thread::Builder::new().name("idempotency-renewals".into());
             if let Err(error) = thread.spawn(move || run(&shared)) {
                 self.0.lock().started = false;
                 tracing::error!(%error, "claims are not renewed: no thread to do it");
@@ -125,42 +125,42 @@ impl Keeper {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what is due, and says when to look again.
     fn take_due(self: &Arc<Self>, now: Instant) -> (Vec<Job>, Instant) {
-        let mut state = self.lock();
-        let mut jobs = std::mem::take(&mut state.jobs);
+        let mut schedule = self.lock();
+        let mut jobs = std::mem::take(&mut schedule.jobs);
         // The next claim will not be due before that. To sleep for longer would mean to be woken by
         // it, though it is finished long before it is due: a context switch for each request.
-        let is_busy = std::mem::take(&mut state.is_busy);
-        let mut next_look = now + if is_busy { state.shortest } else { IDLE };
-        for (slot, beat) in &mut state.beats {
-            if beat.due <= now {
+        let is_busy = std::mem::take(&mut schedule.is_busy);
+        let mut next_look = now + if is_busy { schedule.shortest } else { IDLE };
+        for (slot, renewal) in &mut schedule.claims {
+            if renewal.due <= now {
                 // Not due again until the answer to this one is there.
-                beat.due = now + IDLE;
-                let tenure = Arc::clone(&beat.tenure);
+                renewal.due = now + IDLE;
+                let lease = Arc::clone(&renewal.lease);
                 jobs.push(Box::pin(renew(
                     Arc::clone(self),
                     slot,
-                    tenure,
-                    beat.timeout,
+                    lease,
+                    renewal.timeout,
                 )));
             }
-            next_look = next_look.min(beat.due);
+            next_look = next_look.min(renewal.due);
         }
-        state.next_look = next_look;
+        schedule.next_look = next_look;
         (jobs, next_look)
     }
 
     /// Plans the next renewal, unless the slot has another tenant by now.
-    fn plan(&self, slot: usize, tenure: &Arc<Tenure>, due: Instant) {
-        let mut state = self.lock();
-        let beat = state.beats.get_mut(slot);
-        if let Some(beat) = beat.filter(|beat| Arc::ptr_eq(&beat.tenure, tenure)) {
-            beat.due = due;
+    fn plan(&self, slot: usize, lease: &Arc<Lease>, due: Instant) {
+        let mut schedule = self.lock();
+        let renewal = schedule.claims.get_mut(slot);
+        if let Some(renewal) = renewal.filter(|renewal| Arc::ptr_eq(&renewal.lease, lease)) {
+            renewal.due = due;
         }
     }
 }
@@ -200,64 +200,59 @@ async fn contained(job: Job) {
 }
 
 /// Renews the claim, or asks for it again where the handler runs without.
-async fn sign_of_life(store: &dyn ErasedStore, tenure: &Tenure) -> Result<Renewed, StoreError> {
-    if tenure.is_granted() {
-        return store.renew(&tenure.id, &tenure.claim).await;
+async fn sign_of_life(store: &dyn ErasedStore, lease: &Lease) -> Result<Renewed, StoreError> {
+    if lease.is_granted() {
+        return store.renew(&lease.id, &lease.claim).await;
     }
-    match store.begin(&tenure.id, &tenure.claim).await? {
+    match store.begin(&lease.id, &lease.claim).await? {
         Begun::Claimed { .. } => {
-            tenure.grant();
+            lease.grant();
             Ok(Renewed::Alive)
         }
         Begun::Found(_) => Ok(Renewed::Lost),
     }
 }
 
-async fn renew(shared: Arc<Shared>, slot: usize, tenure: Arc<Tenure>, timeout: Duration) {
-    let lease = tenure.claim.lease();
-    if tenure.ran_too_long() {
-        tenure.seat.give_up();
+async fn renew(shared: Arc<Shared>, slot: usize, lease: Arc<Lease>, timeout: Duration) {
+    if lease.ran_too_long() {
+        lease.seat.give_up();
         let cause = "the handler or its stream takes longer than `max_run`";
-        return incident(Incident::RanTooLong, &tenure, &cause);
+        return incident(Incident::RanTooLong, &lease, &cause);
     }
     let asked = Moment::now();
-    let answer = deadline(timeout, sign_of_life(&*shared.store, &tenure)).await;
-    let still_running = shared.lock().beats.get(slot).is_some_and(|beat| {
+    let answer = deadline(timeout, sign_of_life(&*shared.store, &lease)).await;
+    let still_running = shared.lock().claims.get(slot).is_some_and(|renewal| {
         // A claim that ended in the meantime is lost by rights.
-        Arc::ptr_eq(&beat.tenure, &tenure)
+        Arc::ptr_eq(&renewal.lease, &lease)
     });
     match answer {
         Ok(Renewed::Alive) => {
-            tenure.renewed(asked);
-            shared.plan(slot, &tenure, tenure.renewal_due());
+            lease.renewed(asked);
+            shared.plan(slot, &lease, lease.renewal_due());
         }
         Ok(Renewed::Lost) if still_running => {
-            tenure.lose();
-            tenure.seat.give_up();
-            incident(
-                Incident::ClaimLost,
-                &tenure,
-                &"the store has another record",
-            );
+            lease.lose();
+            lease.seat.give_up();
+            incident(Incident::ClaimLost, &lease, &"the store has another record");
         }
         Ok(Renewed::Lost) => {}
         Err(error) => {
-            tracing::warn!(?tenure, error = %Chain(&error), "a claim could not be renewed, trying again");
-            shared.plan(slot, &tenure, Instant::now() + lease / 12);
+            tracing::warn!(?lease, error = %Chain(&error), "a claim could not be renewed, trying again");
+            shared.plan(slot, &lease, Instant::now() + lease.claim.lease() / 12);
         }
     }
 }
 
 /// Keeps a claim alive while it exists. With it ends the seat, if it was not given up before.
-pub(crate) struct Heartbeat {
+pub(crate) struct Renewal {
     shared: Arc<Shared>,
     slot: usize,
 }
 
-impl Drop for Heartbeat {
+impl Drop for Renewal {
     fn drop(&mut self) {
-        let beat = self.shared.lock().beats.remove(self.slot);
-        beat.tenure.seat.give_up();
+        let renewal = self.shared.lock().claims.remove(self.slot);
+        renewal.lease.seat.give_up();
     }
 }
 
@@ -270,12 +265,12 @@ mod tests {
 
     #[test]
     fn a_panicking_job_does_not_end_the_thread() {
-        let keeper = Keeper::new(Arc::new(MemoryStore::new()));
+        let renewals = Renewals::new(Arc::new(MemoryStore::new()));
         let (sender, receiver) = mpsc::channel();
-        keeper.run(async { panic!("a store's mistake") });
-        keeper.run(async move { sender.send(()).expect("a waiting test") });
+        renewals.run(async { panic!("a store's mistake") });
+        renewals.run(async move { sender.send(()).expect("a waiting test") });
         let done = receiver.recv_timeout(Duration::from_secs(30));
         assert_eq!(done, Ok(()));
-        keeper.close();
+        renewals.close();
     }
 }

@@ -1,10 +1,11 @@
+//! When an attempt of unknown outcome was first seen. It decides nothing about it.
+
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::request::record_id::RecordId;
-use crate::store::AttemptId;
+use crate::store::{AttemptId, RecordId};
 
 /// How many attempts are remembered for sure. One that is forgotten has to be seen again, and is taken
 /// over later.

@@ -1,7 +1,8 @@
+//! All-routes mode: everything inside the layer is one operation.
+
 use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
@@ -10,88 +11,84 @@ use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
-use crate::layer::shared::{Layer, LayerHandle};
-use crate::options::resolved::Options;
-use crate::request::body;
-use crate::run::admission::admit;
-use crate::run::context::Ticket;
-use crate::run::finish::{self, End};
-use crate::run::operation::{Announced, Operation, OuterClaim, Progress};
+use super::outer_claim::{OuterClaim, Progress};
+use super::worker::Worker;
+use crate::answer::panicked;
+use crate::options::Options;
+use crate::request::unread;
+use crate::run::{Admitted, Binding, Keyed, Operation, admit, finish};
 
 /// Runs everything inside the layer once for the request's key.
 ///
 /// The same steps as for a marked handler, around the inner service. Replays never reach what is
 /// inside, inner authentication included.
-pub(crate) async fn once<S, B>(
+pub(super) async fn once<S, B>(
     service: Rc<S>,
-    layer: LayerHandle,
+    worker: Worker,
     mut request: ServiceRequest,
-    ticket: Arc<Ticket>,
-    options: Rc<Options>,
+    keyed: Keyed,
 ) -> Result<ServiceResponse, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
     let mut payload = request.take_payload();
-    let identified = identify(&layer, request.request(), &mut payload, ticket, options);
+    let identified = identify(request.request(), &mut payload, keyed);
     let mut operation = match identified.await {
         Ok(operation) => operation,
-        Err(refusal) => return Ok(request.into_response(refusal)),
+        Err(refusal) => return Ok(request.into_response(*refusal)),
     };
-    let admitted = admit(&layer, &operation, request.request(), &mut payload, || ());
-    let held = match admitted.await {
-        Ok(held) => held,
-        Err(answer) => return Ok(request.into_response(answer)),
+    let held = match admit(&operation, request.request(), &mut payload, || ()).await {
+        Admitted::Run(held) => held,
+        Admitted::Answer(answer) => return Ok(request.into_response(answer)),
     };
-    request.set_payload(body::unread(mem::take(&mut operation.body)));
+    request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options);
     {
         let mut extensions = request.extensions_mut();
-        extensions.insert(layer.clone());
+        extensions.insert(worker);
         extensions.insert(claim.clone());
     }
-    let (way, mut response) = called(async { service.call(request).await }).await;
+    let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
-    let end = way.end(claim.progress(), &response, &options);
-    finish::end(end, held, &mut response, &options).await;
-    match way {
-        Way::Back(request) => Ok(ServiceResponse::new(request, response)),
-        Way::Failed(error) => Err(InternalError::from_response(error, response).into()),
-        Way::Panicked => Err(InternalError::from_response("handler panicked", response).into()),
+    let binding = returned.binding(claim.progress(), &response, &options);
+    finish(binding, held, &mut response, &options).await;
+    match returned {
+        Returned::Back(request) => Ok(ServiceResponse::new(request, response)),
+        Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
+        Returned::Panicked => {
+            Err(InternalError::from_response("handler panicked", response).into())
+        }
     }
 }
 
 async fn identify(
-    layer: &Layer,
     request: &HttpRequest,
     payload: &mut Payload,
-    ticket: Arc<Ticket>,
-    options: Rc<Options>,
-) -> Result<Operation, HttpResponse> {
-    let announced = Announced::read(layer, request, payload, ticket, options).await?;
-    announced.identify(layer, request)
+    keyed: Keyed,
+) -> Result<Operation, Box<HttpResponse>> {
+    keyed.read(request, payload).await?.identify(request)
 }
 
 /// How an answer came out of what the layer wraps.
-enum Way {
+enum Returned {
     Back(HttpRequest),
     Failed(Error),
     Panicked,
 }
 
-impl Way {
+impl Returned {
     /// What the answer asks for, given how far the request came.
-    fn end(&self, progress: Progress, response: &HttpResponse, options: &Options) -> End {
+    fn binding(&self, progress: Progress, response: &HttpResponse, options: &Options) -> Binding {
         let untouched = match (self, progress) {
-            (Self::Panicked, _) => return End::Bind,
+            (Self::Panicked, _) => return Binding::Bind,
             (_, Progress::Reached) => true,
             (_, Progress::Started) | (Self::Failed(_), Progress::Unmarked) => false,
             (Self::Back(request), Progress::Unmarked) => !is_routed(request, response),
         };
         match untouched {
-            true => End::Release,
-            false => End::of(response, options),
+            true => Binding::Release,
+            false => Binding::of(response, options),
         }
     }
 }
@@ -99,21 +96,21 @@ impl Way {
 /// The answer of what the layer wraps, also where it fails or panics.
 async fn called<B>(
     call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
-) -> (Way, HttpResponse)
+) -> (Returned, HttpResponse)
 where
     B: MessageBody + 'static,
 {
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
-            (Way::Back(request), response.map_into_boxed_body())
+            (Returned::Back(request), response.map_into_boxed_body())
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
             let response = error.error_response();
-            (Way::Failed(error), response)
+            (Returned::Failed(error), response)
         }
-        Err(panic) => (Way::Panicked, finish::panicked(&*panic)),
+        Err(panic) => (Returned::Panicked, panicked(&*panic)),
     }
 }
 

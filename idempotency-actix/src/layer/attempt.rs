@@ -1,3 +1,5 @@
+//! The attempt as a handler takes it. It knows whether it is current, and not how a claim is renewed.
+
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -5,9 +7,8 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
-use crate::answer::problem;
-use crate::request::key::IdempotencyKey;
-use crate::run::context::Ticket;
+use super::uncovered::no_key;
+use crate::run::Context;
 
 /// The attempt that a handler runs under: its fencing generation, and whether it is still the owner.
 ///
@@ -35,8 +36,8 @@ use crate::run::context::Ticket;
 ///     HttpResponse::Created().finish()
 /// }
 /// ```
-#[derive(Clone, Default)]
-pub struct Attempt(Arc<Ticket>);
+#[derive(Clone)]
+pub struct Attempt(Arc<Context>);
 
 impl Attempt {
     /// The fencing generation: 1, and one more at every takeover of the operation. 0 inside an
@@ -48,7 +49,7 @@ impl Attempt {
     /// Whether the store still had this attempt as the owner at the last renewal, a third of the
     /// lease ago at most while the store answers.
     pub fn is_current(&self) -> bool {
-        self.0.run().is_some_and(|run| !run.tenure.is_lost())
+        self.0.run().is_some_and(|run| !run.lease.is_lost())
     }
 }
 
@@ -65,9 +66,9 @@ impl FromRequest for Attempt {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
-        ready(match extensions.get::<IdempotencyKey>() {
-            Some(key) => Ok(Self(Arc::clone(key.ticket()))),
-            None => Err(problem::no_key("Attempt", &extensions, request)),
+        ready(match Context::of(&extensions) {
+            Some(context) => Ok(Self(Arc::clone(context))),
+            None => Err(no_key("Attempt", &extensions, request)),
         })
     }
 }

@@ -1,60 +1,67 @@
+//! The options of a layer, set one by one and checked when it is made.
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderName;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, Handler, HttpRequest};
 
-use crate::answer::problem::DEFAULT_BASE;
-use crate::claim::quota::Quotas;
-use crate::claim::renewals::Keeper;
-use crate::claim::retries::Outbox;
-use crate::claim::sightings::Sightings;
+use super::idempotency::Idempotency;
+use super::shared::{ELIGIBLE, Layer};
+use crate::claim::{Claims, Waiters};
 use crate::error::ConfigError;
-use crate::layer::middleware::Idempotency;
-use crate::layer::shared::{ELIGIBLE, Layer};
-use crate::options::fingerprinting::Fingerprinting;
-use crate::options::key_source::KeySource;
-use crate::options::recovery::Recovery;
-use crate::options::resolved::{
-    DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, OnStoreFailure,
-    OnUnknown, Options,
+use crate::options::{
+    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope,
+    OnStoreFailure, OnUnknown, Options, Recovery, RouteOptions, Routes,
 };
-use crate::options::route_options::RouteOptions;
-use crate::options::scope::KeyScope;
-use crate::options::table::{self, Routes};
-use crate::run::waiting::Waiters;
-use crate::store::ErasedStore;
+use crate::store::{ErasedStore, Store};
+
+impl Idempotency {
+    /// A layer for marked handlers, with every option at its default.
+    ///
+    /// # Panics
+    ///
+    /// With the message of the [`ConfigError`](crate::ConfigError) that
+    /// [`build`](IdempotencyBuilder::build) returns: here that can only be a
+    /// [`KeyScope::header`] whose name is no header name.
+    pub fn new(store: impl Store, scope: KeyScope) -> Self {
+        match Self::builder(store, scope).build() {
+            Ok(idempotency) => idempotency,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Starts a layer with options.
+    pub fn builder(store: impl Store, scope: KeyScope) -> IdempotencyBuilder {
+        IdempotencyBuilder::new(Arc::new(store), scope)
+    }
+}
 
 /// Options of an [`Idempotency`] layer; every one has a default.
 #[must_use = "a builder does nothing until `build`"]
 pub struct IdempotencyBuilder {
     store: Arc<dyn ErasedStore>,
-    scope: KeyScope,
     options: Options,
     /// What is set like a route's options, for all routes.
     common: RouteOptions,
     all_routes: bool,
     methods: Option<Vec<Method>>,
-    routes: Vec<table::Entry>,
+    routes: Vec<Entry>,
     max_waiters: usize,
     max_waiters_per_key: usize,
-    problem_base: String,
 }
 
 impl IdempotencyBuilder {
-    pub(crate) fn new(store: Arc<dyn ErasedStore>, scope: KeyScope) -> Self {
+    fn new(store: Arc<dyn ErasedStore>, scope: KeyScope) -> Self {
         Self {
             store,
-            scope,
-            options: Options::default(),
+            options: Options::new(scope),
             common: RouteOptions::new(),
             all_routes: false,
             methods: None,
             routes: Vec::new(),
             max_waiters: DEFAULT_MAX_WAITERS,
             max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
-            problem_base: DEFAULT_BASE.into(),
         }
     }
 
@@ -296,7 +303,7 @@ impl IdempotencyBuilder {
     /// Default: `urn:problem-type:idempotency-actix:`. An application that documents the problems
     /// for its clients points it there.
     pub fn problem_base(mut self, uri: &str) -> Self {
-        uri.clone_into(&mut self.problem_base);
+        self.options.problem_base = uri.into();
         self
     }
 
@@ -306,41 +313,18 @@ impl IdempotencyBuilder {
     ///
     /// The first option that cannot hold, with a message that says what to change.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
-        self.scope.check()?;
         let stores = self.store.timeout();
-        let key = match self.common.key.take() {
-            Some(key) => key.resolve()?,
-            None => KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
-        };
         let options = self.options.checked_with(&self.common, stores)?;
         let all_routes = self.covered_methods()?;
         let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {
             options.checked_with(route, stores)
         })?;
-        let is_absolute = url::Url::parse(&self.problem_base).is_ok();
-        if !is_absolute || !self.problem_base.ends_with(['/', '#', ':']) {
-            return Err(ConfigError::ProblemBase(self.problem_base));
-        }
-        let keeper = Keeper::new(Arc::clone(&self.store));
-        let waiters = Arc::new(Waiters::new(self.max_waiters, self.max_waiters_per_key));
-        let outbox = Outbox::new(
-            Arc::clone(&self.store),
-            keeper.clone(),
-            Arc::clone(&waiters),
-        );
+        let waiters = Waiters::new(self.max_waiters, self.max_waiters_per_key);
         Ok(Idempotency(Arc::new(Layer {
-            store: self.store,
-            scope: self.scope,
+            claims: Claims::new(self.store, waiters),
             options,
-            all_routes,
             routes,
-            key,
-            problem_base: self.problem_base,
-            keeper,
-            outbox,
-            waiters,
-            quotas: Quotas::default(),
-            sightings: Sightings::default(),
+            all_routes,
         })))
     }
 
@@ -366,7 +350,7 @@ impl IdempotencyBuilder {
 impl std::fmt::Debug for IdempotencyBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IdempotencyBuilder")
-            .field("scope", &self.scope)
+            .field("scope", &self.options.scope)
             .field("options", &self.common)
             .finish_non_exhaustive()
     }

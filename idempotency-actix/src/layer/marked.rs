@@ -1,3 +1,5 @@
+//! Marked handlers: what the attribute's expansion calls. A handler claims where it stands, inside of inner middleware.
+
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -8,17 +10,15 @@ use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
-use crate::answer::problem::{self, Problem, Unkeyed};
-use crate::claim::held::HeldClaim;
-use crate::layer::shared::{ELIGIBLE, Layer, LayerHandle};
-use crate::options::resolved::Options;
-use crate::options::route_options::RouteOptions;
-use crate::request::body;
-use crate::run::admission::{admit, reject};
-use crate::run::context::Ticket;
-use crate::run::detach::Detach;
-use crate::run::finish::{self, End};
-use crate::run::operation::{Announced, Operation, OuterClaim};
+use super::outer_claim::OuterClaim;
+use super::shared::ELIGIBLE;
+use super::uncovered::{Unkeyed, not_covered};
+use super::worker::{Decision, Worker};
+use crate::answer::{misconfigured, panicked};
+use crate::claim::HeldClaim;
+use crate::options::{Options, RouteOptions};
+use crate::request::unread;
+use crate::run::{Admitted, Binding, Detach, Keyed, Operation, admit, finish, release};
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -48,54 +48,52 @@ impl Marked {
         F::Output: Responder,
         F::Future: 'static,
     {
-        match self.way(route) {
-            Way::Pass(outer) => self.pass(handler, outer).await,
-            Way::Once(layer, ticket, options) => {
-                let held = Arc::clone(&ticket);
-                Detach::new(held, self.once(layer, ticket, handler, options)).await
+        match self.start(route) {
+            Start::Pass(outer) => self.pass(handler, outer).await,
+            Start::Run(keyed) => {
+                let context = Arc::clone(keyed.context());
+                Detach::new(context, self.once(keyed, handler)).await
             }
-            Way::Answer(answer) => *answer,
+            Start::Answer(answer) => *answer,
         }
     }
 
-    fn way(&self, route: &'static RouteOptions) -> Way {
+    fn start(&self, route: &'static RouteOptions) -> Start {
         if !ELIGIBLE.contains(self.request.method()) {
-            return Way::Pass(None);
+            return Start::Pass(None);
         }
-        let (outer, layer) = {
+        let (outer, worker) = {
             let extensions = self.request.extensions();
             let outer = OuterClaim::of(&extensions).cloned();
-            (outer, Layer::of(&extensions).cloned())
+            (outer, Worker::of(&extensions).cloned())
         };
         if let Some(outer) = outer {
             return self.inside(outer, route);
         }
-        let Some(layer) = layer else {
+        let Some(worker) = worker else {
             let what = "a handler marked with #[idempotent]";
-            let answer = HttpResponse::from_error(problem::not_covered(what, &self.request));
-            return Way::Answer(Box::new(answer));
+            let answer = HttpResponse::from_error(not_covered(what, &self.request));
+            return Start::Answer(Box::new(answer));
         };
-        let options = layer.marked(&self.request, route);
-        let problem = match layer.key(&self.request, &options) {
-            Some(Ok(key)) => return Way::Once(layer, key.into_ticket(), options),
-            Some(Err(reason)) => Problem::InvalidKey(reason),
-            None if options.required => layer.missing_key(&options),
-            None => {
-                if options.key.is_some() {
-                    let header = layer.key_header(&options).cloned();
-                    self.request.extensions_mut().insert(Unkeyed(header));
+        let options = worker.marked(&self.request, route);
+        match worker.decide(&self.request, Rc::clone(&options)) {
+            Decision::Run(keyed) => Start::Run(keyed),
+            Decision::Refuse(answer) => Start::Answer(answer),
+            Decision::Pass => {
+                if route.key.is_some() {
+                    let unkeyed = Unkeyed(options.key.header().cloned());
+                    self.request.extensions_mut().insert(unkeyed);
                 }
-                return Way::Pass(None);
+                Start::Pass(None)
             }
-        };
-        Way::Answer(Box::new(reject(&layer, problem)))
+        }
     }
 
     /// Under the claim of an outer layer, the handler overrides what that one decides afterwards.
-    fn inside(&self, outer: OuterClaim, route: &'static RouteOptions) -> Way {
+    fn inside(&self, outer: OuterClaim, route: &'static RouteOptions) -> Start {
         let Some(option) = outer.too_late(route) else {
             outer.reach(route);
-            return Way::Pass(Some(outer));
+            return Start::Pass(Some(outer));
         };
         let pattern = self.request.match_pattern().unwrap_or_default();
         tracing::error!(
@@ -105,7 +103,7 @@ impl Marked {
              `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
             self.request.method(),
         );
-        Way::Answer(Box::new(problem::misconfigured()))
+        Start::Answer(Box::new(misconfigured()))
     }
 
     /// What actix-web does with an unmarked handler.
@@ -128,29 +126,21 @@ impl Marked {
     }
 
     /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
-    async fn once<F, Args>(
-        mut self,
-        layer: LayerHandle,
-        ticket: Arc<Ticket>,
-        handler: F,
-        options: Rc<Options>,
-    ) -> HttpResponse
+    async fn once<F, Args>(mut self, keyed: Keyed, handler: F) -> HttpResponse
     where
         F: Handler<Args>,
         Args: FromRequest,
         F::Output: Responder,
     {
         let Self { request, payload } = &mut self;
-        let (mut operation, args) = match identify(&layer, request, payload, ticket, options).await
-        {
+        let (mut operation, args) = match identify(request, payload, keyed).await {
             Ok(identified) => identified,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         let mut args = Some(args);
-        let gives_way = || args = None;
-        let held = match admit(&layer, &operation, request, payload, gives_way).await {
-            Ok(held) => held,
-            Err(answer) => return answer,
+        let held = match admit(&operation, request, payload, || args = None).await {
+            Admitted::Run(held) => held,
+            Admitted::Answer(answer) => return answer,
         };
         let (args, held) = match args {
             Some(args) => (args, held),
@@ -158,7 +148,7 @@ impl Marked {
                 let body = operation.body.clone();
                 match Box::pin(extract_again(request, body, held)).await {
                     Ok(again) => again,
-                    Err(answer) => return answer,
+                    Err(answer) => return *answer,
                 }
             }
         };
@@ -167,41 +157,39 @@ impl Marked {
             let output = handler.call(args).await;
             output.respond_to(request).map_into_boxed_body()
         };
-        let (end, mut response) = finished(call, &operation.options).await;
-        finish::end(end, held, &mut response, &operation.options).await;
+        let (binding, mut response) = answered(call, &operation.options).await;
+        finish(binding, held, &mut response, &operation.options).await;
         response
     }
 }
 
-/// What becomes of a request, as its route and its key tell.
-enum Way {
-    /// The handler just runs, under the claim of an outer layer if there is one.
+/// What a marked handler does with a request.
+enum Start {
+    /// It just runs, under the claim of an outer layer if there is one.
     Pass(Option<OuterClaim>),
-    Once(LayerHandle, Arc<Ticket>, Rc<Options>),
+    Run(Keyed),
     Answer(Box<HttpResponse>),
 }
 
 /// The operation and its handler's arguments, or the answer where there are none.
 async fn identify<Args: FromRequest>(
-    layer: &Layer,
     request: &HttpRequest,
     payload: &mut Payload,
-    ticket: Arc<Ticket>,
-    options: Rc<Options>,
-) -> Result<(Operation, Args), HttpResponse> {
-    let announced = Announced::read(layer, request, payload, ticket, options).await?;
+    keyed: Keyed,
+) -> Result<(Operation, Args), Box<HttpResponse>> {
+    let announced = keyed.read(request, payload).await?;
     let args = extract(request, announced.body.clone()).await?;
-    Ok((announced.identify(layer, request)?, args))
+    Ok((announced.identify(request)?, args))
 }
 
 /// The answer of a handler, and what it asks for; also where it panics.
-async fn finished(
+async fn answered(
     call: impl Future<Output = HttpResponse>,
     options: &Options,
-) -> (End, HttpResponse) {
+) -> (Binding, HttpResponse) {
     match AssertUnwindSafe(call).catch_unwind().await {
-        Ok(response) => (End::of(&response, options), response),
-        Err(panic) => (End::Bind, finish::panicked(&*panic)),
+        Ok(response) => (Binding::of(&response, options), response),
+        Err(panic) => (Binding::Bind, panicked(&*panic)),
     }
 }
 
@@ -210,11 +198,11 @@ async fn extract_again<Args: FromRequest>(
     request: &HttpRequest,
     body: Bytes,
     held: HeldClaim,
-) -> Result<(Args, HeldClaim), HttpResponse> {
+) -> Result<(Args, HeldClaim), Box<HttpResponse>> {
     match extract(request, body).await {
         Ok(args) => Ok((args, held)),
         Err(answer) => {
-            finish::release(held).await;
+            release(held).await;
             Err(answer)
         }
     }
@@ -224,12 +212,12 @@ async fn extract_again<Args: FromRequest>(
 async fn extract<Args: FromRequest>(
     request: &HttpRequest,
     body: Bytes,
-) -> Result<Args, HttpResponse> {
-    let mut payload = body::unread(body);
+) -> Result<Args, Box<HttpResponse>> {
+    let mut payload = unread(body);
     let extract = async { Args::from_request(request, &mut payload).await };
     match AssertUnwindSafe(extract).catch_unwind().await {
         Ok(Ok(args)) => Ok(args),
-        Ok(Err(error)) => Err(HttpResponse::from_error(error)),
-        Err(panic) => Err(finish::panicked(&*panic)),
+        Ok(Err(error)) => Err(Box::new(HttpResponse::from_error(error))),
+        Err(panic) => Err(Box::new(panicked(&*panic))),
     }
 }

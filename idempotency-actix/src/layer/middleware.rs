@@ -1,3 +1,5 @@
+//! The layer as actix-web calls it: which requests it takes, refuses or leaves to what is inside.
+
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,78 +11,12 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 
-use crate::answer::problem::Problem;
-use crate::layer::all_routes;
-use crate::layer::builder::IdempotencyBuilder;
-use crate::layer::shared::{ELIGIBLE, Layer, LayerHandle};
-use crate::options::scope::KeyScope;
-use crate::run::admission::reject;
-use crate::run::detach::Detach;
-use crate::run::operation::OuterClaim;
-use crate::store::{Store, StoreError};
-
-/// The idempotency layer: actix-web middleware for an `App`, a `Scope`, a `Resource` or a `Route`.
-///
-/// Handlers marked with [`#[idempotent]`](macro@crate::idempotent) inside of it run once per key; in
-/// [all-routes mode](IdempotencyBuilder::all_routes) every route does. Make one, and clone it into
-/// the workers: clones share store, limits and heartbeat.
-///
-/// # Examples
-///
-/// ```
-/// use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, Responder, post};
-/// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
-///
-/// #[derive(Clone)]
-/// struct AccountId(u64); // put into the request's extensions by your authentication
-///
-/// fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
-///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
-/// }
-///
-/// #[post("/charges")]
-/// #[idempotent]
-/// async fn create_charge() -> impl Responder {
-///     HttpResponse::Created()
-/// }
-///
-/// let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(principal));
-/// let app = move || App::new().wrap(idempotency.clone()).service(create_charge);
-/// # let _ = app;
-/// ```
-#[derive(Clone, Debug)]
-pub struct Idempotency(pub(crate) Arc<Layer>);
-
-impl Idempotency {
-    /// A layer for marked handlers, with every option at its default.
-    ///
-    /// # Panics
-    ///
-    /// With the message of the [`ConfigError`](crate::ConfigError) that
-    /// [`build`](IdempotencyBuilder::build) returns: here that can only be a
-    /// [`KeyScope::header`] whose name is no header name.
-    pub fn new(store: impl Store, scope: KeyScope) -> Self {
-        match Self::builder(store, scope).build() {
-            Ok(idempotency) => idempotency,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Starts a layer with options.
-    pub fn builder(store: impl Store, scope: KeyScope) -> IdempotencyBuilder {
-        IdempotencyBuilder::new(Arc::new(store), scope)
-    }
-
-    /// Tells whether the store could serve a claim now, for a readiness probe.
-    ///
-    /// # Errors
-    ///
-    /// What the store says, or that it did not answer within the store timeout.
-    pub async fn health(&self) -> Result<(), StoreError> {
-        let timeout = self.0.options.store_timeout();
-        crate::claim::deadline::deadline(timeout, self.0.store().health()).await
-    }
-}
+use super::all_routes;
+use super::idempotency::Idempotency;
+use super::outer_claim::OuterClaim;
+use super::shared::ELIGIBLE;
+use super::worker::{Decision, Worker};
+use crate::run::Detach;
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
 where
@@ -97,7 +33,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(IdempotencyService {
             service: Rc::new(service),
-            layer: LayerHandle::new(Arc::clone(&self.0)),
+            worker: Worker::new(Arc::clone(&self.0)),
         }))
     }
 }
@@ -106,7 +42,7 @@ where
 #[derive(Debug)]
 pub struct IdempotencyService<S> {
     service: Rc<S>,
-    layer: LayerHandle,
+    worker: Worker,
 }
 
 impl<S, B> Service<ServiceRequest> for IdempotencyService<S>
@@ -125,40 +61,34 @@ where
         if !ELIGIBLE.contains(request.method()) {
             return IdempotencyFuture::pass(self.service.call(request));
         }
-        if !self.layer.covers_all_routes(request.method()) {
+        if !self.worker.covers_all_routes(request.method()) {
             return self.pass(request);
         }
         // The route is looked up only where that could matter.
-        let options = match self.layer.may_cover(request.request()) && !is_claimed(&request) {
-            true => self.layer.covering(request.request()),
+        let options = match self.worker.may_cover(request.request()) && !is_claimed(&request) {
+            true => self.worker.covering(request.request()),
             false => None,
         };
-        let key = options
-            .as_ref()
-            .and_then(|options| self.layer.key(request.request(), options));
-        let Some(options) = options.filter(|options| key.is_some() || options.required) else {
+        let Some(options) = options else {
             return self.pass(request);
         };
-        let problem = match key {
-            Some(Ok(key)) => {
-                let (service, layer) = (Rc::clone(&self.service), self.layer.clone());
-                let ticket = key.into_ticket();
-                let held = Arc::clone(&ticket);
-                let once = all_routes::once(service, layer, request, ticket, options);
-                return IdempotencyFuture::once(Detach::new(held, once));
+        match self.worker.decide(request.request(), options) {
+            Decision::Pass => self.pass(request),
+            Decision::Refuse(refusal) => IdempotencyFuture::refuse(request.into_response(*refusal)),
+            Decision::Run(keyed) => {
+                let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
+                let context = Arc::clone(keyed.context());
+                let once = all_routes::once(service, worker, request, keyed);
+                IdempotencyFuture::once(Detach::new(context, once))
             }
-            Some(Err(reason)) => Problem::InvalidKey(reason),
-            None => self.layer.missing_key(&options),
-        };
-        let refusal = reject(&self.layer, problem);
-        IdempotencyFuture::refuse(request.into_response(refusal))
+        }
     }
 }
 
 impl<S: Service<ServiceRequest>> IdempotencyService<S> {
     /// Leaves the request to marked handlers, which find the layer with it.
     fn pass(&self, request: ServiceRequest) -> IdempotencyFuture<S::Future> {
-        request.extensions_mut().insert(self.layer.clone());
+        request.extensions_mut().insert(self.worker.clone());
         IdempotencyFuture::pass(self.service.call(request))
     }
 }
@@ -172,13 +102,13 @@ pin_project! {
     #[allow(missing_debug_implementations, reason = "a future has nothing to show")]
     pub struct IdempotencyFuture<F> {
         #[pin]
-        way: Way<F>,
+        served: Served<F>,
     }
 }
 
 pin_project! {
-    #[project = WayProjection]
-    enum Way<F> {
+    #[project = ServedProjection]
+    enum Served<F> {
         Pass { #[pin] future: F },
         Once { future: Detach<Result<ServiceResponse, Error>> },
         Refuse { response: Option<Box<ServiceResponse>> },
@@ -188,19 +118,19 @@ pin_project! {
 impl<F> IdempotencyFuture<F> {
     fn pass(future: F) -> Self {
         Self {
-            way: Way::Pass { future },
+            served: Served::Pass { future },
         }
     }
 
     fn once(future: Detach<Result<ServiceResponse, Error>>) -> Self {
         Self {
-            way: Way::Once { future },
+            served: Served::Once { future },
         }
     }
 
     fn refuse(response: ServiceResponse) -> Self {
         Self {
-            way: Way::Refuse {
+            served: Served::Refuse {
                 response: Some(Box::new(response)),
             },
         }
@@ -215,14 +145,14 @@ where
     type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().way.project() {
-            WayProjection::Pass { future } => {
+        match self.project().served.project() {
+            ServedProjection::Pass { future } => {
                 future.poll(cx).map_ok(ServiceResponse::map_into_left_body)
             }
-            WayProjection::Once { future } => Pin::new(future)
+            ServedProjection::Once { future } => Pin::new(future)
                 .poll(cx)
                 .map_ok(ServiceResponse::map_into_right_body),
-            WayProjection::Refuse { response } => {
+            ServedProjection::Refuse { response } => {
                 let response = response.take().expect("polled after completion");
                 Poll::Ready(Ok(response.map_into_right_body()))
             }

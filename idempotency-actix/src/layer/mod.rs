@@ -1,7 +1,21 @@
-pub(crate) mod all_routes;
-pub(crate) mod attempt;
-pub(crate) mod builder;
-pub(crate) mod marked;
-pub(crate) mod middleware;
-pub(crate) mod operator;
-pub(crate) mod shared;
+//! What users wrap, mark and extract. It leads a request to `run`, and decides nothing that comes after.
+
+mod all_routes;
+mod attempt;
+mod builder;
+mod idempotency;
+mod idempotency_key;
+mod marked;
+mod middleware;
+mod operator;
+mod outer_claim;
+mod shared;
+mod uncovered;
+mod worker;
+
+pub use self::attempt::Attempt;
+pub use self::builder::IdempotencyBuilder;
+pub use self::idempotency::Idempotency;
+pub use self::idempotency_key::IdempotencyKey;
+pub use self::marked::Marked;
+pub use self::middleware::{IdempotencyFuture, IdempotencyService};

@@ -4,10 +4,10 @@ use std::fmt;
 
 use tokio::time::sleep_until;
 
-use crate::claim::deadline::deadline;
-use crate::layer::middleware::Idempotency;
-use crate::options::recovery::Recovery;
-use crate::run::finish;
+use super::idempotency::Idempotency;
+use crate::answer::capture_whole;
+use crate::claim::deadline;
+use crate::options::Recovery;
 use crate::store::{
     AttemptId, Record, RecordId, Resolved, State, StoreError, StoreErrorKind, Verdict,
 };
@@ -70,7 +70,7 @@ impl Idempotency {
         let options = &self.0.options;
         let verdict = match finding {
             Recovery::Completed(mut response) => {
-                let finished = finish::capture_whole(&mut response, options).await;
+                let finished = capture_whole(&mut response, options).await;
                 Verdict::Finished(finished, options.ttl)
             }
             Recovery::NotExecuted => Verdict::NotExecuted,
@@ -106,7 +106,7 @@ impl Idempotency {
         let resolved = self.decide_when_ripe(id, seen, verdict).await;
         audit(action, id, Some(seen), &resolved);
         if let Ok(Resolved::Done) = resolved {
-            self.0.waiters().wake(id);
+            self.0.claims.waiters.wake(id);
         }
         resolved
     }
@@ -120,7 +120,7 @@ impl Idempotency {
         match self.look(id).await {
             Ok(Some(record)) if record.attempt == *seen => {
                 if let State::Unknown { lease } = record.state
-                    && let Some(ripe) = self.0.sightings().ripens(id, seen, lease / 2)
+                    && let Some(ripe) = self.0.claims.sightings.ripens(id, seen, lease / 2)
                 {
                     sleep_until(ripe.into()).await;
                 }
@@ -130,20 +130,20 @@ impl Idempotency {
             Err(error) => return Err(error),
         }
         let timeout = self.0.options.store_timeout();
-        deadline(timeout, self.0.store().resolve(id, seen, verdict)).await
+        deadline(timeout, self.0.claims.store.resolve(id, seen, verdict)).await
     }
 
     /// The record; the time of an unknown one counts from the first look.
     async fn look(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
         let timeout = self.0.options.store_timeout();
-        let record = deadline(timeout, self.0.store().inspect(id)).await?;
+        let record = deadline(timeout, self.0.claims.store.inspect(id)).await?;
         if let Some(Record {
             state: State::Unknown { lease },
             attempt,
             ..
         }) = &record
         {
-            self.0.sightings().ripens(id, attempt, *lease / 2);
+            self.0.claims.sightings.ripens(id, attempt, *lease / 2);
         }
         Ok(record)
     }

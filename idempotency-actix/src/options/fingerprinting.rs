@@ -1,11 +1,13 @@
+//! What makes two requests the same, as the application chooses it.
+
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
-use crate::options::given::{By, Given};
+use super::provided::{Function, Provided};
+use crate::request::Fingerprint;
 #[cfg(feature = "json")]
-use crate::request::canonical_json::canonical;
-use crate::request::fingerprint::Fingerprint;
+use crate::request::canonical;
 
 /// What makes two requests under one key the same request.
 ///
@@ -37,7 +39,7 @@ enum Mode {
     Bytes,
     #[cfg(feature = "json")]
     Json,
-    By(Given<dyn FingerprintFn>),
+    By(Provided<dyn FingerprintFn>),
 }
 
 impl Fingerprinting {
@@ -72,12 +74,14 @@ impl Fingerprinting {
         F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Mode::By(Given::Shared(Arc::new(By::new(function)))))
+        Self(Mode::By(Provided::Shared(Arc::new(Function::new(
+            function,
+        )))))
     }
 
     #[doc(hidden)]
     pub const fn fixed(function: &'static dyn FingerprintFn) -> Self {
-        Self(Mode::By(Given::Fixed(function)))
+        Self(Mode::By(Provided::Fixed(function)))
     }
 
     pub(crate) fn of(&self, request: &HttpRequest, body: &[u8]) -> Fingerprint {
@@ -119,7 +123,7 @@ pub trait FingerprintFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, T> FingerprintFn for By<F, T>
+impl<F, T> FingerprintFn for Function<F, T>
 where
     F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync,
     T: AsRef<[u8]>,

@@ -3,15 +3,15 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
+use super::provided::{Function, Provided};
 use crate::error::ConfigError;
-use crate::options::given::{By, Given};
-use crate::request::key::{IdempotencyKey, InvalidKey};
+use crate::request::{InvalidKey, Key};
 
 /// Where the key is, as it was written.
 #[derive(Clone, Debug)]
 pub(crate) enum KeyName {
-    Header(Given<str>),
-    By(Given<dyn KeyFn>),
+    Header(Provided<str>),
+    By(Provided<dyn KeyFn>),
 }
 
 impl KeyName {
@@ -33,7 +33,7 @@ impl KeyName {
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     Header(HeaderName),
-    By(Given<dyn KeyFn>),
+    By(Provided<dyn KeyFn>),
 }
 
 impl KeySource {
@@ -42,10 +42,10 @@ impl KeySource {
         &self,
         request: &HttpRequest,
         strict: bool,
-    ) -> Option<Result<IdempotencyKey, InvalidKey>> {
+    ) -> Option<Result<Key, InvalidKey>> {
         match self {
-            Self::Header(name) => IdempotencyKey::from_headers(request.headers(), name, strict),
-            Self::By(key) => key.of(request).map(|key| IdempotencyKey::new(&key)),
+            Self::Header(name) => Key::from_headers(request.headers(), name, strict),
+            Self::By(key) => key.of(request).map(|key| Key::new(&key)),
         }
     }
 
@@ -77,7 +77,7 @@ pub trait KeyFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, T> KeyFn for By<F, T>
+impl<F, T> KeyFn for Function<F, T>
 where
     F: Fn(&HttpRequest) -> Option<T> + Send + Sync,
     T: AsRef<str>,

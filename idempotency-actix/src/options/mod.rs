@@ -1,9 +1,29 @@
-pub(crate) mod fingerprinting;
-pub(crate) mod given;
-pub(crate) mod key_source;
-pub(crate) mod recovery;
-pub(crate) mod resolved;
-pub(crate) mod route_options;
-pub(crate) mod scope;
-pub(crate) mod status_set;
-pub(crate) mod table;
+//! What may be chosen: by the layer, by a route, by the layer's table. It does not know what comes of it.
+
+mod choices;
+mod defaults;
+mod fingerprinting;
+mod key_source;
+mod limits;
+mod provided;
+mod recovery;
+mod resolved;
+mod route_options;
+mod scope;
+mod status_set;
+mod table;
+
+pub(crate) use self::choices::Unknown;
+pub use self::choices::{OnStoreFailure, OnUnknown};
+pub use self::defaults::{
+    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
+    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_TTL,
+};
+pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
+pub use self::key_source::KeyFn;
+pub use self::provided::Function;
+pub use self::recovery::{Recover, Recovery};
+pub(crate) use self::resolved::Options;
+pub use self::route_options::RouteOptions;
+pub use self::scope::{IntoCaller, KeyScope, NoScope, ScopeFn};
+pub(crate) use self::table::{Entry, Route, Routes};

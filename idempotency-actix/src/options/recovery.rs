@@ -1,9 +1,11 @@
+//! What an application finds out about an unknown outcome. It decides nothing about the record.
+
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
-use crate::options::given::By;
-use crate::request::body;
+use super::provided::Function;
+use crate::request::unread;
 
 /// What a `recover` function, or an operator, found out about a request whose outcome was unknown.
 ///
@@ -86,7 +88,7 @@ pub trait Recover: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, Args> Recover for By<F, Args>
+impl<F, Args> Recover for Function<F, Args>
 where
     F: Handler<Args> + Send + Sync,
     F::Output: Into<Recovery>,
@@ -98,7 +100,7 @@ where
         body: Bytes,
     ) -> LocalBoxFuture<'a, Result<Recovery, Error>> {
         Box::pin(async move {
-            let mut payload = body::unread(body);
+            let mut payload = unread(body);
             let args = Args::from_request(request, &mut payload).await;
             Ok(self.0.call(args.map_err(Into::into)?).await.into())
         })

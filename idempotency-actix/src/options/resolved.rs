@@ -1,92 +1,24 @@
-//! The options, their defaults and their validation: builder, attribute and table only fill them in.
+//! The options of one operation, resolved: nothing is left to look up. It checks nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::ConfigError;
-use crate::options::fingerprinting::Fingerprinting;
-use crate::options::given::Given;
-use crate::options::key_source::KeySource;
-use crate::options::recovery::Recover;
-use crate::options::route_options::RouteOptions;
-use crate::options::scope::KeyScope;
-use crate::options::status_set::StatusSet;
-use crate::store::{StoreError, StoreErrorKind};
+use actix_web::http::header::HeaderName;
 
-/// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
-///
-/// By these a server refuses before it acts, and none of them is a result worth pinning for a day.
-pub const DEFAULT_RELEASE_ON: &[u16] = &[401, 403, 425, 429];
+use super::choices::{OnStoreFailure, OnUnknown, Unknown};
+use super::defaults::{
+    DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
+    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_TTL,
+};
+use super::fingerprinting::Fingerprinting;
+use super::key_source::KeySource;
+use super::route_options::RouteOptions;
+use super::scope::KeyScope;
+use super::status_set::StatusSet;
+use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind};
 
-/// How long a finished record is replayed unless told otherwise: 24 hours, as Stripe does.
-pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a claim is believed alive without renewal unless told otherwise: 30 seconds.
-pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
-
-/// The largest request body that is read for a key unless told otherwise: 2 MiB.
-pub const DEFAULT_MAX_BODY: u64 = 2 * 1024 * 1024;
-
-/// The largest answer that is kept unless told otherwise: 1 MiB.
-pub const DEFAULT_MAX_RESPONSE: u64 = 1024 * 1024;
-
-/// How many retries may wait in one process unless told otherwise: 1,024.
-pub const DEFAULT_MAX_WAITERS: usize = 1024;
-
-/// How many retries may wait for one operation in one process unless told otherwise: 16.
-pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
-
-/// The header of draft-ietf-httpapi-idempotency-key-header.
-pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
-
-/// The shortest time that a claim is kept from its last sign of life, and that the generation of a
-/// forgotten record is remembered where its claim's own retention is not known any more.
-pub(crate) const MIN_CLAIM_RETENTION: Duration = DEFAULT_TTL;
-const MIN_TTL: Duration = Duration::from_millis(1);
-const MAX_TTL: Duration = Duration::from_secs(10 * 31_557_600);
-const MIN_LEASE: Duration = Duration::from_millis(10);
-const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
-const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
-const MAX_WAIT: Duration = Duration::from_secs(5 * 60);
-
-/// What happens to a request with a key when the store cannot be asked for the claim.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnStoreFailure {
-    /// It is answered 503, and nothing runs: what keeps the promise.
-    #[default]
-    Reject,
-    /// The handler runs unprotected, with a loud incident: what keeps the service up.
-    ///
-    /// While it runs the claim is asked for again, and its answer is recorded at the end if the store is
-    /// back by then. A retry meanwhile may run a second time, so this is for effects that can be
-    /// repeated, or that are made safe by a key [derived](crate::IdempotencyKey::derive) for the service
-    /// behind. A record that is there, readable or not, is never run over.
-    Run,
-}
-
-/// What happens to a retry when nobody knows whether the first request took effect: its process died, or
-/// lost touch with the store for longer than the lease.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnUnknown {
-    /// It is answered 500 `outcome-unknown`, and nothing runs: what keeps the promise.
-    #[default]
-    Reject,
-    /// The handler runs again, one [generation](crate::Attempt::generation) higher.
-    ///
-    /// For effects that can be repeated, or that refuse a lower generation, as a resource behind a
-    /// fencing token does. The first retry after the lease is answered 409 like one of a running request;
-    /// the claim is taken over once the same attempt has shown no sign of life for half a lease more.
-    Rerun,
-}
-
-/// What becomes of an unknown outcome, resolved.
-#[derive(Clone, Debug)]
-pub(crate) enum Unknown {
-    Reject,
-    Rerun,
-    Recover(Given<dyn Recover>),
-}
+/// The longest that a store call may take unless told otherwise, if that is less than a third of the lease.
+pub(super) const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The options of one operation, resolved.
 #[derive(Clone, Debug)]
@@ -96,11 +28,9 @@ pub(crate) struct Options {
     pub(crate) max_run: Option<Duration>,
     pub(crate) store_timeout: Option<Duration>,
     pub(crate) required: bool,
-    /// Where the key is, if not where the layer has it.
-    pub(crate) key: Option<KeySource>,
+    pub(crate) key: KeySource,
     pub(crate) strict_keys: bool,
-    /// Whose the key is, if not the layer's scope tells.
-    pub(crate) scope: Option<KeyScope>,
+    pub(crate) scope: KeyScope,
     pub(crate) fingerprint: Fingerprinting,
     /// Zero for not at all.
     pub(crate) wait: Duration,
@@ -111,19 +41,22 @@ pub(crate) struct Options {
     pub(crate) max_body: u64,
     pub(crate) max_response: u64,
     pub(crate) keep_cookies: bool,
+    /// What problem types start with.
+    pub(crate) problem_base: Arc<str>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// What a layer has that nobody chose anything for but its scope.
+    pub(crate) fn new(scope: KeyScope) -> Self {
         Self {
             ttl: DEFAULT_TTL,
             lease: DEFAULT_LEASE,
             max_run: None,
             store_timeout: None,
             required: false,
-            key: None,
+            key: KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
             strict_keys: false,
-            scope: None,
+            scope,
             fingerprint: Fingerprinting::bytes(),
             wait: Duration::ZERO,
             max_in_flight: None,
@@ -133,61 +66,7 @@ impl Default for Options {
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
             keep_cookies: false,
-        }
-    }
-}
-
-impl Options {
-    /// These options with those that a route sets for itself, checked against each other, and against
-    /// what a call of the store takes at most.
-    pub(crate) fn checked_with(
-        &self,
-        route: &RouteOptions,
-        stores: Option<Duration>,
-    ) -> Result<Self, ConfigError> {
-        if route.on_unknown.is_some() && route.recover.is_some() {
-            return Err(ConfigError::UnknownTwice);
-        }
-        if let Some(key) = &route.key {
-            key.resolve()?;
-        }
-        if let Some(scope) = &route.scope {
-            scope.check()?;
-        }
-        self.with(route).checked(stores)
-    }
-
-    fn checked(self, stores: Option<Duration>) -> Result<Self, ConfigError> {
-        let (ttl, lease) = (self.ttl, self.lease);
-        if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
-            return Err(ConfigError::Ttl(ttl));
-        }
-        if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
-            return Err(ConfigError::Lease(lease));
-        }
-        match self.max_run {
-            Some(max_run) if max_run < lease => return Err(ConfigError::MaxRun { max_run, lease }),
-            _ => {}
-        }
-        for timeout in [self.store_timeout, stores].into_iter().flatten() {
-            if timeout.is_zero() || timeout > lease / 3 {
-                return Err(ConfigError::StoreTimeout { timeout, lease });
-            }
-        }
-        if self.wait > MAX_WAIT {
-            return Err(ConfigError::Wait(self.wait));
-        }
-        if let Some(status) = self.release_on.first_outside(400, 599) {
-            return Err(ConfigError::ReleaseOn(status));
-        }
-        let limits = [
-            ("max_body", self.max_body == 0),
-            ("max_response", self.max_response == 0),
-            ("max_in_flight", self.max_in_flight == Some(0)),
-        ];
-        match limits.into_iter().find(|(_, is_zero)| *is_zero) {
-            Some((limit, _)) => Err(ConfigError::ZeroLimit(limit)),
-            None => Ok(self),
+            problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
     }
 
@@ -201,11 +80,11 @@ impl Options {
             required: route.required.unwrap_or(self.required),
             // What does not resolve was refused when the layer was built, or by the attribute.
             key: match &route.key {
-                Some(key) => key.resolve().ok(),
+                Some(key) => key.resolve().unwrap_or_else(|_| self.key.clone()),
                 None => self.key.clone(),
             },
             strict_keys: route.strict_keys.unwrap_or(self.strict_keys),
-            scope: route.scope.as_ref().or(self.scope.as_ref()).cloned(),
+            scope: route.scope.as_ref().unwrap_or(&self.scope).clone(),
             fingerprint: match &route.fingerprint {
                 Some(fingerprint) => fingerprint.clone(),
                 None => self.fingerprint.clone(),
@@ -223,6 +102,7 @@ impl Options {
             max_body: route.max_body.unwrap_or(self.max_body),
             max_response: route.max_response.unwrap_or(self.max_response),
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
+            problem_base: Arc::clone(&self.problem_base),
         }
     }
 
@@ -291,7 +171,7 @@ mod tests {
             Options {
                 ttl,
                 lease,
-                ..Options::default()
+                ..Options::new(KeyScope::everyone())
             }
             .claim_retention()
         };
@@ -300,6 +180,3 @@ mod tests {
         assert_eq!(with(hours(1), hours(3)), hours(30));
     }
 }
-
-#[cfg(test)]
-mod table;

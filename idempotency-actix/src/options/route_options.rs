@@ -1,3 +1,5 @@
+//! The options of one route, as they are written: for the attribute and for the table. It resolves nothing.
+
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,13 +7,13 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, Handler, HttpRequest};
 
-use crate::options::fingerprinting::Fingerprinting;
-use crate::options::given::{By, Given};
-use crate::options::key_source::{KeyFn, KeyName};
-use crate::options::recovery::{Recover, Recovery};
-use crate::options::resolved::{OnStoreFailure, OnUnknown};
-use crate::options::scope::{KeyScope, ScopeFn};
-use crate::options::status_set::StatusSet;
+use super::choices::{OnStoreFailure, OnUnknown};
+use super::fingerprinting::Fingerprinting;
+use super::key_source::{KeyFn, KeyName};
+use super::provided::{Function, Provided};
+use super::recovery::{Recover, Recovery};
+use super::scope::{KeyScope, ScopeFn};
+use super::status_set::StatusSet;
 
 /// The options of one route; what is not set is as the layer has it.
 ///
@@ -48,7 +50,7 @@ pub struct RouteOptions {
     pub(crate) wait: Option<Duration>,
     pub(crate) max_in_flight: Option<usize>,
     pub(crate) on_unknown: Option<OnUnknown>,
-    pub(crate) recover: Option<Given<dyn Recover>>,
+    pub(crate) recover: Option<Provided<dyn Recover>>,
     pub(crate) on_store_failure: Option<OnStoreFailure>,
     pub(crate) release_on: Option<StatusSet>,
     pub(crate) max_body: Option<u64>,
@@ -101,7 +103,7 @@ impl RouteOptions {
 
     /// Sets the request header that the key is read from; it replaces an earlier [`key`](Self::key).
     pub fn key_header(mut self, name: &str) -> Self {
-        self.key = Some(KeyName::Header(Given::Shared(name.into())));
+        self.key = Some(KeyName::Header(Provided::Shared(name.into())));
         self
     }
 
@@ -112,7 +114,7 @@ impl RouteOptions {
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
         T: AsRef<str> + 'static,
     {
-        self.key = Some(KeyName::By(Given::Shared(Arc::new(By::new(key)))));
+        self.key = Some(KeyName::By(Provided::Shared(Arc::new(Function::new(key)))));
         self
     }
 
@@ -162,8 +164,8 @@ impl RouteOptions {
         F::Output: Into<Recovery>,
         Args: FromRequest + 'static,
     {
-        let recover = Arc::new(By::<F, Args>::new(recover));
-        self.recover = Some(Given::Shared(recover));
+        let recover = Arc::new(Function::<F, Args>::new(recover));
+        self.recover = Some(Provided::Shared(recover));
         self
     }
 
@@ -216,12 +218,12 @@ impl RouteOptions {
     }
 
     pub const fn fixed_key_header(mut self, name: &'static str) -> Self {
-        put(&mut self.key, KeyName::Header(Given::Fixed(name)));
+        put(&mut self.key, KeyName::Header(Provided::Fixed(name)));
         self
     }
 
     pub const fn fixed_key(mut self, key: &'static dyn KeyFn) -> Self {
-        put(&mut self.key, KeyName::By(Given::Fixed(key)));
+        put(&mut self.key, KeyName::By(Provided::Fixed(key)));
         self
     }
 
@@ -236,7 +238,7 @@ impl RouteOptions {
     }
 
     pub const fn fixed_recover(mut self, recover: &'static dyn Recover) -> Self {
-        put(&mut self.recover, Given::Fixed(recover));
+        put(&mut self.recover, Provided::Fixed(recover));
         self
     }
 }
@@ -253,7 +255,7 @@ mod tests {
     use actix_web::HttpResponse;
 
     use super::*;
-    use crate::layer::attempt::Attempt;
+    use crate::Attempt;
 
     async fn recover(_: Attempt, _: String) -> Result<Recovery, actix_web::Error> {
         Ok(Recovery::Completed(HttpResponse::Ok().finish()))
@@ -275,10 +277,10 @@ mod tests {
     fn functions_of_the_application_fit_into_a_constant() {
         let options = const {
             &RouteOptions::new()
-                .fixed_scope(&By(provider, PhantomData))
-                .fixed_key(&By(key, PhantomData))
-                .fixed_fingerprint(Fingerprinting::fixed(&By(payload, PhantomData)))
-                .fixed_recover(&By(recover, PhantomData))
+                .fixed_scope(&Function(provider, PhantomData))
+                .fixed_key(&Function(key, PhantomData))
+                .fixed_fingerprint(Fingerprinting::fixed(&Function(payload, PhantomData)))
+                .fixed_recover(&Function(recover, PhantomData))
         };
         assert!(options.scope.is_some() && options.key.is_some());
         assert!(options.fingerprint.is_some() && options.recover.is_some());

@@ -1,12 +1,14 @@
-use std::borrow::Cow;
+//! Whose key it is. It does not know what is done for whom.
+
 use std::fmt;
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
+use super::provided::{Function, Provided};
 use crate::error::ConfigError;
-use crate::options::given::{By, Given};
+use crate::request::Caller;
 
 /// Which caller owns a key.
 ///
@@ -45,7 +47,7 @@ enum Source {
     Everyone,
     /// Behind a pointer, since a header's name may count references, which no constant can.
     Header(Arc<Result<HeaderName, String>>),
-    By(Given<dyn ScopeFn>),
+    By(Provided<dyn ScopeFn>),
 }
 
 impl KeyScope {
@@ -58,7 +60,9 @@ impl KeyScope {
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Source::By(Given::Shared(Arc::new(By::new(principal)))))
+        Self(Source::By(Provided::Shared(Arc::new(Function::new(
+            principal,
+        )))))
     }
 
     /// Scopes keys by a principal, or answers with the error; the principal is owned data here too.
@@ -80,7 +84,9 @@ impl KeyScope {
         T: AsRef<[u8]> + 'static,
         E: Into<Error> + 'static,
     {
-        Self(Source::By(Given::Shared(Arc::new(By::new(principal)))))
+        Self(Source::By(Provided::Shared(Arc::new(Function::new(
+            principal,
+        )))))
     }
 
     /// Scopes keys by a request header: every line of it, hashed. A request without it is refused
@@ -107,7 +113,7 @@ impl KeyScope {
 
     #[doc(hidden)]
     pub const fn fixed(principal: &'static dyn ScopeFn) -> Self {
-        Self(Source::By(Given::Fixed(principal)))
+        Self(Source::By(Provided::Fixed(principal)))
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -145,54 +151,6 @@ impl fmt::Debug for KeyScope {
     }
 }
 
-/// One caller, as a [`KeyScope`] tells it of a request, and as an operator names it.
-///
-/// `Debug` shows the kind of scope, and nothing of the caller.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Caller(Cow<'static, [u8]>);
-
-/// What a record's id takes in: a tag for the kind of scope, then framed contents.
-impl Caller {
-    /// The only caller of [`KeyScope::everyone`].
-    pub fn everyone() -> Self {
-        Self(Cow::Borrowed(&[0]))
-    }
-
-    /// What the function of [`KeyScope::by`] or [`KeyScope::try_by`] returned.
-    pub fn principal(principal: impl AsRef<[u8]>) -> Self {
-        Self([&[1], principal.as_ref()].concat().into())
-    }
-
-    /// The value of [`KeyScope::header`]'s one line.
-    pub fn header(value: impl AsRef<[u8]>) -> Self {
-        let caller = Self::lines([value.as_ref()].into_iter());
-        caller.expect("one line is there")
-    }
-
-    fn lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        let mut caller = vec![2];
-        for line in lines {
-            caller.extend((line.len() as u64).to_le_bytes());
-            caller.extend_from_slice(line);
-        }
-        (caller.len() > 1).then_some(Self(caller.into()))
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.first() {
-            Some(0) => "Caller::everyone",
-            Some(1) => "Caller::principal",
-            _ => "Caller::header",
-        })
-    }
-}
-
 /// A function that tells the caller.
 #[diagnostic::on_unimplemented(
     message = "the option `scope` cannot take this function",
@@ -206,7 +164,7 @@ pub trait ScopeFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, R> ScopeFn for By<F, R>
+impl<F, R> ScopeFn for Function<F, R>
 where
     F: Fn(&HttpRequest) -> R + Send + Sync,
     R: IntoCaller,
@@ -231,7 +189,7 @@ impl<T: AsRef<[u8]>> IntoCaller for Option<T> {
 impl<T: AsRef<[u8]>, E: Into<Error>> IntoCaller for Result<T, E> {
     fn into_caller(self) -> Result<Caller, NoScope> {
         self.map(Caller::principal)
-            .map_err(|error| NoScope::Answer(HttpResponse::from_error(error)))
+            .map_err(|error| NoScope::Answer(Box::new(HttpResponse::from_error(error))))
     }
 }
 
@@ -241,5 +199,5 @@ pub enum NoScope {
     /// There is none.
     Missing,
     /// The application has an answer of its own.
-    Answer(HttpResponse),
+    Answer(Box<HttpResponse>),
 }

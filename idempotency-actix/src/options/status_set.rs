@@ -1,3 +1,5 @@
+//! A set of status codes.
+
 use actix_web::http::StatusCode;
 
 /// A set of status codes from 100 to 999.

@@ -1,3 +1,5 @@
+//! The table of all-routes mode: routes that have options of their own. It does not know what is done with them.
+
 use std::fmt;
 use std::iter;
 use std::panic::catch_unwind;
@@ -6,9 +8,9 @@ use actix_web::HttpRequest;
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 
+use super::resolved::Options;
+use super::route_options::RouteOptions;
 use crate::error::{ConfigError, RouteMistake};
-use crate::options::resolved::Options;
-use crate::options::route_options::RouteOptions;
 
 /// The table of all-routes mode: the routes that have options of their own.
 #[derive(Debug, Default)]
@@ -50,6 +52,7 @@ impl Routes {
                     Err(error) => Err(RouteMistake::Option(error.into())),
                 }),
             };
+            let has_key = options.key.is_some();
             let (parsed, route) = match row {
                 Ok((parsed, _)) if options.is_skipped => (parsed, Route::Skipped),
                 Ok((parsed, options)) => (parsed, Route::Covered(Box::new(options))),
@@ -62,7 +65,7 @@ impl Routes {
                 }
             };
             if let Route::Covered(options) = &route {
-                routes.ask_without_key |= options.required || options.key.is_some();
+                routes.ask_without_key |= options.required || has_key;
             }
             routes.table.push(Row {
                 method,
@@ -79,10 +82,10 @@ impl Routes {
         self.ask_without_key
     }
 
-    /// The entry for a request: the first one that matches its path, or rather the one whose pattern the
+    /// The entry for a request, with its number: the first one that matches its path, or rather the one whose pattern the
     /// application knows the path by. That alone would not do: a resource may have more patterns than one,
     /// and the first resource that matches need not take the method.
-    pub(crate) fn get(&self, request: &HttpRequest) -> Option<&Route> {
+    pub(crate) fn get(&self, request: &HttpRequest) -> Option<(usize, &Route)> {
         if self.table.is_empty() {
             return None;
         }
@@ -91,12 +94,14 @@ impl Routes {
         let mut rows = self
             .table
             .iter()
-            .filter(|row| row.method == method && row.pattern.is_match(path));
+            .enumerate()
+            .filter(|(_, row)| row.method == method && row.pattern.is_match(path));
         let first = rows.next()?;
         let known = iter::once(first)
             .chain(rows)
-            .find(|row| row.is_of(&pattern));
-        Some(&known.unwrap_or(first).route)
+            .find(|(_, row)| row.is_of(&pattern));
+        let (number, row) = known.unwrap_or(first);
+        Some((number, &row.route))
     }
 
     fn has(&self, method: &Method, pattern: &str) -> bool {

@@ -1,18 +1,16 @@
+//! A request's body, read within its limit and read again. It renders nothing.
+
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, BytesMut};
-use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 
-use crate::answer::problem::Problem;
-use crate::layer::shared::Layer;
-use crate::run::admission::reject;
-
 /// Why a request's body could not be read.
 pub(crate) enum Unread {
-    Refused(Problem),
+    TooLarge,
     Broken(PayloadError),
 }
 
@@ -21,15 +19,14 @@ pub(crate) enum Unread {
 ///
 /// A body of one chunk stays the buffer that it came in. What is over the limit by its own
 /// declaration is refused before a byte of it is read.
-pub(crate) async fn read(
+pub(crate) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: u64,
 ) -> Result<Bytes, Unread> {
     let declared = declared_length(request);
-    let too_large = || Unread::Refused(Problem::BodyTooLarge { limit });
     if declared.is_some_and(|length| length > limit) {
-        return Err(too_large());
+        return Err(Unread::TooLarge);
     }
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -38,7 +35,7 @@ pub(crate) async fn read(
         let chunk = chunk.map_err(Unread::Broken)?;
         length += chunk.len() as u64;
         if length > limit {
-            return Err(too_large());
+            return Err(Unread::TooLarge);
         }
         if first.is_empty() {
             first = chunk;
@@ -69,14 +66,4 @@ pub(crate) fn unread(body: Bytes) -> Payload {
 fn declared_length(request: &HttpRequest) -> Option<u64> {
     let value = request.headers().get(CONTENT_LENGTH)?;
     str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
-}
-
-impl Unread {
-    /// What the client gets, in the way in which actix-web answers a broken payload.
-    pub(crate) fn response(self, layer: &Layer) -> HttpResponse {
-        match self {
-            Self::Refused(problem) => reject(layer, problem),
-            Self::Broken(error) => HttpResponse::from_error(error),
-        }
-    }
 }

@@ -1,8 +1,11 @@
-use std::cell::RefCell;
+//! What tells two requests under one key apart. It knows the request, and not why somebody compares.
+
 use std::fmt;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use super::digest::{Frame, digest, short};
 
 /// Digest that tells two requests under one key apart.
 ///
@@ -49,21 +52,16 @@ impl Fingerprint {
     fn framed(scheme: u8, request: &HttpRequest, body: &[u8], form: &[u8]) -> Self {
         let target = request.uri().path_and_query();
         let target = target.map_or("", |target| target.as_str());
-        let digest = FRAME.with_borrow_mut(|rest| {
-            empty(rest);
-            field(rest, target.as_bytes());
+        let digest = Frame::with(|rest| {
+            rest.field(target.as_bytes());
             for name in [CONTENT_TYPE, CONTENT_ENCODING] {
                 let lines = request.headers().get_all(name);
-                rest.extend((lines.len() as u64).to_le_bytes());
-                lines.for_each(|line| field(rest, line.as_bytes()));
+                rest.number(lines.len());
+                lines.for_each(|line| rest.field(line.as_bytes()));
             }
-            rest.extend_from_slice(form);
-            rest.extend((body.len() as u64).to_le_bytes());
-            *blake3::Hasher::new()
-                .update(body)
-                .update(rest)
-                .finalize()
-                .as_bytes()
+            rest.octets(form);
+            rest.number(body.len());
+            rest.digest_after(body)
         });
         Self::new(scheme, digest)
     }
@@ -88,37 +86,6 @@ impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fingerprint({}:{})", self.scheme, short(&self.digest))
     }
-}
-
-thread_local! {
-    /// Where fields are framed. It stays with the thread: every request needs it twice.
-    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Empties a frame, and gives back what one long field made of it.
-fn empty(frame: &mut Vec<u8>) {
-    frame.clear();
-    frame.shrink_to(4096);
-}
-
-/// The digest of framed fields.
-pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
-    FRAME.with_borrow_mut(|framed| {
-        empty(framed);
-        fields.iter().for_each(|bytes| field(framed, bytes));
-        *blake3::hash(framed).as_bytes()
-    })
-}
-
-/// Adds one field framed by its length, so that no choice of contents can imitate a border.
-fn field(framed: &mut Vec<u8>, bytes: &[u8]) {
-    framed.extend((bytes.len() as u64).to_le_bytes());
-    framed.extend_from_slice(bytes);
-}
-
-/// The first four octets in hexadecimal: what logs and `Debug` may show of a digest.
-pub(crate) fn short(digest: &[u8]) -> String {
-    digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

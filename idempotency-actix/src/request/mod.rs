@@ -1,6 +1,21 @@
-pub(crate) mod body;
+//! What the wire says. Pure: it knows no store, no option and no answer of ours.
+
+mod body;
+mod caller;
 #[cfg(feature = "json")]
-pub(crate) mod canonical_json;
-pub(crate) mod fingerprint;
-pub(crate) mod key;
-pub(crate) mod record_id;
+mod canonical_json;
+mod derived_key;
+mod digest;
+mod fingerprint;
+mod key;
+mod record_id;
+
+pub(crate) use self::body::{Unread, read_body, unread};
+pub use self::caller::Caller;
+#[cfg(feature = "json")]
+pub(crate) use self::canonical_json::canonical;
+pub(crate) use self::derived_key::derived;
+pub(crate) use self::digest::{digest, short};
+pub use self::fingerprint::Fingerprint;
+pub(crate) use self::key::{InvalidKey, Key};
+pub use self::record_id::RecordId;

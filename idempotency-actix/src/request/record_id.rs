@@ -1,9 +1,11 @@
+//! The name of an operation's record. Frozen: it knows no version and no option.
+
 use std::fmt;
 
 use actix_web::http::Method;
 
-use crate::options::scope::Caller;
-use crate::request::fingerprint::{digest, short};
+use super::caller::Caller;
+use super::digest::{digest, short};
 
 /// The name under which a store keeps the record of one operation.
 ///
@@ -73,8 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::options::scope::KeyScope;
-    use crate::request::key::IdempotencyKey;
+    use crate::KeyScope;
 
     fn id(scope: &KeyScope, method: &str, path: &str, key: &str) -> RecordId {
         let request = TestRequest::default()
@@ -82,9 +83,8 @@ mod tests {
             .append_header(("x-api-key", "two"))
             .to_http_request();
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let key = IdempotencyKey::parse(format!("\"{key}\"").as_bytes(), true).expect("a key");
         let scope = scope.of(&request).expect("a caller");
-        RecordId::of(&scope, &method, path, key.as_str())
+        RecordId::of(&scope, &method, path, key)
     }
 
     fn principal(name: &str) -> KeyScope {

@@ -1,15 +1,19 @@
+//! What an operation shares with its handler and its connection. It decides nothing.
+
 use std::sync::{Arc, OnceLock};
 
-use crate::claim::lease::Tenure;
-use crate::request::record_id::RecordId;
-use crate::run::detach::Commitment;
+use actix_web::dev::Extensions;
+
+use super::commitment::Commitment;
+use crate::claim::Lease;
+use crate::request::{Key, RecordId};
 
 /// What a request under a key has with it from beginning to end: its handler extracts key and attempt.
 ///
-/// In one piece, and made once: what is not known yet is filled in.
-#[derive(Default)]
-pub(crate) struct Ticket {
-    key: Box<str>,
+/// In one piece, and made once: what is not known yet is filled in. Key, record and attempt apart would be three
+/// more allocations for each request.
+pub(crate) struct Context {
+    key: Key,
     record: OnceLock<RecordId>,
     run: OnceLock<Run>,
     commitment: Commitment,
@@ -18,28 +22,34 @@ pub(crate) struct Ticket {
 /// An attempt that has its claim.
 pub(crate) struct Run {
     pub(crate) generation: u64,
-    pub(crate) tenure: Arc<Tenure>,
+    pub(crate) lease: Arc<Lease>,
 }
 
-impl Ticket {
-    /// A ticket for a key that was found good.
-    pub(crate) fn new(key: &str) -> Self {
+impl Context {
+    pub(crate) fn new(key: Key) -> Self {
         Self {
-            key: key.into(),
-            ..Self::default()
+            key,
+            record: OnceLock::new(),
+            run: OnceLock::new(),
+            commitment: Commitment::default(),
         }
     }
 
-    /// A ticket for the same operation and another attempt.
-    pub(crate) fn of(&self, run: Run) -> Self {
+    /// The same operation for another attempt.
+    pub(crate) fn for_attempt(&self, run: Run) -> Self {
         Self {
             record: self.record.clone(),
             run: run.into(),
-            ..Self::new(&self.key)
+            ..Self::new(self.key.clone())
         }
     }
 
-    pub(crate) fn key(&self) -> &str {
+    /// That of the request, if it runs under a key.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Arc<Self>> {
+        extensions.get()
+    }
+
+    pub(crate) fn key(&self) -> &Key {
         &self.key
     }
 

@@ -1,47 +1,16 @@
+//! The future of a request, which its connection may leave behind. It does not know what it runs.
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tracing::Instrument;
 
-use crate::run::context::Ticket;
+use super::context::Context as OperationContext;
 use crate::telemetry::{Incident, incident};
-
-/// Whether a request goes on without its connection.
-#[derive(Default)]
-pub(crate) struct Commitment(AtomicU8);
-
-impl Commitment {
-    /// It may be dropped with its connection.
-    const FREE: u8 = 0;
-    /// It is finished whatever becomes of the connection.
-    const COMMITTED: u8 = 1;
-    /// The connection is gone, and it goes on.
-    const ALONE: u8 = 2;
-
-    /// From now on the request is finished.
-    pub(crate) fn commit(&self) {
-        self.change(Self::FREE, Self::COMMITTED);
-    }
-
-    /// From now on it may be dropped again; `false` if it is alone already.
-    pub(crate) fn withdraw(&self) -> bool {
-        self.change(Self::COMMITTED, Self::FREE)
-    }
-
-    fn go_on_alone(&self) -> bool {
-        self.change(Self::COMMITTED, Self::ALONE)
-    }
-
-    fn change(&self, from: u8, to: u8) -> bool {
-        let relaxed = Ordering::Relaxed;
-        self.0.compare_exchange(from, to, relaxed, relaxed).is_ok()
-    }
-}
 
 /// Polls a request's future in place. If the connection drops it when it is committed, it moves to the
 /// worker's own task and is finished there.
@@ -52,7 +21,7 @@ pub(crate) struct Detach<T: 'static>(Option<Pin<Box<Work<dyn Future<Output = T>>
 
 pin_project! {
     struct Work<F: ?Sized> {
-        ticket: Arc<Ticket>,
+        operation: Arc<OperationContext>,
         // Known at the first poll: whoever instruments a future enters its span then.
         span: Option<tracing::Span>,
         #[pin]
@@ -61,9 +30,12 @@ pin_project! {
 }
 
 impl<T> Detach<T> {
-    pub(crate) fn new(ticket: Arc<Ticket>, future: impl Future<Output = T> + 'static) -> Self {
+    pub(crate) fn new(
+        operation: Arc<OperationContext>,
+        future: impl Future<Output = T> + 'static,
+    ) -> Self {
         Self(Some(Box::pin(Work {
-            ticket,
+            operation,
             span: None,
             future,
         })))
@@ -98,7 +70,7 @@ impl<T> Drop for Detach<T> {
         let Some(work) = self.0.take() else {
             return;
         };
-        if std::thread::panicking() || !work.ticket.commitment().go_on_alone() {
+        if std::thread::panicking() || !work.operation.commitment().go_on_alone() {
             return;
         }
         let span = work.span.clone().unwrap_or_else(tracing::Span::none);

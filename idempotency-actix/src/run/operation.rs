@@ -1,90 +1,114 @@
+//! One operation, from its key to its name. It asks no store.
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::dev::{Extensions, Payload};
+use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use crate::answer::problem::Problem;
-use crate::claim::quota::{CallerHash, Seat};
-use crate::layer::shared::Layer;
-use crate::options::resolved::{Options, Unknown};
-use crate::options::route_options::RouteOptions;
-use crate::options::scope::NoScope;
-use crate::request::body;
-use crate::request::fingerprint::{Fingerprint, digest};
-use crate::request::key::IdempotencyKey;
-use crate::request::record_id::RecordId;
-use crate::run::admission::reject;
-use crate::run::context::Ticket;
+use super::context::Context;
+use crate::answer::{Problem, reject};
+use crate::claim::{CallerHash, Claims, Seat};
+use crate::options::{NoScope, Options, Unknown};
+use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
 use crate::store::{Claim, Token};
+
+/// A request with a good key, before its body is read.
+pub(crate) struct Keyed {
+    claims: Rc<Claims>,
+    options: Rc<Options>,
+    context: Arc<Context>,
+}
+
+/// What is known of an operation before its caller is.
+pub(crate) struct Announced {
+    pub(crate) body: Bytes,
+    keyed: Keyed,
+    fingerprint: Fingerprint,
+}
 
 /// One operation, as its first request and every retry name it.
 pub(crate) struct Operation {
     pub(crate) id: RecordId,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) claims: Rc<Claims>,
     /// Behind a pointer, as it crosses every await of the operation.
     pub(crate) options: Rc<Options>,
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) context: Arc<Context>,
     pub(crate) body: Bytes,
     /// Only where a quota is kept.
     caller: Option<Box<CallerHash>>,
     is_retry: Cell<bool>,
 }
 
-/// What is known of an operation before its caller is.
-pub(crate) struct Announced {
-    pub(crate) body: Bytes,
-    options: Rc<Options>,
-    ticket: Arc<Ticket>,
-    fingerprint: Fingerprint,
-}
+impl Keyed {
+    pub(crate) fn new(claims: &Rc<Claims>, options: Rc<Options>, key: Key) -> Self {
+        Self {
+            claims: Rc::clone(claims),
+            options,
+            context: Arc::new(Context::new(key)),
+        }
+    }
 
-impl Announced {
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
     /// Reads the body, and hands the key to whoever extracts it from now on.
     pub(crate) async fn read(
-        layer: &Layer,
+        self,
         request: &HttpRequest,
         payload: &mut Payload,
-        ticket: Arc<Ticket>,
-        options: Rc<Options>,
-    ) -> Result<Self, HttpResponse> {
-        let read = body::read(request, payload, options.max_body).await;
-        let body = read.map_err(|unread| unread.response(layer))?;
-        let fingerprint = options.fingerprint.of(request, &body);
-        let key = IdempotencyKey::of(&ticket);
-        request.extensions_mut().insert(key);
-        Ok(Self {
+    ) -> Result<Announced, Box<HttpResponse>> {
+        let limit = self.options.max_body;
+        let body = read_body(request, payload, limit).await;
+        let body = body.map_err(|unread| {
+            Box::new(match unread {
+                Unread::TooLarge => {
+                    let problem = Problem::BodyTooLarge { limit };
+                    reject(problem, &self.options.problem_base)
+                }
+                // In the way in which actix-web answers a broken payload.
+                Unread::Broken(error) => HttpResponse::from_error(error),
+            })
+        })?;
+        let fingerprint = self.options.fingerprint.of(request, &body);
+        let context = Arc::clone(&self.context);
+        request.extensions_mut().insert(context);
+        Ok(Announced {
             body,
-            options,
-            ticket,
+            keyed: self,
             fingerprint,
         })
     }
+}
 
+impl Announced {
     /// Derives whose operation this is; from here on it has a name.
-    pub(crate) fn identify(
-        self,
-        layer: &Layer,
-        request: &HttpRequest,
-    ) -> Result<Operation, HttpResponse> {
-        let scope = self.options.scope.as_ref().unwrap_or(&layer.scope);
-        let caller = scope.of(request).map_err(|refusal| match refusal {
-            NoScope::Missing => reject(layer, Problem::NoScope),
+    pub(crate) fn identify(self, request: &HttpRequest) -> Result<Operation, Box<HttpResponse>> {
+        let Keyed {
+            claims,
+            options,
+            context,
+        } = self.keyed;
+        let caller = options.scope.of(request).map_err(|refusal| match refusal {
+            NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
             NoScope::Answer(answer) => answer,
         })?;
         let (method, path) = (request.method(), request.uri().path());
-        let id = RecordId::of(&caller, method, path, self.ticket.key());
-        self.ticket.bind(id);
-        let is_counted = self.options.max_in_flight.is_some();
+        let id = RecordId::of(&caller, method, path, context.key().as_str());
+        context.bind(id);
+        let is_counted = options.max_in_flight.is_some();
         Ok(Operation {
             id,
             fingerprint: self.fingerprint,
-            ticket: self.ticket,
+            claims,
+            context,
             body: self.body,
             caller: is_counted.then(|| Box::new(digest(&[caller.as_bytes()]))),
-            options: self.options,
+            options,
             is_retry: Cell::new(false),
         })
     }
@@ -126,81 +150,18 @@ impl Operation {
 
     /// Whether there is a seat among the caller's operations in flight. To take it for a mere look would
     /// have replays refuse first requests.
-    pub(crate) fn has_seat_left(&self, layer: &Layer) -> bool {
+    pub(crate) fn has_seat_left(&self) -> bool {
         match (&self.caller, self.options.max_in_flight) {
-            (Some(caller), Some(limit)) => layer.quotas().has_room(caller, limit),
+            (Some(caller), Some(limit)) => self.claims.quotas.has_room(caller, limit),
             _ => true,
         }
     }
 
     /// A seat among the caller's operations in flight; `None` if it has all that it may have.
-    pub(crate) fn seat(&self, layer: &Layer) -> Option<Seat> {
+    pub(crate) fn seat(&self) -> Option<Seat> {
         match (&self.caller, self.options.max_in_flight) {
-            (Some(caller), Some(limit)) => layer.quotas().admit(**caller, limit),
+            (Some(caller), Some(limit)) => self.claims.quotas.admit(**caller, limit),
             _ => Some(Seat::Uncounted),
-        }
-    }
-}
-
-/// The claim that an outer layer holds for this request, as a marked handler inside meets it.
-#[derive(Clone)]
-pub(crate) struct OuterClaim(Rc<Inside>);
-
-struct Inside {
-    outer: Rc<Options>,
-    route: Cell<Option<&'static RouteOptions>>,
-    progress: Cell<Progress>,
-}
-
-/// How far the request came inside of an outer claim.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// No marked handler was met: nobody can tell what ran.
-    #[default]
-    Unmarked,
-    /// A marked handler was met, and has not started.
-    Reached,
-    /// A marked handler has started.
-    Started,
-}
-
-impl OuterClaim {
-    /// A claim that was made by these options.
-    pub(crate) fn new(outer: &Rc<Options>) -> Self {
-        Self(Rc::new(Inside {
-            outer: Rc::clone(outer),
-            route: Cell::default(),
-            progress: Cell::default(),
-        }))
-    }
-
-    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
-        extensions.get()
-    }
-
-    /// The first option of a marked handler that comes too late under this claim.
-    pub(crate) fn too_late(&self, route: &RouteOptions) -> Option<&'static str> {
-        self.0.outer.too_late(route)
-    }
-
-    pub(crate) fn reach(&self, route: &'static RouteOptions) {
-        self.0.route.set(Some(route));
-        self.0.progress.set(Progress::Reached);
-    }
-
-    pub(crate) fn start(&self) {
-        self.0.progress.set(Progress::Started);
-    }
-
-    pub(crate) fn progress(&self) -> Progress {
-        self.0.progress.get()
-    }
-
-    /// The outer options with those that the route sets for itself.
-    pub(crate) fn options(&self) -> Rc<Options> {
-        match self.0.route.get() {
-            Some(route) => Rc::new(self.0.outer.with(route)),
-            None => Rc::clone(&self.0.outer),
         }
     }
 }

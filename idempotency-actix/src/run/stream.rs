@@ -20,18 +20,18 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::FutureExt;
 
-use crate::claim::held::{Completed, HeldClaim};
-use crate::options::resolved::Options;
-use crate::run::detach;
+use super::detach::spawn;
+use crate::answer::CapturedHead;
+use crate::claim::{HeldClaim, Recorded};
+use crate::options::Options;
 use crate::store::Finished;
-use crate::store::response::Head;
 
 type BodyError = Box<dyn Error>;
 
 /// Starts the reading task and returns the client's side of the body.
 pub(crate) fn tee(
     held: HeldClaim,
-    head: Head,
+    head: CapturedHead,
     body: BoxBody,
     declared: Option<u64>,
     options: &Options,
@@ -49,8 +49,8 @@ pub(crate) fn tee(
     };
     let ttl = options.ttl;
     let closing = Closing(pipe.clone());
-    detach::spawn(async move {
-        let until = held.tenure().renew_until.into();
+    spawn(async move {
+        let until = held.lease().renew_until.into();
         let mut reader = reader;
         let read = AssertUnwindSafe(reader.read(&pipe)).catch_unwind();
         let end = match tokio::time::timeout_at(until, read).await {
@@ -112,19 +112,26 @@ impl Reader {
         }
     }
 
-    async fn finish(self, end: End, held: HeldClaim, head: Head, ttl: Duration, pipe: &Pipe) {
+    async fn finish(
+        self,
+        end: End,
+        held: HeldClaim,
+        head: CapturedHead,
+        ttl: Duration,
+        pipe: &Pipe,
+    ) {
         match end {
             End::Whole(last) => {
                 let response = head.with_body(Some(self.seen.freeze()));
                 let finished = Finished::Completed(response);
                 match held.complete(&finished, ttl).await {
-                    Completed::Stored | Completed::Unstored => {
+                    Recorded::Stored | Recorded::TooOld | Recorded::Failed => {
                         if let Some(last) = last {
                             pipe.push(last);
                         }
                         pipe.close(Close::End);
                     }
-                    Completed::Refused(_) => {
+                    Recorded::Refused => {
                         pipe.close(Close::Cut("another attempt answered this operation".into()))
                     }
                 }

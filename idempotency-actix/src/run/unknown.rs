@@ -8,32 +8,24 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use crate::claim::deadline::deadline;
-use crate::claim::held::{Completed, HeldClaim};
-use crate::claim::lease::{Moment, Tenure};
-use crate::claim::quota::Seat;
-use crate::layer::shared::LayerHandle;
-use crate::options::recovery::{Recover, Recovery};
-use crate::options::resolved::Unknown;
-use crate::request::key::IdempotencyKey;
-use crate::run::admission::{
-    Turn, answer, busy, confirm, over_quota, refused, release_ghost, take_up, unavailable,
-};
-use crate::run::context::Run;
-use crate::run::finish;
-use crate::run::operation::Operation;
+use super::context::Run;
+use super::operation::Operation;
+use super::turn::{Turn, release_ungranted, take_up};
+use crate::answer::{capture_whole, mark_unstored, of_record};
+use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, deadline};
+use crate::options::{Recover, Recovery, Unknown};
 use crate::store::{
     AttemptId, Begun, Claim, Finished, Resolved, State, StoreError, Token, Verdict,
 };
 
 /// A lapsed claim, as it was found.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) attempt: AttemptId,
-    pub(crate) lease: Duration,
+pub(super) struct Lapsed {
+    pub(super) attempt: AttemptId,
+    pub(super) lease: Duration,
 }
 
-impl Seen {
+impl Lapsed {
     fn state(&self) -> State {
         State::Unknown { lease: self.lease }
     }
@@ -45,81 +37,76 @@ impl Seen {
 
 /// Decides by the route's choice, once it may and there is a seat for a run; `None` if the record changed
 /// in the meantime.
-pub(crate) async fn decide(
-    layer: &LayerHandle,
+pub(super) async fn decide(
     operation: &Operation,
     request: &HttpRequest,
-    seen: Seen,
+    lapsed: Lapsed,
 ) -> Option<Turn> {
     let function = match &operation.options.unknown {
-        Unknown::Reject => return Some(Turn::Answer(answer(layer, seen.state()))),
+        Unknown::Reject => return Some(Turn::told(operation, lapsed.state())),
         Unknown::Rerun => None,
         Unknown::Recover(function) => Some(&**function),
     };
-    let sightings = layer.sightings();
-    let ripe = sightings.ripens(&operation.id, &seen.attempt, seen.lease / 2);
+    let sightings = &operation.claims.sightings;
+    let ripe = sightings.ripens(&operation.id, &lapsed.attempt, lapsed.lease / 2);
     if ripe.is_some() {
-        return Some(busy(layer, operation, ripe));
+        return Some(Turn::busy(operation, ripe));
     }
-    let Some(seat) = operation.seat(layer) else {
-        return Some(over_quota(layer, operation));
+    let Some(seat) = operation.seat() else {
+        return Some(Turn::over_quota(operation));
     };
     match function {
-        None => take_over(layer, operation, seen, seat).await,
-        Some(function) => recover(layer, operation, request, function, seen, seat).await,
+        None => take_over(operation, lapsed, seat).await,
+        Some(function) => recover(operation, request, function, lapsed, seat).await,
     }
 }
 
 /// Takes the claim over, one generation higher, with no absent in between.
-async fn take_over(
-    layer: &LayerHandle,
-    operation: &Operation,
-    seen: Seen,
-    seat: Seat,
-) -> Option<Turn> {
-    let claim = operation.claim().with_generation(seen.next_generation());
+async fn take_over(operation: &Operation, lapsed: Lapsed, seat: Seat) -> Option<Turn> {
+    let claim = operation.claim().with_generation(lapsed.next_generation());
     let asked = Moment::now();
     let verdict = Verdict::TakeOver(claim.clone());
-    match resolve(layer, operation, &seen, &verdict).await {
+    match resolve(operation, &lapsed, &verdict).await {
         Ok(Resolved::Done) => {
             let generation = claim.generation();
             tracing::warn!(record = ?operation.id, generation, "a claim of unknown outcome is taken over");
-            let held = take_up(layer, operation, claim, asked, seat, true);
-            Some(confirm(layer, held).await)
+            let held = take_up(operation, claim, asked, seat, Grant::ByStore);
+            Some(Turn::confirmed(operation, held).await)
         }
         Ok(Resolved::Refused) => None,
-        Err(error) => Some(Turn::Answer(refused(layer, operation, claim, &error))),
+        Err(error) => Some(Turn::refused(operation, claim, &error)),
     }
 }
 
 async fn resolve(
-    layer: &LayerHandle,
     operation: &Operation,
-    seen: &Seen,
+    lapsed: &Lapsed,
     verdict: &Verdict,
 ) -> Result<Resolved, StoreError> {
-    let call = layer.store().resolve(&operation.id, &seen.attempt, verdict);
+    let call = operation
+        .claims
+        .store
+        .resolve(&operation.id, &lapsed.attempt, verdict);
     deadline(operation.options.store_timeout(), call).await
 }
 
 /// Asks the recovery, one at a time, and makes its finding the record.
 async fn recover(
-    layer: &LayerHandle,
     operation: &Operation,
     request: &HttpRequest,
     function: &dyn Recover,
-    seen: Seen,
+    lapsed: Lapsed,
     seat: Seat,
 ) -> Option<Turn> {
-    let guard = match claim_recovery(layer, operation).await {
+    let guard = match claim_recovery(operation).await {
         Ok(Some(guard)) => guard,
-        Ok(None) => return Some(busy(layer, operation, None)),
-        Err(error) => return Some(Turn::Answer(unavailable(layer, operation, &error))),
+        Ok(None) => return Some(Turn::busy(operation, None)),
+        Err(error) => return Some(Turn::unavailable(operation, &error)),
     };
-    let turn = match ask(operation, request, function, &seen, &guard).await {
-        Finding::Finished(finished) => finish(layer, operation, seen, finished, seat).await,
-        Finding::NotExecuted => take_over(layer, operation, seen, seat).await,
-        Finding::StillUnknown => Some(Turn::Answer(answer(layer, seen.state()))),
+    let turn = match ask(operation, request, function, &lapsed, &guard).await {
+        Found::Finished(finished) => finish(operation, lapsed, finished, seat).await,
+        Found::NotExecuted => take_over(operation, lapsed, seat).await,
+        Found::StillUnknown => Some(Turn::told(operation, lapsed.state())),
     };
     guard.release().await;
     turn
@@ -128,25 +115,22 @@ async fn recover(
 /// Claims the right to find out. `None` if somebody else is at it.
 ///
 /// The owner's own claim stays untouched: its late answer counts until there is a verdict.
-async fn claim_recovery(
-    layer: &LayerHandle,
-    operation: &Operation,
-) -> Result<Option<HeldClaim>, StoreError> {
+async fn claim_recovery(operation: &Operation) -> Result<Option<HeldClaim>, StoreError> {
     let (id, options) = (operation.id.of_recovery(), &operation.options);
     let lease = options.lease;
     let claim = Claim::new(Token::random(), operation.fingerprint, lease, lease * 3);
     let asked = Moment::now();
     let timeout = options.store_timeout();
     for _ in 0..2 {
-        let record = match deadline(timeout, layer.store().begin(&id, &claim)).await {
+        let record = match deadline(timeout, operation.claims.store.begin(&id, &claim)).await {
             Ok(Begun::Claimed { .. }) => {
                 let (seat, max_run) = (Seat::Uncounted, options.max_run());
-                let tenure = Tenure::new(id, claim, seat, asked, true, max_run);
-                return Ok(Some(HeldClaim::hold(layer, tenure, timeout)));
+                let lease = Lease::new(id, claim, seat, asked, Grant::ByStore, max_run);
+                return Ok(Some(HeldClaim::hold(&operation.claims, lease, timeout)));
             }
             Ok(Begun::Found(record)) => record,
             Err(error) => {
-                release_ghost(layer, &error, id, claim, timeout);
+                release_ungranted(operation, id, claim, &error);
                 return Err(error);
             }
         };
@@ -154,8 +138,9 @@ async fn claim_recovery(
         let State::Unknown { .. } = record.state else {
             break;
         };
-        let call = layer
-            .store()
+        let call = operation
+            .claims
+            .store
             .resolve(&id, &record.attempt, &Verdict::NotExecuted);
         deadline(timeout, call).await?;
     }
@@ -163,7 +148,7 @@ async fn claim_recovery(
 }
 
 /// What a recovery found, its answer as a record keeps it.
-enum Finding {
+enum Found {
     Finished(Finished),
     NotExecuted,
     StillUnknown,
@@ -175,24 +160,23 @@ async fn ask(
     operation: &Operation,
     request: &HttpRequest,
     function: &dyn Recover,
-    seen: &Seen,
+    lapsed: &Lapsed,
     guard: &HeldClaim,
-) -> Finding {
-    let ticket = operation.ticket.of(Run {
-        generation: seen.next_generation(),
-        tenure: Arc::clone(guard.tenure()),
+) -> Found {
+    let context = operation.context.for_attempt(Run {
+        generation: lapsed.next_generation(),
+        lease: Arc::clone(guard.lease()),
     });
-    let key = IdempotencyKey::of(&Arc::new(ticket));
-    let of_handler = request.extensions_mut().insert(key);
+    let of_handler = request.extensions_mut().insert(Arc::new(context));
     let options = &operation.options;
     let call = async {
         let recovery = function.call(request, operation.body.clone()).await?;
         Ok::<_, Error>(match recovery {
             Recovery::Completed(mut response) => {
-                Finding::Finished(finish::capture_whole(&mut response, options).await)
+                Found::Finished(capture_whole(&mut response, options).await)
             }
-            Recovery::NotExecuted => Finding::NotExecuted,
-            Recovery::StillUnknown => Finding::StillUnknown,
+            Recovery::NotExecuted => Found::NotExecuted,
+            Recovery::StillUnknown => Found::StillUnknown,
         })
     };
     let call = timeout(options.lease, AssertUnwindSafe(call).catch_unwind()).await;
@@ -201,63 +185,65 @@ async fn ask(
     }
     let record = &operation.id;
     match call {
-        Ok(Ok(Ok(finding))) => return finding,
+        Ok(Ok(Ok(found))) => return found,
         Ok(Ok(Err(error))) => {
             tracing::error!(?record, %error, "the arguments of a recovery could not be extracted");
         }
         Ok(Err(_)) => tracing::error!(?record, "a recovery panicked"),
         Err(_) => tracing::error!(?record, "a recovery took longer than the lease"),
     }
-    Finding::StillUnknown
+    Found::StillUnknown
 }
 
 /// Makes an answer that was found the record, and gives it to this retry like to all that follow.
 async fn finish(
-    layer: &LayerHandle,
     operation: &Operation,
-    seen: Seen,
+    lapsed: Lapsed,
     finished: Finished,
     seat: Seat,
 ) -> Option<Turn> {
     let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
-    match resolve(layer, operation, &seen, &verdict).await {
+    match resolve(operation, &lapsed, &verdict).await {
         Ok(Resolved::Done) => {
-            layer.waiters().wake(&operation.id);
-            Some(Turn::Answer(answer(layer, State::Finished(finished))))
+            operation.claims.waiters.wake(&operation.id);
+            Some(Turn::told(operation, State::Finished(finished)))
         }
-        Ok(Resolved::Refused) => finish_anew(layer, operation, seen, finished, seat).await,
-        Err(error) => Some(Turn::Answer(unavailable(layer, operation, &error))),
+        Ok(Resolved::Refused) => finish_anew(operation, lapsed, finished, seat).await,
+        Err(error) => Some(Turn::unavailable(operation, &error)),
     }
 }
 
 /// The same under a claim of this request's own, where the one that was asked about is gone: to run the
 /// handler would repeat what is known to have happened.
 async fn finish_anew(
-    layer: &LayerHandle,
     operation: &Operation,
-    seen: Seen,
+    lapsed: Lapsed,
     finished: Finished,
     seat: Seat,
 ) -> Option<Turn> {
     let options = &operation.options;
-    let claim = operation.claim().with_generation(seen.next_generation());
+    let claim = operation.claim().with_generation(lapsed.next_generation());
     let asked = Moment::now();
-    let call = layer.store().begin(&operation.id, &claim);
+    let call = operation.claims.store.begin(&operation.id, &claim);
     let claim = match deadline(options.store_timeout(), call).await {
         Ok(Begun::Claimed { generation }) => claim.with_generation(generation),
         Ok(Begun::Found(_)) => return None,
-        Err(error) => return Some(Turn::Answer(refused(layer, operation, claim, &error))),
+        Err(error) => return Some(Turn::refused(operation, claim, &error)),
     };
-    let held = take_up(layer, operation, claim, asked, seat, true);
-    let held = match confirm(layer, held).await {
+    let held = take_up(operation, claim, asked, seat, Grant::ByStore);
+    let held = match Turn::confirmed(operation, held).await {
         Turn::Run(held) => held,
         other => return Some(other),
     };
-    let mut response = match held.complete(&finished, options.ttl).await {
-        Completed::Refused(state) => return Some(Turn::Answer(answer(layer, state))),
-        Completed::Stored => return Some(Turn::Answer(answer(layer, State::Finished(finished)))),
-        Completed::Unstored => answer(layer, State::Finished(finished)),
+    let problem_base = &operation.options.problem_base;
+    let response = match held.complete(&finished, options.ttl).await {
+        Recorded::Refused => of_record(held.found().await, problem_base),
+        Recorded::Stored => of_record(State::Finished(finished), problem_base),
+        Recorded::TooOld | Recorded::Failed => {
+            let mut response = of_record(State::Finished(finished), problem_base);
+            mark_unstored(&mut response);
+            response
+        }
     };
-    finish::mark_unstored(&mut response);
     Some(Turn::Answer(response))
 }

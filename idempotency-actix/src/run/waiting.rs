@@ -1,8 +1,8 @@
-//! Retries that wait for the first request: who they are, what wakes them, when they look for themselves.
+//! A retry that waits for the first request: what wakes it, and when it looks for itself. It never answers.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
@@ -10,10 +10,9 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::sleep_until;
 
-use crate::layer::shared::LayerHandle;
-use crate::request::record_id::RecordId;
-use crate::run::operation::Operation;
-use crate::store::wakeups::{Place, Wakeups};
+use super::operation::Operation;
+use crate::claim::Claims;
+use crate::store::{Place, RecordId};
 
 /// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`]. Jitter makes each
 /// up to twice as long.
@@ -21,39 +20,16 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// All waiters of one layer.
-pub(crate) struct Waiters {
-    wakeups: Arc<Wakeups>,
-    most: usize,
-    most_for_one: usize,
-}
-
-impl Waiters {
-    /// Bounded in the process, and for each record.
-    pub(crate) fn new(most: usize, most_for_one: usize) -> Self {
-        Self {
-            wakeups: Arc::default(),
-            most,
-            most_for_one,
-        }
-    }
-
-    pub(crate) fn wake(&self, id: &RecordId) {
-        self.wakeups.wake(id);
-    }
-}
-
 /// Has an operation wait for its turn, in a place that it takes the first time and keeps. `false` if there
 /// is no place, its time is up, or its client is gone.
 pub(crate) async fn pause(
     waiter: &mut Option<Box<Waiter>>,
-    layer: &LayerHandle,
     operation: &Operation,
     payload: &mut Payload,
     change: Option<Instant>,
 ) -> bool {
     if waiter.is_none() {
-        *waiter = Waiter::enter(layer, &operation.id, operation.options.wait).map(Box::new);
+        *waiter = Waiter::enter(operation).map(Box::new);
     }
     match waiter {
         Some(waiter) => waiter.pause(change).await && !is_cut(payload),
@@ -77,7 +53,7 @@ fn is_cut(payload: &mut Payload) -> bool {
 /// safety net. Whatever woke it, it asks for the claim: a mere look would answer from a record that the
 /// next step may find changed.
 pub(crate) struct Waiter {
-    layer: LayerHandle,
+    claims: Rc<Claims>,
     id: RecordId,
     place: Place,
     /// What the store tells, also of changes during a look. `None` before the first pause, and once it has
@@ -88,29 +64,24 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// Takes a place for so long, unless too many wait already.
-    fn enter(layer: &LayerHandle, id: &RecordId, wait: Duration) -> Option<Self> {
-        let Waiters {
-            wakeups,
-            most,
-            most_for_one,
-        } = layer.waiters();
-        let place = wakeups.enter(id, *most, *most_for_one)?;
+    /// Takes a place for as long as the route lets it wait, unless too many wait already.
+    fn enter(operation: &Operation) -> Option<Self> {
+        let place = operation.claims.waiters.enter(&operation.id)?;
         Some(Self {
-            layer: layer.clone(),
-            id: *id,
+            claims: Rc::clone(&operation.claims),
+            id: operation.id,
             place,
             told: None,
-            until: Instant::now() + wait,
+            until: Instant::now() + operation.options.wait,
             pauses: pauses(),
         })
     }
 
     /// Listens to the store from now on.
     fn hear(&mut self) {
-        let (layer, id) = (self.layer.clone(), self.id);
+        let (claims, id) = (Rc::clone(&self.claims), self.id);
         let mut told: Pin<Box<dyn Future<Output = ()>>> =
-            Box::pin(async move { layer.store().changed(&id).await });
+            Box::pin(async move { claims.store.changed(&id).await });
         let is_told = (&mut told).now_or_never().is_some();
         self.told = (!is_told).then_some(told);
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Token;
-use crate::request::fingerprint::short;
+use crate::request::short;
 
 /// One attempt, as it was seen: what a resolution is compared with.
 ///

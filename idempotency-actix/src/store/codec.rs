@@ -17,7 +17,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
-use crate::store::response::StoredResponse;
+use super::response::StoredResponse;
 
 const VERSION: u8 = 1;
 const HEAD: usize = 14;

@@ -2,7 +2,7 @@
 
 mod attempt_id;
 mod clock;
-pub(crate) mod codec;
+mod codec;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
@@ -12,8 +12,8 @@ mod memory;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
-pub(crate) mod response;
-pub(crate) mod wakeups;
+mod response;
+mod wakeups;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
 pub use self::clock::Clock;
+pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::memory::{MemoryStore, MemoryStoreBuilder};
@@ -36,9 +37,13 @@ pub use self::redis::{
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::redis::{Keyring, KeyringError};
-pub use crate::request::fingerprint::Fingerprint;
-pub use crate::request::record_id::RecordId;
-pub use crate::store::response::{DecodeError, EncodeError, StoredResponse};
+pub use self::response::StoredResponse;
+pub(crate) use self::wakeups::{Place, Wakeups};
+pub use crate::request::{Fingerprint, RecordId};
+
+/// The shortest time that a claim is kept from its last sign of life, and that the generation of a
+/// forgotten record is remembered where its claim's own retention is not known any more.
+pub(crate) const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps one record per operation, each method one atomic step.
 ///

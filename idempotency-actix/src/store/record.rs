@@ -3,8 +3,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::AttemptId;
-use crate::request::fingerprint::Fingerprint;
-use crate::store::response::StoredResponse;
+use super::response::StoredResponse;
+use crate::request::Fingerprint;
 
 /// Random name of one attempt at an operation: who holds it owns the claim.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::request::record_id::RecordId;
+use crate::request::RecordId;
 
 /// Who waits for which record, and what wakes them.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::options::resolved::MIN_CLAIM_RETENTION;
+use crate::store::MIN_CLAIM_RETENTION;
 use crate::store::{AttemptId, Claim, Fingerprint, Finished, Record, State, Token};
 
 /// Octets that a header line takes beside its name and its value.

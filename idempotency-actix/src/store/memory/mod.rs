@@ -17,7 +17,7 @@ use super::{
     AttemptId, Begun, Claim, Clock, Completion, Finished, Record, RecordId, Released, Renewed,
     Resolved, Store, StoreError, Verdict,
 };
-use crate::store::wakeups::Wakeups;
+use crate::store::Wakeups;
 
 const SHARDS: usize = 64;
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::request::record_id::RecordId;
+use crate::request::RecordId;
 
 /// How long a subscription outlives its last waiter.
 const IDLE: Duration = Duration::from_secs(60);

@@ -1,6 +1,12 @@
 //! The table of options in the crate's documentation, checked against the code.
 
 use super::*;
+use crate::options::KeyScope;
+use crate::options::choices::{OnStoreFailure, Unknown};
+use crate::options::defaults::{
+    DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
+};
+use crate::options::resolved::MAX_STORE_TIMEOUT;
 
 /// The name of each option of a route. A new one does not compile until it is here.
 fn options_of_a_route() -> Vec<&'static str> {
@@ -56,6 +62,10 @@ fn size(bytes: u64) -> String {
     format!("{} MiB", bytes / 1024 / 1024)
 }
 
+fn defaults() -> Options {
+    Options::new(KeyScope::everyone())
+}
+
 /// Default and bounds of an option, as the code has them.
 fn default_and_bounds(option: &str) -> [String; 2] {
     let Options {
@@ -64,9 +74,9 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         max_run: None,
         store_timeout: None,
         required: false,
-        key: None,
+        key: _,
         strict_keys: false,
-        scope: None,
+        scope: _,
         fingerprint,
         wait,
         max_in_flight: None,
@@ -76,7 +86,8 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         max_body,
         max_response,
         keep_cookies: false,
-    } = Options::default()
+        problem_base,
+    } = defaults()
     else {
         panic!("a default is another than the table has it");
     };
@@ -107,18 +118,18 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "skip" | "all_routes" | "route" => ["off".into(), String::new()],
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
         "max_run" => {
-            let leases = Options::default().max_run().as_secs() / lease.as_secs();
+            let leases = defaults().max_run().as_secs() / lease.as_secs();
             [format!("{leases} leases"), "at least the lease".into()]
         }
         "store_timeout" => {
-            assert_eq!(Options::default().store_timeout(), MAX_STORE_TIMEOUT);
+            assert_eq!(defaults().store_timeout(), MAX_STORE_TIMEOUT);
             let default = format!("{}, or a third of the lease", duration(MAX_STORE_TIMEOUT));
             [default, "up to a third of the lease".into()]
         }
         "max_waiters" => [DEFAULT_MAX_WAITERS.to_string(), String::new()],
         "max_waiters_per_key" => [DEFAULT_MAX_WAITERS_PER_KEY.to_string(), String::new()],
         "problem_base" => {
-            let base = format!("`{}`", crate::answer::problem::DEFAULT_BASE);
+            let base = format!("`{}`", problem_base);
             [base, "a URI that ends in `/`, `#` or `:`".into()]
         }
         other => panic!("`{other}` is no option"),

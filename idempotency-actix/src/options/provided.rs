@@ -1,15 +1,17 @@
+//! What the application provides: functions and texts, constants of the attribute or shared by all workers.
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
 /// What the application gave: a constant of the attribute's expansion, or shared by all workers.
-pub(crate) enum Given<T: ?Sized + 'static> {
+pub(crate) enum Provided<T: ?Sized + 'static> {
     Fixed(&'static T),
     Shared(Arc<T>),
 }
 
-impl<T: ?Sized> Clone for Given<T> {
+impl<T: ?Sized> Clone for Provided<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Fixed(fixed) => Self::Fixed(fixed),
@@ -18,7 +20,7 @@ impl<T: ?Sized> Clone for Given<T> {
     }
 }
 
-impl<T: ?Sized> Deref for Given<T> {
+impl<T: ?Sized> Deref for Provided<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -29,7 +31,7 @@ impl<T: ?Sized> Deref for Given<T> {
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Given<T> {
+impl<T: ?Sized> fmt::Debug for Provided<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("..")
     }
@@ -41,9 +43,9 @@ impl<T: ?Sized> fmt::Debug for Given<T> {
     missing_debug_implementations,
     reason = "a function has nothing to show"
 )]
-pub struct By<F, R>(pub F, pub PhantomData<fn() -> R>);
+pub struct Function<F, R>(pub F, pub PhantomData<fn() -> R>);
 
-impl<F, R> By<F, R> {
+impl<F, R> Function<F, R> {
     pub(crate) fn new(function: F) -> Self {
         Self(function, PhantomData)
     }

@@ -1,0 +1,51 @@
+//! The layer as users hold it. It does not know how a request passes it.
+
+use std::sync::Arc;
+
+use super::shared::Layer;
+use crate::claim::deadline;
+use crate::store::StoreError;
+
+/// The idempotency layer: actix-web middleware for an `App`, a `Scope`, a `Resource` or a `Route`.
+///
+/// Handlers marked with [`#[idempotent]`](macro@crate::idempotent) inside of it run once per key; in
+/// [all-routes mode](crate::IdempotencyBuilder::all_routes) every route does. Make one, and clone it into
+/// the workers: clones share store, limits and heartbeat.
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, Responder, post};
+/// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
+///
+/// #[derive(Clone)]
+/// struct AccountId(u64); // put into the request's extensions by your authentication
+///
+/// fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
+///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+/// }
+///
+/// #[post("/charges")]
+/// #[idempotent]
+/// async fn create_charge() -> impl Responder {
+///     HttpResponse::Created()
+/// }
+///
+/// let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(principal));
+/// let app = move || App::new().wrap(idempotency.clone()).service(create_charge);
+/// # let _ = app;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Idempotency(pub(super) Arc<Layer>);
+
+impl Idempotency {
+    /// Tells whether the store could serve a claim now, for a readiness probe.
+    ///
+    /// # Errors
+    ///
+    /// What the store says, or that it did not answer within the store timeout.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        let timeout = self.0.options.store_timeout();
+        deadline(timeout, self.0.claims.store.health()).await
+    }
+}

@@ -1,0 +1,44 @@
+//! The choices between keeping the promise and keeping the service up, or running again.
+
+use super::provided::Provided;
+use super::recovery::Recover;
+
+/// What happens to a request with a key when the store cannot be asked for the claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreFailure {
+    /// It is answered 503, and nothing runs: what keeps the promise.
+    #[default]
+    Reject,
+    /// The handler runs unprotected, with a loud incident: what keeps the service up.
+    ///
+    /// While it runs the claim is asked for again, and its answer is recorded at the end if the store is
+    /// back by then. A retry meanwhile may run a second time, so this is for effects that can be
+    /// repeated, or that are made safe by a key [derived](crate::IdempotencyKey::derive) for the service
+    /// behind. A record that is there, readable or not, is never run over.
+    Run,
+}
+
+/// What happens to a retry when nobody knows whether the first request took effect: its process died, or
+/// lost touch with the store for longer than the lease.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// It is answered 500 `outcome-unknown`, and nothing runs: what keeps the promise.
+    #[default]
+    Reject,
+    /// The handler runs again, one [generation](crate::Attempt::generation) higher.
+    ///
+    /// For effects that can be repeated, or that refuse a lower generation, as a resource behind a
+    /// fencing token does. The first retry after the lease is answered 409 like one of a running request;
+    /// the claim is taken over once the same attempt has shown no sign of life for half a lease more.
+    Rerun,
+}
+
+/// What becomes of an unknown outcome, resolved.
+#[derive(Clone, Debug)]
+pub(crate) enum Unknown {
+    Reject,
+    Rerun,
+    Recover(Provided<dyn Recover>),
+}

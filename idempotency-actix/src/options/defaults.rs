@@ -1,0 +1,32 @@
+//! What is chosen where nobody chose. It knows no option's type.
+
+use std::time::Duration;
+
+/// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
+///
+/// By these a server refuses before it acts, and none of them is a result worth pinning for a day.
+pub const DEFAULT_RELEASE_ON: &[u16] = &[401, 403, 425, 429];
+
+/// How long a finished record is replayed unless told otherwise: 24 hours, as Stripe does.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a claim is believed alive without renewal unless told otherwise: 30 seconds.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+
+/// The largest request body that is read for a key unless told otherwise: 2 MiB.
+pub const DEFAULT_MAX_BODY: u64 = 2 * 1024 * 1024;
+
+/// The largest answer that is kept unless told otherwise: 1 MiB.
+pub const DEFAULT_MAX_RESPONSE: u64 = 1024 * 1024;
+
+/// How many retries may wait in one process unless told otherwise: 1,024.
+pub const DEFAULT_MAX_WAITERS: usize = 1024;
+
+/// How many retries may wait for one operation in one process unless told otherwise: 16.
+pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
+
+/// The header of draft-ietf-httpapi-idempotency-key-header.
+pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
+
+/// What problem types start with.
+pub(crate) const DEFAULT_PROBLEM_BASE: &str = "urn:problem-type:idempotency-actix:";

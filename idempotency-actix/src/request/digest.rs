@@ -1,0 +1,57 @@
+//! Digests of fields, each framed by its length. It knows octets, and not what they mean.
+
+use std::cell::RefCell;
+
+thread_local! {
+    /// Where fields are framed. It stays with the thread, since every request needs it twice: two
+    /// allocations fewer for each.
+    static FRAME: RefCell<Frame> = const { RefCell::new(Frame(Vec::new())) };
+}
+
+/// Fields on their way into a digest.
+pub(crate) struct Frame(Vec<u8>);
+
+impl Frame {
+    /// Lends this thread's frame, emptied, and gives back what one long field made of it.
+    pub(crate) fn with<T>(act: impl FnOnce(&mut Self) -> T) -> T {
+        FRAME.with_borrow_mut(|frame| {
+            frame.0.clear();
+            frame.0.shrink_to(4096);
+            act(frame)
+        })
+    }
+
+    /// Adds one field behind its length, so that no choice of contents can imitate a border.
+    pub(crate) fn field(&mut self, octets: &[u8]) {
+        self.number(octets.len());
+        self.octets(octets);
+    }
+
+    pub(crate) fn number(&mut self, number: usize) {
+        self.0.extend((number as u64).to_le_bytes());
+    }
+
+    /// Adds octets whose length is plain from what they are.
+    pub(crate) fn octets(&mut self, octets: &[u8]) {
+        self.0.extend_from_slice(octets);
+    }
+
+    /// The digest of what is long, uncopied, and then of the frame.
+    pub(crate) fn digest_after(&self, long: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        *hasher.update(long).update(&self.0).finalize().as_bytes()
+    }
+}
+
+/// The digest of framed fields.
+pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
+    Frame::with(|frame| {
+        fields.iter().for_each(|octets| frame.field(octets));
+        *blake3::hash(&frame.0).as_bytes()
+    })
+}
+
+/// The first four octets in hexadecimal: what logs and `Debug` may show of a digest.
+pub(crate) fn short(digest: &[u8]) -> String {
+    digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
+}
