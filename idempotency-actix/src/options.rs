@@ -10,7 +10,7 @@ use crate::recovery::Recover;
 use crate::route_options::RouteOptions;
 use crate::scope::KeyScope;
 use crate::status_set::StatusSet;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind};
 
 /// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
 ///
@@ -38,9 +38,6 @@ pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
 
-/// The shortest time that a claim is kept from its last sign of life, and that the generation of a
-/// forgotten record is remembered where its claim's own retention is not known any more.
-pub(crate) const MIN_CLAIM_RETENTION: Duration = DEFAULT_TTL;
 const MIN_TTL: Duration = Duration::from_millis(1);
 const MAX_TTL: Duration = Duration::from_secs(10 * 31_557_600);
 const MIN_LEASE: Duration = Duration::from_millis(10);

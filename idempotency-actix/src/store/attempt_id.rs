@@ -1,3 +1,5 @@
+//! One attempt at an operation, as support tools show it and take it back. It knows no record.
+
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+//! The time of the memory store, which tests move. It knows nothing of leases.
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

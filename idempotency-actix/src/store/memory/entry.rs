@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use crate::options::MIN_CLAIM_RETENTION;
-use crate::store::{AttemptId, Claim, Fingerprint, Finished, Record, State, Token};
+use crate::store::{
+    AttemptId, Claim, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
+};
 
 /// Octets that a header line takes beside its name and its value.
 const LINE: usize = 80;

@@ -6,8 +6,9 @@ use super::session::Session;
 use super::steps::{Seen, Steps, give_up, remember, set_claim};
 use super::swap::{Change, Lapsed};
 use super::value::{self, Stage, Stored};
-use crate::options::MIN_CLAIM_RETENTION;
-use crate::store::{AttemptId, RecordId, Resolved, StoreError, Token, Verdict};
+use crate::store::{
+    AttemptId, MIN_CLAIM_RETENTION, RecordId, Resolved, StoreError, Token, Verdict,
+};
 
 /// A change to a record that is exactly this, and has lapsed if that is what it is about.
 struct Decision {
