@@ -1,5 +1,6 @@
 //! Records shared by many replicas, on Redis or Valkey.
 
+mod backoff;
 mod begin;
 mod change;
 mod check;
@@ -7,7 +8,6 @@ mod connection;
 mod failure;
 #[cfg(feature = "encryption")]
 mod keyring;
-mod links;
 mod notifications;
 mod own_claim;
 mod pool;
@@ -15,6 +15,7 @@ mod records;
 mod script;
 mod seal;
 mod session;
+mod shared_connections;
 mod store;
 mod stored;
 mod swap;

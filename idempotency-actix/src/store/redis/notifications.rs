@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use deadpool_redis::redis::aio::PubSub;
 use deadpool_redis::redis::{Client, RedisResult};
 use futures_util::StreamExt;
@@ -15,6 +15,7 @@ use tokio::runtime::{self, Handle};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::backoff;
 use crate::store::RecordId;
 use crate::wakeups::{Place, Wakeups};
 
@@ -169,7 +170,7 @@ async fn idle(listeners: &Listeners) {
 }
 
 async fn keep_hearing(client: &Client, channel: &str, wakeups: &Wakeups) {
-    let mut backoff = delays();
+    let mut left = pauses();
     loop {
         let asked = Instant::now();
         match within(PATIENCE, subscribe(client, channel)).await {
@@ -186,10 +187,10 @@ async fn keep_hearing(client: &Client, channel: &str, wakeups: &Wakeups) {
         }
         // One that breaks at once is no success, and must not wake its waiters twenty times a second.
         if asked.elapsed() > SILENCE {
-            backoff = delays();
+            left = pauses();
         }
-        if let Some(delay) = backoff.next() {
-            sleep(delay).await;
+        if let Some(pause) = left.next() {
+            sleep(pause).await;
         }
     }
 }
@@ -224,13 +225,8 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T
 }
 
 /// 50 ms to 5 s, of which jitter is up to a half.
-fn delays() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_millis(2_500))
-        .with_jitter()
-        .without_max_times()
-        .build()
+fn pauses() -> ExponentialBackoff {
+    backoff::pauses(Duration::from_millis(50), Duration::from_millis(2_500))
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use deadpool_redis::redis::{Client, Value, cmd};
 use super::check::RedisReport;
 #[cfg(feature = "encryption")]
 use super::keyring::Keyring;
-use super::links::Links;
 use super::notifications::Notifications;
 use super::pool::RedisPool;
 use super::records::Records;
 use super::script::LOOK;
 use super::seal::Seal;
 use super::session::{Ask, Server};
+use super::shared_connections::SharedConnections;
 use super::swap::Swap;
 use crate::error::ConfigError;
 use crate::store::{
@@ -279,7 +279,7 @@ impl RedisStoreBuilder {
             None => (None, String::new()),
         };
         let server = Server {
-            links: Links::new(self.pool.clone(), self.timeout),
+            shared: SharedConnections::new(self.pool.clone(), self.timeout),
             pool: self.pool,
             timeout: self.timeout,
             wait_replicas: self.wait_replicas,
