@@ -112,12 +112,9 @@ impl StoredResponse {
 
     /// What is left of the answer where it is not kept.
     pub(crate) fn not_kept(&self) -> NotKept {
-        NotKept {
-            status: self.status().as_u16(),
-            location: self
-                .header(&LOCATION)
-                .map(|value| value.as_bytes().to_vec()),
-        }
+        let location = self.header(&LOCATION);
+        let location = location.map(|value| value.as_bytes().to_vec());
+        NotKept::new(self.status().as_u16(), location)
     }
 
     /// The answer for a retry, marked `Idempotent-Replayed: true`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time as [`MemoryStore`](super::MemoryStore) sees it: the monotonic clock, or one that tests move.
+/// Time as [`MemoryStore`](crate::MemoryStore) sees it: the monotonic clock, or one that tests move.
 #[derive(Clone)]
 pub struct Clock(Source);
 

@@ -1,39 +1,35 @@
 //! Where records live: the [`Store`] trait, its contract, and the stores that come with the crate.
 
 mod attempt_id;
-mod clock;
+pub(crate) mod clock;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 mod contract;
 mod erased;
 mod error;
-mod memory;
+pub(crate) mod memory;
 mod not_kept;
 mod record;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 mod token;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
-pub use self::clock::Clock;
 pub(crate) use self::contract::MIN_CLAIM_RETENTION;
 pub use self::contract::Store;
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::memory::{MemoryStore, MemoryStoreBuilder};
 pub use self::not_kept::NotKept;
 pub use self::record::{
     Begun, Claim, Completion, Finished, Record, Released, Renewed, Resolved, State, Verdict,
 };
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{
-    Finding, RedisPool, RedisReport, RedisStore, RedisStoreBuilder, ServerReport, Severity,
-};
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::redis::{Keyring, KeyringError};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
 pub use self::token::Token;
 pub use crate::fingerprint::Fingerprint;
 pub use crate::record_id::RecordId;

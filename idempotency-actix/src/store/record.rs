@@ -103,6 +103,7 @@ pub enum Begun {
 
 /// A record as a reader sees it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Record {
     /// Which attempt wrote it.
     pub attempt: AttemptId,
@@ -110,6 +111,20 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// How far it came.
     pub state: State,
+}
+
+impl Record {
+    /// What a store found under an id.
+    ///
+    /// The fingerprint is the stored one, which may be another than that of the claim that met the
+    /// record. The state is by the store's clock at the moment of the step.
+    pub fn new(attempt: AttemptId, fingerprint: Fingerprint, state: State) -> Self {
+        Self {
+            attempt,
+            fingerprint,
+            state,
+        }
+    }
 }
 
 /// How far an operation came.

@@ -194,10 +194,7 @@ fn answers() -> [(&'static str, StoredResponse); 8] {
 pub(super) async fn an_answer_may_be_known_and_not_kept<H: Harness>(t: TestRecord<'_, H>) {
     let locations: [Option<&[u8]>; 3] = [None, Some(b""), Some(b"/payments/caf\xe9?a=%20")];
     for location in locations {
-        let not_kept = Finished::NotKept(NotKept {
-            status: 201,
-            location: location.map(<[u8]>::to_vec),
-        });
+        let not_kept = Finished::NotKept(NotKept::new(201, location.map(<[u8]>::to_vec)));
         let record = t.another();
         let claim = t.long_claim();
         record.granted(&claim, 1).await;

@@ -95,11 +95,7 @@ impl Entry {
             },
             EntryState::Held { .. } => State::InFlight,
         };
-        Some(Record {
-            attempt: self.attempt(),
-            fingerprint: self.fingerprint,
-            state,
-        })
+        Some(Record::new(self.attempt(), self.fingerprint, state))
     }
 }
 

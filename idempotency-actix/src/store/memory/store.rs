@@ -9,9 +9,10 @@ use super::capacity::Capacity;
 use super::entry::nanos;
 use super::hash::IdHash;
 use super::shard::Shard;
+use crate::store::clock::Clock;
 use crate::store::{
-    AttemptId, Begun, Claim, Clock, Completion, Finished, Record, RecordId, Released, Renewed,
-    Resolved, Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
+    Store, StoreError, Verdict,
 };
 use crate::wakeups::Wakeups;
 

@@ -23,7 +23,7 @@ mod value;
 mod value_error;
 mod verdict;
 
-pub use self::check::{Finding, RedisReport, ServerReport, Severity};
+pub use self::check::{RedisFinding, RedisReport, RedisServerReport, RedisSeverity};
 #[cfg(feature = "encryption")]
 pub use self::keyring::{Keyring, KeyringError};
 pub use self::pool::RedisPool;

@@ -11,7 +11,7 @@ use deadpool_redis::{PoolError, cluster, sentinel};
 
 use super::connection::{Borrowed, Connection, Multiplexed};
 
-/// Where a [`RedisStore`](super::RedisStore) gets its connections: a pool of `deadpool_redis`, made
+/// Where a [`RedisStore`](crate::RedisStore) gets its connections: a pool of `deadpool_redis`, made
 /// and configured by the application. Each of the three kinds converts into it.
 #[derive(Clone)]
 pub struct RedisPool(Pool);

@@ -57,11 +57,7 @@ impl Stored {
             }
             StoredState::Held { .. } => State::InFlight,
         };
-        Some(Record {
-            attempt,
-            fingerprint: self.fingerprint,
-            state,
-        })
+        Some(Record::new(attempt, self.fingerprint, state))
     }
 }
 

@@ -184,7 +184,7 @@ fn not_kept(plain: &[u8]) -> Result<NotKept, ValueError> {
         _ => return Err(ValueError::Malformed),
     };
     let status = u16::from_be_bytes(array(status)?);
-    Ok(NotKept { status, location })
+    Ok(NotKept::new(status, location))
 }
 
 /// Tells the head of this record from what follows it.
@@ -280,10 +280,7 @@ mod tests {
             of("02", 1, &codec)
         );
         let location = Some(b"/1".to_vec());
-        let not_kept = Finished::NotKept(NotKept {
-            status: 201,
-            location,
-        });
+        let not_kept = Finished::NotKept(NotKept::new(201, location));
         assert_eq!(
             hex(&write(&not_kept, &Seal::default())),
             of("03", 1, "00c9012f31")
@@ -297,12 +294,7 @@ mod tests {
 
     #[test]
     fn a_value_is_read_as_it_was_written() {
-        let not_kept = |location| {
-            Finished::NotKept(NotKept {
-                status: 204,
-                location,
-            })
-        };
+        let not_kept = |location| Finished::NotKept(NotKept::new(204, location));
         for finished in [answer(), not_kept(None), not_kept(Some(Vec::new()))] {
             let stored = read(write(&finished, &Seal::default()), &Seal::default());
             assert_eq!(stored.ok().and_then(finished_of), Some(finished));
@@ -322,10 +314,7 @@ mod tests {
             write(&Finished::Completed(long), &Seal::default()),
             &Seal::default(),
         );
-        let kept = NotKept {
-            status: 201,
-            location: None,
-        };
+        let kept = NotKept::new(201, None);
         assert_eq!(
             stored.ok().and_then(finished_of),
             Some(Finished::NotKept(kept))

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-/// How much a [`Finding`] endangers the promise of one run.
+/// How much a [`RedisFinding`] endangers the promise of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum RedisSeverity {
     /// A loss that needs a rare accident, and that many accept.
     Note,
     /// A common failure, such as a crash of the server or a failover, loses claims.
@@ -14,7 +14,7 @@ pub enum Severity {
     Fatal,
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for RedisSeverity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Note => "note",
@@ -29,7 +29,7 @@ impl fmt::Display for Severity {
 /// A lost claim or answer means that a retry runs a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum RedisFinding {
     /// `maxmemory-policy` is not `noeviction`.
     Eviction {
         /// The policy.
@@ -74,25 +74,25 @@ pub enum Finding {
     },
 }
 
-impl Finding {
+impl RedisFinding {
     /// How much it endangers the promise.
-    pub fn severity(&self) -> Severity {
+    pub fn severity(&self) -> RedisSeverity {
         match self {
             Self::Eviction { .. } | Self::NotPrimary | Self::VersionTooOld { .. } => {
-                Severity::Fatal
+                RedisSeverity::Fatal
             }
-            Self::AppendFsync { policy } if policy.as_deref() != Some("no") => Severity::Note,
+            Self::AppendFsync { policy } if policy.as_deref() != Some("no") => RedisSeverity::Note,
             Self::AppendOnlyOff
             | Self::AppendFsync { .. }
             | Self::TooFewReplicas { .. }
             | Self::UnawaitedReplicas { .. }
             | Self::NoMinReplicas
-            | Self::Unreadable { .. } => Severity::Warning,
+            | Self::Unreadable { .. } => RedisSeverity::Warning,
         }
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for RedisFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Eviction { policy } => write!(

@@ -1,15 +1,15 @@
 //! Reads a server's `INFO` for what endangers the promise of one run. Nothing is sent from here.
 
-use super::finding::Finding;
+use super::finding::RedisFinding;
 
 /// The first version that has `SET` with `NX` and `GET` together. Every Valkey is later.
 const MIN_VERSION: (u32, u32) = (7, 0);
 
 /// What the text of `INFO` tells, empty if it was refused. The policy of `appendfsync` is all that
 /// only `CONFIG GET` tells, which many a hosted server refuses.
-pub(super) fn findings(info: &str, appendfsync: Option<&str>, asked: usize) -> Vec<Finding> {
+pub(super) fn findings(info: &str, appendfsync: Option<&str>, asked: usize) -> Vec<RedisFinding> {
     if info.trim_ascii().is_empty() {
-        return vec![Finding::Unreadable { what: "INFO" }];
+        return vec![RedisFinding::Unreadable { what: "INFO" }];
     }
     let info = &Info(info);
     [
@@ -23,7 +23,7 @@ pub(super) fn findings(info: &str, appendfsync: Option<&str>, asked: usize) -> V
     .collect()
 }
 
-fn version(info: &Info<'_>) -> Option<Finding> {
+fn version(info: &Info<'_>) -> Option<RedisFinding> {
     // Valkey tells a `redis_version` as well, the one that it is compatible with.
     let (server, version) = match info.field("valkey_version") {
         Some(version) => ("valkey", version),
@@ -32,58 +32,58 @@ fn version(info: &Info<'_>) -> Option<Finding> {
     let mut numbers = version.split('.').map(str::parse);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => {
-            ((major, minor) < MIN_VERSION).then(|| Finding::VersionTooOld {
+            ((major, minor) < MIN_VERSION).then(|| RedisFinding::VersionTooOld {
                 server,
                 version: version.to_owned(),
             })
         }
-        _ => Some(Finding::Unreadable {
+        _ => Some(RedisFinding::Unreadable {
             what: "redis_version",
         }),
     }
 }
 
-fn eviction(info: &Info<'_>) -> Option<Finding> {
+fn eviction(info: &Info<'_>) -> Option<RedisFinding> {
     let what = "maxmemory_policy";
     match info.field(what) {
         Some("noeviction") => None,
-        Some(policy) => Some(Finding::Eviction {
+        Some(policy) => Some(RedisFinding::Eviction {
             policy: policy.to_owned(),
         }),
-        None => Some(Finding::Unreadable { what }),
+        None => Some(RedisFinding::Unreadable { what }),
     }
 }
 
-fn persistence(info: &Info<'_>, appendfsync: Option<&str>) -> Option<Finding> {
+fn persistence(info: &Info<'_>, appendfsync: Option<&str>) -> Option<RedisFinding> {
     let what = "aof_enabled";
     match (info.field(what), appendfsync) {
-        (Some("0"), _) => Some(Finding::AppendOnlyOff),
+        (Some("0"), _) => Some(RedisFinding::AppendOnlyOff),
         (Some(_), Some("always")) => None,
-        (Some(_), policy) => Some(Finding::AppendFsync {
+        (Some(_), policy) => Some(RedisFinding::AppendFsync {
             policy: policy.map(str::to_owned),
         }),
-        (None, _) => Some(Finding::Unreadable { what }),
+        (None, _) => Some(RedisFinding::Unreadable { what }),
     }
 }
 
-fn replication(info: &Info<'_>, asked: usize) -> Vec<Finding> {
+fn replication(info: &Info<'_>, asked: usize) -> Vec<RedisFinding> {
     let what = "role";
     match info.field(what) {
         Some("master") => {}
-        Some(_) => return vec![Finding::NotPrimary],
-        None => return vec![Finding::Unreadable { what }],
+        Some(_) => return vec![RedisFinding::NotPrimary],
+        None => return vec![RedisFinding::Unreadable { what }],
     }
     let online = info.replicas_online();
     let mut findings = Vec::new();
     if online < asked {
-        findings.push(Finding::TooFewReplicas { asked, online });
+        findings.push(RedisFinding::TooFewReplicas { asked, online });
     }
     if online > asked {
-        findings.push(Finding::UnawaitedReplicas { asked, online });
+        findings.push(RedisFinding::UnawaitedReplicas { asked, online });
     }
     // The field is there only if both options are above 0.
     if online > 0 && info.field("min_slaves_good_slaves").is_none() {
-        findings.push(Finding::NoMinReplicas);
+        findings.push(RedisFinding::NoMinReplicas);
     }
     findings
 }

@@ -4,5 +4,5 @@ mod finding;
 mod info;
 mod report;
 
-pub use self::finding::{Finding, Severity};
-pub use self::report::{RedisReport, ServerReport};
+pub use self::finding::{RedisFinding, RedisSeverity};
+pub use self::report::{RedisReport, RedisServerReport};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use deadpool_redis::redis::{Value, cmd, from_redis_value};
 
-use super::finding::{Finding, Severity};
+use super::finding::{RedisFinding, RedisSeverity};
 use super::info::findings;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::session::Server;
@@ -16,7 +16,7 @@ use crate::store::redis::session::Server;
 /// refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisReport {
-    servers: Vec<ServerReport>,
+    servers: Vec<RedisServerReport>,
 }
 
 impl RedisReport {
@@ -33,33 +33,33 @@ impl RedisReport {
                 .get(&address)
                 .and_then(|it| from_redis_value(it.clone()).ok());
             let policy = policy.as_ref().map(|(_, policy)| policy.as_str());
-            ServerReport::read(address, &info, policy, server.wait_replicas)
+            RedisServerReport::read(address, &info, policy, server.wait_replicas)
         };
         Ok(Self::new(infos.into_iter().map(report).collect()))
     }
 
-    fn new(servers: Vec<ServerReport>) -> Self {
+    fn new(servers: Vec<RedisServerReport>) -> Self {
         Self { servers }
     }
 
     /// One report a server: the primaries of a cluster, or the one server that takes claims.
-    pub fn servers(&self) -> &[ServerReport] {
+    pub fn servers(&self) -> &[RedisServerReport] {
         &self.servers
     }
 
     /// What was found on all servers.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.servers.iter().flat_map(ServerReport::findings)
+    pub fn findings(&self) -> impl Iterator<Item = &RedisFinding> {
+        self.servers.iter().flat_map(RedisServerReport::findings)
     }
 
     /// The severity of the worst finding; `None` if nothing was found.
-    pub fn worst(&self) -> Option<Severity> {
-        self.findings().map(Finding::severity).max()
+    pub fn worst(&self) -> Option<RedisSeverity> {
+        self.findings().map(RedisFinding::severity).max()
     }
 
     /// Whether there is nothing worse than a note.
     pub fn is_safe(&self) -> bool {
-        self.worst() <= Some(Severity::Note)
+        self.worst() <= Some(RedisSeverity::Note)
     }
 }
 
@@ -77,12 +77,12 @@ impl fmt::Display for RedisReport {
 
 /// What one server's configuration means for the promise of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerReport {
+pub struct RedisServerReport {
     address: String,
-    findings: Vec<Finding>,
+    findings: Vec<RedisFinding>,
 }
 
-impl ServerReport {
+impl RedisServerReport {
     fn read(address: String, info: &str, appendfsync: Option<&str>, asked_replicas: usize) -> Self {
         let findings = findings(info, appendfsync, asked_replicas);
         Self { address, findings }
@@ -94,12 +94,12 @@ impl ServerReport {
     }
 
     /// What was found.
-    pub fn findings(&self) -> &[Finding] {
+    pub fn findings(&self) -> &[RedisFinding] {
         &self.findings
     }
 }
 
-impl fmt::Display for ServerReport {
+impl fmt::Display for RedisServerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = &self.address;
         if self.findings.is_empty() {
@@ -139,8 +139,8 @@ mod tests {
         )
     }
 
-    fn found(info: &str, appendfsync: Option<&str>, asked: usize) -> Vec<Finding> {
-        let report = ServerReport::read("redis:6379".into(), info, appendfsync, asked);
+    fn found(info: &str, appendfsync: Option<&str>, asked: usize) -> Vec<RedisFinding> {
+        let report = RedisServerReport::read("redis:6379".into(), info, appendfsync, asked);
         report.findings().to_vec()
     }
 
@@ -148,13 +148,13 @@ mod tests {
     fn a_server_as_it_is_installed_loses_claims_when_it_is_killed() {
         assert_eq!(
             found(REDIS_7, Some("everysec"), 0),
-            [Finding::AppendOnlyOff]
+            [RedisFinding::AppendOnlyOff]
         );
     }
 
     #[test]
     fn a_well_configured_primary_has_nothing_found() {
-        let server = ServerReport::read("redis:6379".into(), &primary(), Some("always"), 1);
+        let server = RedisServerReport::read("redis:6379".into(), &primary(), Some("always"), 1);
         let report = RedisReport::new(vec![server]);
         assert_eq!(report.findings().count(), 0);
         assert!(report.is_safe());
@@ -165,12 +165,12 @@ mod tests {
         let info = primary();
         let severity = |policy| {
             let found = found(&info, policy, 1);
-            found.first().map(Finding::severity)
+            found.first().map(RedisFinding::severity)
         };
         assert_eq!(severity(Some("always")), None);
-        assert_eq!(severity(Some("everysec")), Some(Severity::Note));
-        assert_eq!(severity(Some("no")), Some(Severity::Warning));
-        assert_eq!(severity(None), Some(Severity::Note));
+        assert_eq!(severity(Some("everysec")), Some(RedisSeverity::Note));
+        assert_eq!(severity(Some("no")), Some(RedisSeverity::Warning));
+        assert_eq!(severity(None), Some(RedisSeverity::Note));
     }
 
     #[test]
@@ -179,17 +179,23 @@ mod tests {
             let info = primary().replace("noeviction", policy);
             let found = found(&info, Some("always"), 1);
             let policy = policy.to_owned();
-            assert_eq!(found, [Finding::Eviction { policy }]);
-            assert_eq!(found[0].severity(), Severity::Fatal);
+            assert_eq!(found, [RedisFinding::Eviction { policy }]);
+            assert_eq!(found[0].severity(), RedisSeverity::Fatal);
         }
     }
 
     #[test]
     fn replicas_that_are_missing_or_not_waited_for_are_found() {
         let (online, found) = (1, |asked| found(&primary(), Some("always"), asked));
-        assert_eq!(found(0), [Finding::UnawaitedReplicas { asked: 0, online }]);
+        assert_eq!(
+            found(0),
+            [RedisFinding::UnawaitedReplicas { asked: 0, online }]
+        );
         assert_eq!(found(1), []);
-        assert_eq!(found(2), [Finding::TooFewReplicas { asked: 2, online }]);
+        assert_eq!(
+            found(2),
+            [RedisFinding::TooFewReplicas { asked: 2, online }]
+        );
     }
 
     #[test]
@@ -198,20 +204,23 @@ mod tests {
         let (asked, online) = (1, 0);
         assert_eq!(
             found(&info, Some("always"), asked),
-            [Finding::TooFewReplicas { asked, online }]
+            [RedisFinding::TooFewReplicas { asked, online }]
         );
     }
 
     #[test]
     fn a_primary_that_may_write_alone_is_found() {
         let info = primary().replace("min_slaves_good_slaves:1\r\n", "");
-        assert_eq!(found(&info, Some("always"), 1), [Finding::NoMinReplicas]);
+        assert_eq!(
+            found(&info, Some("always"), 1),
+            [RedisFinding::NoMinReplicas]
+        );
     }
 
     #[test]
     fn a_replica_is_no_place_for_claims() {
         let info = primary().replace("role:master", "role:slave");
-        assert_eq!(found(&info, Some("always"), 1), [Finding::NotPrimary]);
+        assert_eq!(found(&info, Some("always"), 1), [RedisFinding::NotPrimary]);
     }
 
     #[test]
@@ -220,7 +229,7 @@ mod tests {
         let (server, version) = ("redis", "6.2.14".to_owned());
         assert_eq!(
             found(&info, Some("always"), 1),
-            [Finding::VersionTooOld { server, version }]
+            [RedisFinding::VersionTooOld { server, version }]
         );
     }
 
@@ -236,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_the_server_does_not_tell_is_said_and_not_guessed() {
-        let unreadable = |what| Finding::Unreadable { what };
+        let unreadable = |what| RedisFinding::Unreadable { what };
         assert_eq!(found("", None, 1), [unreadable("INFO")]);
         assert_eq!(
             found("# Server\r\nuptime_in_days:3\r\n", None, 0),
@@ -247,10 +256,11 @@ mod tests {
     #[test]
     fn a_report_is_a_line_a_finding_and_as_safe_as_the_worst() {
         let evicting = primary().replace("noeviction", "allkeys-lru");
-        let read =
-            |address: &str, info| ServerReport::read(address.to_owned(), info, Some("everysec"), 1);
+        let read = |address: &str, info| {
+            RedisServerReport::read(address.to_owned(), info, Some("everysec"), 1)
+        };
         let report = RedisReport::new(vec![read("a:6379", &primary()), read("b:6379", &evicting)]);
-        assert_eq!(report.worst(), Some(Severity::Fatal));
+        assert_eq!(report.worst(), Some(RedisSeverity::Fatal));
         assert!(!report.is_safe());
         let text = report.to_string();
         let starts: Vec<&str> = text
