@@ -223,6 +223,7 @@ mod tests {
     use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::fingerprint::short;
     use crate::store::State;
 
     const ID: RecordId = RecordId::from_bytes([1; 32]);
@@ -257,7 +258,7 @@ mod tests {
     }
 
     fn hex(value: &[u8]) -> String {
-        value.iter().map(|octet| format!("{octet:02x}")).collect()
+        value.chunks(4).map(short).collect()
     }
 
     /// Frozen with the version: replicas of two versions share a server while one is deployed.
