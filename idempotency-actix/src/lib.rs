@@ -134,10 +134,11 @@ pub use self::options::{
     OnStoreFailure, OnUnknown, Recovery, RouteOptions,
 };
 pub use self::request::Caller;
-pub use self::store::{Clock, MemoryStore, MemoryStoreBuilder};
+pub use self::store::clock::Clock;
+pub use self::store::memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::store::{RedisStore, RedisStoreBuilder};
+pub use self::store::redis::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use deadpool_redis;

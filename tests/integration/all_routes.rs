@@ -12,7 +12,7 @@ use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, post, put};
-use idempotency_actix::store::Clock;
+use idempotency_actix::Clock;
 use idempotency_actix::{
     Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, NotExecuted, idempotent,
 };

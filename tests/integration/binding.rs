@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Responder, post};
-use idempotency_actix::store::Clock;
+use idempotency_actix::Clock;
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
 use idempotency_actix_tests::{Request, Response, serve};
 

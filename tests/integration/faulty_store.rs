@@ -237,10 +237,10 @@ impl Store for FaultyStore {
         let begin = self.0.memory.begin(id, claim);
         let begun = self.answer(Call::Begin, fault, begin).await?;
         Ok(match (begun, scheme) {
-            (Begun::Found(record), Some(scheme)) => Begun::Found(Record {
-                fingerprint: Fingerprint::new(scheme, *record.fingerprint.digest()),
-                ..record
-            }),
+            (Begun::Found(record), Some(scheme)) => {
+                let fingerprint = Fingerprint::new(scheme, *record.fingerprint.digest());
+                Begun::Found(Record::new(record.attempt, fingerprint, record.state))
+            }
             (begun, _) => begun,
         })
     }

@@ -376,10 +376,7 @@ fn a_verdict_without_an_answer_beats_the_owners_answer(mode: Mode) {
     let rig = Rig::gated(mode, store.clone());
     let mut owner = rig.start("k");
     clock.advance(Duration::from_secs(31));
-    let not_kept = NotKept {
-        status: 201,
-        location: None,
-    };
+    let not_kept = NotKept::new(201, None);
     let verdict = Verdict::Finished(Finished::NotKept(not_kept), DAY);
     assert_eq!(store.verdict(&verdict), Resolved::Done);
     rig.gate.open();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, post};
-use idempotency_actix::store::Clock;
+use idempotency_actix::Clock;
 use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent};
 use idempotency_actix_tests::{Client, Request, Response};
 use serde_json::Value;

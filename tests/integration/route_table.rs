@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, get, post};
-use idempotency_actix::store::Clock;
+use idempotency_actix::Clock;
 use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
     RouteMistake, RouteOptions, idempotent,

@@ -1,6 +1,6 @@
 //! What the store says of real servers: at start-up, and to a readiness probe.
 
-use idempotency_actix::store::{Finding, RedisReport, Severity, Store, StoreErrorKind};
+use idempotency_actix::store::{RedisFinding, RedisReport, RedisSeverity, Store, StoreErrorKind};
 use idempotency_actix::{Idempotency, KeyScope, RedisStore};
 use idempotency_actix_tests::redis::{RedisServer, Reply};
 
@@ -10,7 +10,7 @@ async fn check(server: &RedisServer) -> RedisReport {
     Setup::new().store(server).check().await.expect("a report")
 }
 
-fn findings(report: &RedisReport) -> Vec<Finding> {
+fn findings(report: &RedisReport) -> Vec<RedisFinding> {
     report.findings().cloned().collect()
 }
 
@@ -18,7 +18,7 @@ fn findings(report: &RedisReport) -> Vec<Finding> {
 async fn a_server_as_it_is_installed_has_no_append_only_file() {
     let server = own_server(&[]);
     let report = check(server).await;
-    assert_eq!(findings(&report), [Finding::AppendOnlyOff]);
+    assert_eq!(findings(&report), [RedisFinding::AppendOnlyOff]);
     assert!(!report.is_safe());
     let [one] = report.servers() else {
         panic!("one server: {report}");
@@ -29,7 +29,7 @@ async fn a_server_as_it_is_installed_has_no_append_only_file() {
 #[actix_web::test]
 async fn a_server_that_keeps_what_it_has_on_disk_is_safe() {
     let report = check(own_server(&[("appendonly", "yes")])).await;
-    assert_eq!(report.worst(), Some(Severity::Note), "{report}");
+    assert_eq!(report.worst(), Some(RedisSeverity::Note), "{report}");
     assert!(report.is_safe());
     let always = [("appendonly", "yes"), ("appendfsync", "always")];
     let report = check(own_server(&always)).await;
@@ -39,17 +39,17 @@ async fn a_server_that_keeps_what_it_has_on_disk_is_safe() {
 #[actix_web::test]
 async fn a_server_that_evicts_is_fatal() {
     let report = check(own_server(&[("maxmemory-policy", "allkeys-lru")])).await;
-    assert_eq!(report.worst(), Some(Severity::Fatal));
+    assert_eq!(report.worst(), Some(RedisSeverity::Fatal));
     let policy = "allkeys-lru".to_owned();
-    assert!(findings(&report).contains(&Finding::Eviction { policy }));
+    assert!(findings(&report).contains(&RedisFinding::Eviction { policy }));
 }
 
 #[actix_web::test]
 async fn a_replica_is_fatal() {
     let server = own_server(&[("replicaof", "127.0.0.1 1")]);
     let report = check(server).await;
-    assert_eq!(report.worst(), Some(Severity::Fatal));
-    assert!(findings(&report).contains(&Finding::NotPrimary));
+    assert_eq!(report.worst(), Some(RedisSeverity::Fatal));
+    assert!(findings(&report).contains(&RedisFinding::NotPrimary));
 }
 
 fn with_user(rules: &[&str]) -> RedisStore {
@@ -68,7 +68,10 @@ fn with_user(rules: &[&str]) -> RedisStore {
 #[actix_web::test]
 async fn a_user_that_may_not_ask_is_a_finding_and_no_error() {
     let report = with_user(&["-info"]).check().await.expect("a report");
-    assert_eq!(findings(&report), [Finding::Unreadable { what: "INFO" }]);
+    assert_eq!(
+        findings(&report),
+        [RedisFinding::Unreadable { what: "INFO" }]
+    );
     assert!(!report.is_safe());
 }
 
@@ -76,7 +79,7 @@ async fn a_user_that_may_not_ask_is_a_finding_and_no_error() {
 async fn a_user_that_may_not_see_the_configuration_or_its_own_address_gets_a_report() {
     let store = with_user(&["-config", "-client"]);
     let report = store.check().await.expect("a report");
-    assert_eq!(findings(&report), [Finding::AppendOnlyOff]);
+    assert_eq!(findings(&report), [RedisFinding::AppendOnlyOff]);
 }
 
 #[actix_web::test]

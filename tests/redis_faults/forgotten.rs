@@ -121,10 +121,7 @@ fn claim() -> Claim {
 }
 
 fn late() -> Finished {
-    Finished::NotKept(NotKept {
-        status: 201,
-        location: None,
-    })
+    Finished::NotKept(NotKept::new(201, None))
 }
 
 fn is_about(left: Duration, due: Duration) -> bool {

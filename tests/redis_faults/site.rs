@@ -8,8 +8,10 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, post, web};
 use idempotency_actix::deadpool_redis::{Config, Runtime};
-use idempotency_actix::store::{RecordId, RedisStoreBuilder};
-use idempotency_actix::{Idempotency, KeyScope, OnStoreFailure, OnUnknown, RedisStore, idempotent};
+use idempotency_actix::store::RecordId;
+use idempotency_actix::{
+    Idempotency, KeyScope, OnStoreFailure, OnUnknown, RedisStore, RedisStoreBuilder, idempotent,
+};
 use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, until};
 use idempotency_actix_tests::{Client, Request, Response, Server, serve};
 use tokio::sync::Semaphore;

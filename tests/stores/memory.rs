@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use idempotency_actix::store::conformance::Harness;
-use idempotency_actix::store::{Clock, MemoryStore};
+use idempotency_actix::{Clock, MemoryStore};
 
 struct InMemory(Clock);
 

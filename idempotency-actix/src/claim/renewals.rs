@@ -261,7 +261,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::MemoryStore;
 
     #[test]
     fn a_panicking_job_does_not_end_the_thread() {

@@ -1,3 +1,5 @@
+//! One attempt at an operation, as support tools show it and take it back. It knows no record.
+
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -105,8 +107,10 @@ impl AttemptId {
 
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let token = u64::from_be_bytes(self.owner.hash());
-        write!(f, "{token:016x}-{}-{}", self.generation, self.pulse)
+        let hash = self.owner.hash();
+        let (first, last) = hash.split_at(4);
+        let (first, last) = (short(first), short(last));
+        write!(f, "{first}{last}-{}-{}", self.generation, self.pulse)
     }
 }
 

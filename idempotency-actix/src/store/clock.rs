@@ -1,9 +1,11 @@
+//! The time of the memory store, which tests move. It knows nothing of leases.
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time as [`MemoryStore`](super::MemoryStore) sees it: the monotonic clock, or one that tests move.
+/// Time as [`MemoryStore`](crate::MemoryStore) sees it: the monotonic clock, or one that tests move.
 #[derive(Clone)]
 pub struct Clock(Source);
 

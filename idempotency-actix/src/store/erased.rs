@@ -1,3 +1,5 @@
+//! A store of whatever type. It adds nothing to the contract, and knows no store.
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;

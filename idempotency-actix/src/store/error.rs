@@ -1,3 +1,5 @@
+//! Why a store could not do what it was asked. It knows no store, and no problem that a client gets.
+
 use std::error::Error;
 use std::fmt;
 

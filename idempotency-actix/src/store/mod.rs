@@ -1,260 +1,40 @@
 //! Where records live: the [`Store`] trait, its contract, and the stores that come with the crate.
 
 mod attempt_id;
-mod clock;
+pub(crate) mod clock;
 mod codec;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+mod contract;
 mod erased;
 mod error;
-mod memory;
+pub(crate) mod memory;
+mod not_kept;
 mod record;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 mod response;
+mod token;
 mod wakeups;
 
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
-pub use self::clock::Clock;
 pub use self::codec::{DecodeError, EncodeError};
+pub(crate) use self::contract::MIN_CLAIM_RETENTION;
+pub use self::contract::Store;
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::memory::{MemoryStore, MemoryStoreBuilder};
+pub use self::not_kept::NotKept;
 pub use self::record::{
-    Begun, Claim, Completion, Finished, NotKept, Record, Released, Renewed, Resolved, State, Token,
-    Verdict,
-};
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{
-    Finding, RedisPool, RedisReport, RedisStore, RedisStoreBuilder, ServerReport, Severity,
+    Begun, Claim, Completion, Finished, Record, Released, Renewed, Resolved, State, Verdict,
 };
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::redis::{Keyring, KeyringError};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
 pub use self::response::StoredResponse;
+pub use self::token::Token;
 pub(crate) use self::wakeups::{Place, Wakeups};
 pub use crate::request::{Fingerprint, RecordId};
-
-/// The shortest time that a claim is kept from its last sign of life, and that the generation of a
-/// forgotten record is remembered where its claim's own retention is not known any more.
-pub(crate) const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Keeps one record per operation, each method one atomic step.
-///
-/// # Contract
-///
-/// A record is absent, in flight, unknown or finished. *Atomic* means that whatever else calls the
-/// store at the same time, from this process or another, sees the record before the step or after it.
-/// No read followed by a write will do: two retries that both read "absent" charge twice.
-///
-/// 1. [`begin`](Self::begin) on an absent record grants the claim. On a claim of the **same token**,
-///    in flight or unknown, it grants it again as it is stored: clients and proxies re-send commands. On
-///    anything else it writes nothing and returns the record.
-/// 2. A claim is in flight until its lease has passed since the last sign of life (its last begin or
-///    renewal that was granted), by the store's clock. From then on it is unknown, and tells that lease to
-///    whoever reads it. It is **never** absent by expiry of the lease: a lost `complete` and an expired key
-///    would be a second charge.
-/// 3. [`renew`](Self::renew) and [`release`](Self::release) act for the own token only, on in flight
-///    and unknown. [`complete`](Self::complete) does too, and is repeatable by the same token: a
-///    repetition changes nothing. A finished record is never overwritten.
-/// 4. `complete` on an absent record stores the answer: recording it is safer than losing it.
-/// 5. [`resolve`](Self::resolve) acts on exactly the unknown attempt that was seen. A record it
-///    finishes belongs to [`Token::NOBODY`], so that a late `complete` of the attempt is refused. A
-///    takeover is repeatable by its own token, as `begin` is. [`Verdict::Forget`] also acts on a finished
-///    record, if it is the attempt that was seen. Given [`AttemptId::UNREADABLE`] it acts on a value that
-///    cannot be read, if it still is what the store read last; such a value is no other attempt's, and a
-///    record that can be read is never that one's.
-/// 6. Retention: an unknown claim goes after the claim's own retention since its last sign of life,
-///    a finished record after the `ttl` it was completed with. In flight never goes.
-/// 7. Generations never fall back. Where a claim above generation 1 is released or resolved as not
-///    executed, or a [fenced](Claim::fenced) one is released, the store remembers its generation for the
-///    claim's retention; the record counts as absent, the next claim gets a higher one, and a `complete`
-///    of that generation or a lower one is refused. Where a record of any generation is forgotten it
-///    does so too: its owner may be alive. A finished record does not tell its claim's retention: its
-///    generation is remembered for as long as it had left, and for 24 h at least. That of a value that
-///    cannot be read is remembered if it can be told.
-/// 8. Everything that is kept keeps token, generation and fingerprint. The store compares
-///    fingerprints never: the engine does.
-///
-/// The suite in `store::conformance` (feature `conformance`) checks every point.
-///
-/// # Errors
-///
-/// A value that cannot be read is [`StoreError::unreadable`], never absent. Whatever may have been
-/// applied without an answer is [`StoreError::unavailable`]. The engine puts a deadline on every call.
-///
-/// # Examples
-///
-/// Methods are plain `async fn`s; their futures must be `Send`. A store that counts what it is asked
-/// and leaves the rest to another:
-///
-/// ```
-/// use std::sync::atomic::{AtomicU64, Ordering};
-/// use std::time::Duration;
-///
-/// use idempotency_actix::MemoryStore;
-/// use idempotency_actix::store::{
-///     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-///     Store, StoreError, Verdict,
-/// };
-///
-/// struct Counting {
-///     inner: MemoryStore,
-///     begun: AtomicU64,
-/// }
-///
-/// impl Store for Counting {
-///     async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-///         self.begun.fetch_add(1, Ordering::Relaxed);
-///         self.inner.begin(id, claim).await
-///     }
-///     async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-///         self.inner.renew(id, claim).await
-///     }
-///     async fn complete(
-///         &self,
-///         id: &RecordId,
-///         claim: &Claim,
-///         finished: &Finished,
-///         ttl: Duration,
-///     ) -> Result<Completion, StoreError> {
-///         self.inner.complete(id, claim, finished, ttl).await
-///     }
-///     async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-///         self.inner.release(id, claim).await
-///     }
-///     async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-///         self.inner.inspect(id).await
-///     }
-///     async fn resolve(
-///         &self,
-///         id: &RecordId,
-///         seen: &AttemptId,
-///         verdict: &Verdict,
-///     ) -> Result<Resolved, StoreError> {
-///         self.inner.resolve(id, seen, verdict).await
-///     }
-/// }
-/// ```
-pub trait Store: Send + Sync + 'static {
-    /// Claims the operation, or returns the record that is there.
-    fn begin(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-    ) -> impl Future<Output = Result<Begun, StoreError>> + Send;
-
-    /// Starts the lease of the own claim anew.
-    fn renew(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-    ) -> impl Future<Output = Result<Renewed, StoreError>> + Send;
-
-    /// Finishes the own claim, to be kept for `ttl` from now.
-    fn complete(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-        finished: &Finished,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Completion, StoreError>> + Send;
-
-    /// Gives the own claim up, as if it had never been: the handler provably did not act.
-    fn release(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-    ) -> impl Future<Output = Result<Released, StoreError>> + Send;
-
-    /// Reads the record and changes nothing.
-    fn inspect(
-        &self,
-        id: &RecordId,
-    ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
-
-    /// Decides about an unknown outcome, or to forget a record, provided that it is still the attempt that
-    /// was seen.
-    fn resolve(
-        &self,
-        id: &RecordId,
-        seen: &AttemptId,
-        verdict: &Verdict,
-    ) -> impl Future<Output = Result<Resolved, StoreError>> + Send;
-
-    /// Resolves when the record may have changed: a hint for those who wait, who poll as well.
-    ///
-    /// By default it never does, and polling is all there is.
-    fn changed(&self, _id: &RecordId) -> impl Future<Output = ()> + Send {
-        std::future::pending()
-    }
-
-    /// Tells whether the store could serve a claim now, for a readiness probe.
-    ///
-    /// By default it always could.
-    fn health(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// The longest that a call takes before it fails by itself, where the store has such a limit.
-    ///
-    /// A layer with a lease shorter than three times of it is not built.
-    fn timeout(&self) -> Option<Duration> {
-        None
-    }
-}
-
-impl<S: Store> Store for Arc<S> {
-    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-        S::begin(self, id, claim).await
-    }
-
-    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-        S::renew(self, id, claim).await
-    }
-
-    async fn complete(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-        finished: &Finished,
-        ttl: Duration,
-    ) -> Result<Completion, StoreError> {
-        S::complete(self, id, claim, finished, ttl).await
-    }
-
-    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-        S::release(self, id, claim).await
-    }
-
-    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        S::inspect(self, id).await
-    }
-
-    async fn resolve(
-        &self,
-        id: &RecordId,
-        seen: &AttemptId,
-        verdict: &Verdict,
-    ) -> Result<Resolved, StoreError> {
-        S::resolve(self, id, seen, verdict).await
-    }
-
-    async fn changed(&self, id: &RecordId) {
-        S::changed(self, id).await;
-    }
-
-    async fn health(&self) -> Result<(), StoreError> {
-        S::health(self).await
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        S::timeout(self)
-    }
-}

@@ -1,53 +1,9 @@
-use std::cell::RefCell;
-use std::fmt;
+//! What a store is asked and answers: the claim, the record, and the outcome of each step. It knows no
+//! store, and nothing of requests beside their fingerprint.
+
 use std::time::Duration;
 
-use super::AttemptId;
-use super::response::StoredResponse;
-use crate::request::Fingerprint;
-
-/// Random name of one attempt at an operation: who holds it owns the claim.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Token([u8; 16]);
-
-impl Token {
-    /// The owner of a record that a verdict wrote: no attempt has it.
-    pub const NOBODY: Self = Self([0; 16]);
-
-    /// Draws a token from the operating system's randomness, a page at a time.
-    pub fn random() -> Self {
-        thread_local! {
-            static POOL: RefCell<(usize, [u8; 1024])> = const { RefCell::new((1024, [0; 1024])) };
-        }
-        POOL.with_borrow_mut(|(used, pool)| {
-            if *used == pool.len() {
-                getrandom::fill(pool).expect("the operating system has a source of randomness");
-                *used = 0;
-            }
-            let mut token = [0; 16];
-            token.copy_from_slice(&pool[*used..*used + 16]);
-            *used += 16;
-            Self(token)
-        })
-    }
-
-    /// Rebuilds a token from its octets.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The token's 16 octets.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-/// A token is a capability, so its `Debug` shows that there is one and no more.
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
+use super::{AttemptId, Fingerprint, NotKept, StoredResponse, Token};
 
 /// The right to run the handler, as the owner asks for it and as the store keeps it.
 ///
@@ -147,6 +103,7 @@ pub enum Begun {
 
 /// A record as a reader sees it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Record {
     /// Which attempt wrote it.
     pub attempt: AttemptId,
@@ -154,6 +111,20 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// How far it came.
     pub state: State,
+}
+
+impl Record {
+    /// What a store found under an id.
+    ///
+    /// The fingerprint is the stored one, which may be another than that of the claim that met the
+    /// record. The state is by the store's clock at the moment of the step.
+    pub fn new(attempt: AttemptId, fingerprint: Fingerprint, state: State) -> Self {
+        Self {
+            attempt,
+            fingerprint,
+            state,
+        }
+    }
 }
 
 /// How far an operation came.
@@ -180,15 +151,6 @@ pub enum Finished {
     Completed(StoredResponse),
     /// The handler answered, and the answer was not kept.
     NotKept(NotKept),
-}
-
-/// What is known of an answer that was not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotKept {
-    /// The status of the answer.
-    pub status: u16,
-    /// Its `Location`, where it had one.
-    pub location: Option<Vec<u8>>,
 }
 
 /// Answer to [`Store::renew`](super::Store::renew).

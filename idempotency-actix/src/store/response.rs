@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Bytes;
 
-use super::NotKept;
+use super::not_kept::NotKept;
 
 /// Up to here a copy of a body costs less than the memory that it saves.
 const SHORT_BODY: usize = 1024;
@@ -82,12 +82,9 @@ impl StoredResponse {
 
     /// What is left of the answer where it is not kept.
     pub(crate) fn not_kept(&self) -> NotKept {
-        NotKept {
-            status: self.status().as_u16(),
-            location: self
-                .header(&LOCATION)
-                .map(|value| value.as_bytes().to_vec()),
-        }
+        let location = self.header(&LOCATION);
+        let location = location.map(|value| value.as_bytes().to_vec());
+        NotKept::new(self.status().as_u16(), location)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Who waits for which record, and what wakes them. It knows neither why they wait nor for how long.
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +11,16 @@ use crate::request::RecordId;
 /// Who waits for which record, and what wakes them.
 #[derive(Default)]
 pub(crate) struct Wakeups {
+    /// Beside the lock, so that a step for which nobody waits takes none.
     count: AtomicUsize,
+    waited_for: Mutex<WaitedFor>,
+}
+
+#[derive(Default)]
+struct WaitedFor {
     /// The receivers are counted, and the last one of a record takes its sender away.
-    records: Mutex<HashMap<RecordId, watch::Sender<()>>>,
+    records: HashMap<RecordId, watch::Sender<()>>,
+    is_closed: bool,
 }
 
 impl Wakeups {
@@ -20,25 +29,58 @@ impl Wakeups {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if let Some(sender) = self.records().get(id) {
+        if let Some(sender) = self.lock().records.get(id) {
             sender.send_replace(());
         }
     }
 
+    /// Wakes everybody, for what may have happened unheard.
+    #[cfg(feature = "redis")]
+    pub(crate) fn wake_all(&self) {
+        // Outside of the lock: who is woken may leave at once.
+        let senders: Vec<_> = self.lock().records.values().cloned().collect();
+        for sender in senders {
+            sender.send_replace(());
+        }
+    }
+
+    /// Wakes everybody, and gives no place any more.
+    #[cfg(feature = "redis")]
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.wake_all();
+    }
+
+    /// Gives no place any more, if nobody has one; whether that is so now.
+    #[cfg(feature = "redis")]
+    pub(crate) fn close_if_unused(&self) -> bool {
+        let mut waited_for = self.lock();
+        waited_for.is_closed |= waited_for.records.is_empty();
+        waited_for.is_closed
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Takes a place, from which every wake-up is heard; `None` if so many wait already, for any record or
-    /// for this one.
+    /// for this one, and after the close.
     pub(crate) fn enter(
         self: &Arc<Self>,
         id: &RecordId,
         most: usize,
         most_for_one: usize,
     ) -> Option<Place> {
-        let mut records = self.records();
-        let for_one = records.get(id).map_or(0, watch::Sender::receiver_count);
-        if self.count.load(Ordering::SeqCst) >= most || for_one >= most_for_one {
+        let mut waited_for = self.lock();
+        let for_one = waited_for.records.get(id);
+        let for_one = for_one.map_or(0, watch::Sender::receiver_count);
+        let is_full = self.count.load(Ordering::SeqCst) >= most || for_one >= most_for_one;
+        if waited_for.is_closed || is_full {
             return None;
         }
         self.count.fetch_add(1, Ordering::SeqCst);
+        let records = &mut waited_for.records;
         let sender = records.entry(*id).or_insert_with(|| watch::Sender::new(()));
         Some(Place {
             woken: Some(sender.subscribe()),
@@ -47,8 +89,10 @@ impl Wakeups {
         })
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<RecordId, watch::Sender<()>>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, WaitedFor> {
+        self.waited_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,7 +116,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut records = self.wakeups.records();
+        let records = &mut self.wakeups.lock().records;
         self.woken = None;
         self.wakeups.count.fetch_sub(1, Ordering::SeqCst);
         let sender = records.get(&self.id);
@@ -119,10 +163,49 @@ mod tests {
         let other = enter(&wakeups, 2).expect("a place for another");
         assert!(enter(&wakeups, 3).is_none());
         drop(both);
-        assert_eq!(wakeups.records().len(), 1);
+        assert_eq!(wakeups.lock().records.len(), 1);
         let again = enter(&wakeups, 1).expect("a place that was given up");
         drop((other, again));
-        assert!(wakeups.records().is_empty());
+        assert!(wakeups.lock().records.is_empty());
         assert_eq!(wakeups.count.load(Ordering::SeqCst), 0);
+    }
+    #[test]
+    fn who_was_woken_does_not_take_another_along() {
+        let wakeups = Arc::default();
+        let mut woken = enter(&wakeups, 1).expect("a place");
+        wakeups.wake(&id(1));
+        let mut next = enter(&wakeups, 1).expect("a place");
+        assert!(is_woken(&mut woken) && !is_woken(&mut next));
+        drop(woken);
+        assert_eq!(wakeups.lock().records.len(), 1);
+        wakeups.wake(&id(1));
+        assert!(is_woken(&mut next));
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn all_are_woken_at_once_and_stay() {
+        let wakeups = Arc::default();
+        let mut both = [1, 2].map(|id| enter(&wakeups, id).expect("a place"));
+        wakeups.wake_all();
+        assert!(both.iter_mut().all(is_woken));
+        assert!(!both.iter_mut().any(is_woken));
+        wakeups.wake(&id(2));
+        assert!(is_woken(&mut both[1]));
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn the_close_wakes_all_and_admits_nobody() {
+        let wakeups = Arc::default();
+        let mut both = [1, 2].map(|id| enter(&wakeups, id).expect("a place"));
+        assert!(!wakeups.close_if_unused());
+        assert!(!wakeups.is_closed());
+        wakeups.close();
+        assert!(both.iter_mut().all(is_woken));
+        assert!(enter(&wakeups, 1).is_none());
+        let unused: Arc<Wakeups> = Arc::default();
+        assert!(unused.close_if_unused());
+        assert!(enter(&unused, 1).is_none());
     }
 }

@@ -1,39 +1,57 @@
+//! Cases about answers that are recorded, and whether they are found as they were. They know no store.
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
 use super::Harness;
-use super::trial::{Got, Seen, Trial, answer, seen};
+use super::test_record::{Got, Observed, TestRecord, answer, observed};
 use crate::store::{Completion, Finished, NotKept, StoredResponse};
 
-pub(super) async fn completing_in_flight_records_the_answer<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_in_flight_records_the_answer<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim();
     t.granted(&claim, 1).await;
     let completion = t.complete(&claim, &answer("first")).await;
     t.check("complete", completion, Completion::Recorded);
-    t.check("after it", t.state().await, Seen::Finished(answer("first")));
+    t.check(
+        "after it",
+        t.state().await,
+        Observed::Finished(answer("first")),
+    );
 }
 
-pub(super) async fn completing_unknown_records_the_answer<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_unknown_records_the_answer<H: Harness>(t: TestRecord<'_, H>) {
     let (claim, _) = t.unknown().await;
     let completion = t.complete(&claim, &answer("late")).await;
     t.check("complete", completion, Completion::Recorded);
-    t.check("after it", t.state().await, Seen::Finished(answer("late")));
+    t.check(
+        "after it",
+        t.state().await,
+        Observed::Finished(answer("late")),
+    );
 }
 
-pub(super) async fn completing_twice_changes_nothing<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_twice_changes_nothing<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim();
     t.granted(&claim, 1).await;
     t.complete_for(&claim, &answer("first"), 4).await;
     t.pass(2).await;
     let completion = t.complete_for(&claim, &answer("second"), 64).await;
     t.check("the second complete", completion, Completion::Recorded);
-    t.check("after it", t.state().await, Seen::Finished(answer("first")));
+    t.check(
+        "after it",
+        t.state().await,
+        Observed::Finished(answer("first")),
+    );
     t.pass(3).await;
-    t.check("after 5 units of a ttl of 4", t.state().await, Seen::Absent);
+    t.check(
+        "after 5 units of a ttl of 4",
+        t.state().await,
+        Observed::Absent,
+    );
 }
 
-pub(super) async fn completing_by_another_token_is_refused<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_by_another_token_is_refused<H: Harness>(t: TestRecord<'_, H>) {
     let (live, lapsed, done) = (t.another(), t.another(), t.another());
     let (claim, other) = (t.long_claim(), t.long_claim());
     lapsed.granted(&t.claim(), 1).await;
@@ -42,9 +60,9 @@ pub(super) async fn completing_by_another_token_is_refused<H: Harness>(t: Trial<
     done.granted(&claim, 1).await;
     done.complete(&claim, &answer("first")).await;
     for (record, before) in [
-        (&live, Seen::InFlight),
-        (&lapsed, Seen::Unknown),
-        (&done, Seen::Finished(answer("first"))),
+        (&live, Observed::InFlight),
+        (&lapsed, Observed::Unknown),
+        (&done, Observed::Finished(answer("first"))),
     ] {
         let completion = record.complete(&other, &answer("other")).await;
         let what = format!("complete on {before:?}");
@@ -53,7 +71,7 @@ pub(super) async fn completing_by_another_token_is_refused<H: Harness>(t: Trial<
     }
 }
 
-pub(super) async fn completing_what_is_absent_stores_the_answer<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_what_is_absent_stores_the_answer<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim().with_generation(3);
     let completion = t.complete_for(&claim, &answer("first"), 4).await;
     t.check("complete", completion, Completion::RecordedAbsent);
@@ -62,8 +80,8 @@ pub(super) async fn completing_what_is_absent_stores_the_answer<H: Harness>(t: T
     t.check("its fingerprint", record.fingerprint, *claim.fingerprint());
     t.check(
         "its state",
-        seen(record.state),
-        Seen::Finished(answer("first")),
+        observed(record.state),
+        Observed::Finished(answer("first")),
     );
     let completion = t.complete(&claim, &answer("second")).await;
     t.check("the second complete", completion, Completion::Recorded);
@@ -72,13 +90,17 @@ pub(super) async fn completing_what_is_absent_stores_the_answer<H: Harness>(t: T
     t.check(
         "after both",
         t.state().await,
-        Seen::Finished(answer("first")),
+        Observed::Finished(answer("first")),
     );
     t.pass(5).await;
-    t.check("after 5 units of a ttl of 4", t.state().await, Seen::Absent);
+    t.check(
+        "after 5 units of a ttl of 4",
+        t.state().await,
+        Observed::Absent,
+    );
 }
 
-pub(super) async fn completing_keeps_what_was_stored<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn completing_keeps_what_was_stored<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim();
     t.granted(&claim, 1).await;
     let altered = t.altered(&claim, 1);
@@ -89,7 +111,7 @@ pub(super) async fn completing_keeps_what_was_stored<H: Harness>(t: Trial<'_, H>
     t.check("its fingerprint", record.fingerprint, *claim.fingerprint());
 }
 
-pub(super) async fn every_answer_is_found_as_it_was<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn every_answer_is_found_as_it_was<H: Harness>(t: TestRecord<'_, H>) {
     for (what, response) in answers() {
         let record = t.another();
         let claim = t.long_claim();
@@ -98,7 +120,7 @@ pub(super) async fn every_answer_is_found_as_it_was<H: Harness>(t: Trial<'_, H>)
             .complete(&claim, &Finished::Completed(response.clone()))
             .await;
         let found = record.found(&t.long_claim()).await;
-        let Seen::Finished(Finished::Completed(found)) = seen(found.state) else {
+        let Observed::Finished(Finished::Completed(found)) = observed(found.state) else {
             t.fail(format_args!("{what}: is not found completed"));
         };
         let status = found.status();
@@ -169,19 +191,20 @@ fn answers() -> [(&'static str, StoredResponse); 8] {
     ]
 }
 
-pub(super) async fn an_answer_may_be_known_and_not_kept<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_answer_may_be_known_and_not_kept<H: Harness>(t: TestRecord<'_, H>) {
     let locations: [Option<&[u8]>; 3] = [None, Some(b""), Some(b"/payments/caf\xe9?a=%20")];
     for location in locations {
-        let not_kept = Finished::NotKept(NotKept {
-            status: 201,
-            location: location.map(<[u8]>::to_vec),
-        });
+        let not_kept = Finished::NotKept(NotKept::new(201, location.map(<[u8]>::to_vec)));
         let record = t.another();
         let claim = t.long_claim();
         record.granted(&claim, 1).await;
         let completion = record.complete(&claim, &not_kept).await;
         t.check("complete", completion, Completion::Recorded);
         let got = record.begin(&t.long_claim()).await;
-        t.check("what is found", got, Got::Found(Seen::Finished(not_kept)));
+        t.check(
+            "what is found",
+            got,
+            Got::Found(Observed::Finished(not_kept)),
+        );
     }
 }

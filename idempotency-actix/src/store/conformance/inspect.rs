@@ -1,10 +1,12 @@
+//! Cases about what a reader sees, and that reading changes nothing. They know no store.
+
 use std::time::Duration;
 
 use super::Harness;
-use super::trial::{Seen, Trial, answer, seen};
+use super::test_record::{Observed, TestRecord, answer, observed};
 use crate::store::{Record, Renewed, Resolved, State, Store, Verdict};
 
-pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: TestRecord<'_, H>) {
     let (live, lapsed, done) = (t.another(), t.another(), t.another());
     lapsed.granted(&t.claim(), 1).await;
     t.pass_lease().await;
@@ -13,58 +15,58 @@ pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: Trial<'_,
     done.granted(&claim, 1).await;
     done.complete(&claim, &answer("first")).await;
     for (record, state) in [
-        (&live, Seen::InFlight),
-        (&lapsed, Seen::Unknown),
-        (&done, Seen::Finished(answer("first"))),
+        (&live, Observed::InFlight),
+        (&lapsed, Observed::Unknown),
+        (&done, Observed::Finished(answer("first"))),
     ] {
         let (inspected, found) = (record.record().await, record.found(&t.long_claim()).await);
         t.check("the attempt", inspected.attempt, found.attempt);
         t.check("the fingerprint", inspected.fingerprint, found.fingerprint);
-        t.check("the state found", &seen(found.state), &state);
-        t.check("the state", seen(inspected.state), state);
+        t.check("the state found", &observed(found.state), &state);
+        t.check("the state", observed(inspected.state), state);
     }
 }
 
-pub(super) async fn inspecting_changes_nothing<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn inspecting_changes_nothing<H: Harness>(t: TestRecord<'_, H>) {
     let (held, done) = (t.another(), t.another());
     let (claim, answered) = (t.claim_for(4, 12), t.long_claim());
-    t.check("what was never begun", held.state().await, Seen::Absent);
+    t.check("what was never begun", held.state().await, Observed::Absent);
     held.granted(&claim, 1).await;
     done.granted(&answered, 1).await;
     done.complete_for(&answered, &answer("first"), 4).await;
     t.pass(2).await;
-    t.check("in flight", held.state().await, Seen::InFlight);
+    t.check("in flight", held.state().await, Observed::InFlight);
     t.check(
         "finished",
         done.state().await,
-        Seen::Finished(answer("first")),
+        Observed::Finished(answer("first")),
     );
     t.pass(3).await;
     t.check(
         "after 5 units of a lease of 4",
         held.state().await,
-        Seen::Unknown,
+        Observed::Unknown,
     );
     t.check(
         "after 5 units of a ttl of 4",
         done.state().await,
-        Seen::Absent,
+        Observed::Absent,
     );
     t.pass(5).await;
     t.check(
         "after 10 units of a retention of 12",
         held.state().await,
-        Seen::Unknown,
+        Observed::Unknown,
     );
     t.pass(4).await;
     t.check(
         "after 14 units of a retention of 12",
         held.state().await,
-        Seen::Absent,
+        Observed::Absent,
     );
 }
 
-pub(super) async fn attempts_tell_signs_of_life_apart<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn attempts_tell_signs_of_life_apart<H: Harness>(t: TestRecord<'_, H>) {
     let (claim, unknown) = t.unknown().await;
     t.check("the attempt seen again", t.record().await.attempt, unknown);
     t.check("renew", t.renew(&claim).await, Renewed::Alive);
@@ -86,7 +88,7 @@ pub(super) async fn attempts_tell_signs_of_life_apart<H: Harness>(t: Trial<'_, H
     );
 }
 
-pub(super) async fn an_unknown_claim_tells_its_own_lease<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_unknown_claim_tells_its_own_lease<H: Harness>(t: TestRecord<'_, H>) {
     // A renewal says another lease, and the store goes by what it has.
     let claim = t.claim_for(2, 64);
     t.granted(&claim, 1).await;
@@ -106,7 +108,7 @@ pub(super) async fn an_unknown_claim_tells_its_own_lease<H: Harness>(t: Trial<'_
 }
 
 /// To every reader, and rounded up to the store's unit of time, of a millisecond at most.
-async fn tells_lease<H: Harness>(t: &Trial<'_, H>, lease: u32) {
+async fn tells_lease<H: Harness>(t: &TestRecord<'_, H>, lease: u32) {
     let due = t.units(lease);
     for Record { state, .. } in [t.record().await, t.found(&t.claim_for(4, 64)).await] {
         let State::Unknown { lease } = state else {
@@ -117,7 +119,7 @@ async fn tells_lease<H: Harness>(t: &Trial<'_, H>, lease: u32) {
     }
 }
 
-pub(super) async fn an_answer_is_told_from_its_claim<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_answer_is_told_from_its_claim<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim();
     t.granted(&claim, 1).await;
     let live = t.record().await.attempt;
@@ -127,6 +129,6 @@ pub(super) async fn an_answer_is_told_from_its_claim<H: Harness>(t: Trial<'_, H>
     t.check("the attempt seen again", t.record().await.attempt, done);
 }
 
-pub(super) async fn a_store_that_serves_is_healthy<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_store_that_serves_is_healthy<H: Harness>(t: TestRecord<'_, H>) {
     t.answered(t.store.health().await);
 }

@@ -1,3 +1,5 @@
+//! Runs calls at the same moment, on threads. It does not know what they race for.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -7,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Mutex, MutexGuard, oneshot};
 
 use super::Harness;
-use super::trial::Trial;
+use super::test_record::TestRecord;
 use crate::store::StoreError;
 
 /// A call, and whether it won.
@@ -22,7 +24,10 @@ pub(super) async fn alone() -> MutexGuard<'static, ()> {
 
 /// Runs the calls of every contender on a thread of its own, all contenders' first calls at once,
 /// then all second ones. Returns who won, round by round.
-pub(super) async fn race<H: Harness>(t: &Trial<'_, H>, calls: Vec<Vec<Call>>) -> Vec<Vec<bool>> {
+pub(super) async fn race<H: Harness>(
+    t: &TestRecord<'_, H>,
+    calls: Vec<Vec<Call>>,
+) -> Vec<Vec<bool>> {
     let gate = Arc::new(Gate {
         contenders: calls.len(),
         arrivals: AtomicUsize::new(0),

@@ -1,17 +1,19 @@
+//! Cases about steps at the same moment: whatever their order, there is one. They know no store.
+
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 
 use super::Harness;
 use super::race::{Call, alone, race};
-use super::trial::{Got, Seen, Trial, answer};
+use super::test_record::{Got, Observed, TestRecord, answer};
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Released, Renewed, Resolved, Store, Verdict,
 };
 
 const CONTENDERS: usize = 4;
 
-pub(super) async fn of_concurrent_claims_one_is_granted<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn of_concurrent_claims_one_is_granted<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claims = || (0..CONTENDERS).map(|_| t.long_claim()).collect();
@@ -36,7 +38,7 @@ pub(super) async fn of_concurrent_claims_one_is_granted<H: Harness>(t: Trial<'_,
     }
 }
 
-pub(super) async fn concurrent_copies_of_a_claim_are_all_granted<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn concurrent_copies_of_a_claim_are_all_granted<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.long_claim();
@@ -51,7 +53,7 @@ pub(super) async fn concurrent_copies_of_a_claim_are_all_granted<H: Harness>(t: 
     }
 }
 
-pub(super) async fn release_and_completion_have_an_order<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn release_and_completion_have_an_order<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.long_claim();
@@ -69,12 +71,12 @@ pub(super) async fn release_and_completion_have_an_order<H: Harness>(t: Trial<'_
     for (record, won) in rounds.iter().zip(won) {
         t.check("one of them met the claim", won[0] != won[1], true);
         let state = record.state().await;
-        t.check("the record", state, Seen::Finished(answer("owner")));
+        t.check("the record", state, Observed::Finished(answer("owner")));
     }
 }
 
 pub(super) async fn of_concurrent_answers_to_what_is_absent_one_is_stored<H: Harness>(
-    t: Trial<'_, H>,
+    t: TestRecord<'_, H>,
 ) {
     let _alone = alone().await;
     let rounds = records(&t);
@@ -94,7 +96,7 @@ pub(super) async fn of_concurrent_answers_to_what_is_absent_one_is_stored<H: Har
     }
 }
 
-pub(super) async fn a_late_answer_or_a_verdict_wins<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_late_answer_or_a_verdict_wins<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.claim();
@@ -108,11 +110,11 @@ pub(super) async fn a_late_answer_or_a_verdict_wins<H: Harness>(t: Trial<'_, H>)
         t.check("one of them won", won[0] != won[1], true);
         let wins = if won[0] { "owner" } else { "verdict" };
         let state = record.state().await;
-        t.check("the record", state, Seen::Finished(answer(wins)));
+        t.check("the record", state, Observed::Finished(answer(wins)));
     }
 }
 
-pub(super) async fn a_renewal_or_a_takeover_wins<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_renewal_or_a_takeover_wins<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.claim_for(1, 64);
@@ -137,7 +139,7 @@ pub(super) async fn a_renewal_or_a_takeover_wins<H: Harness>(t: Trial<'_, H>) {
     }
 }
 
-pub(super) async fn of_concurrent_takeovers_one_wins<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn of_concurrent_takeovers_one_wins<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.claim();
@@ -166,7 +168,7 @@ pub(super) async fn of_concurrent_takeovers_one_wins<H: Harness>(t: Trial<'_, H>
     }
 }
 
-pub(super) async fn concurrent_claims_over_a_generation_agree<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn concurrent_claims_over_a_generation_agree<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let second = t.long_claim();
@@ -191,11 +193,11 @@ pub(super) async fn concurrent_claims_over_a_generation_agree<H: Harness>(t: Tri
             1,
         );
         let got = record.begin(&t.long_claim()).await;
-        t.check("the record", got, Got::Found(Seen::InFlight));
+        t.check("the record", got, Got::Found(Observed::InFlight));
     }
 }
 
-pub(super) async fn a_late_answer_is_forgotten_or_refused<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_late_answer_is_forgotten_or_refused<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.claim();
@@ -207,14 +209,14 @@ pub(super) async fn a_late_answer_is_forgotten_or_refused<H: Harness>(t: Trial<'
     for (record, won) in rounds.iter().zip(won) {
         t.check("one of them won", won[0] != won[1], true);
         let left = match won[0] {
-            true => Seen::Finished(answer("owner")),
-            false => Seen::Absent,
+            true => Observed::Finished(answer("owner")),
+            false => Observed::Absent,
         };
         t.check("the record", record.state().await, left);
     }
 }
 
-pub(super) async fn a_renewed_claim_is_not_forgotten<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_renewed_claim_is_not_forgotten<H: Harness>(t: TestRecord<'_, H>) {
     let _alone = alone().await;
     let rounds = records(&t);
     let claim = t.claim();
@@ -229,14 +231,14 @@ pub(super) async fn a_renewed_claim_is_not_forgotten<H: Harness>(t: Trial<'_, H>
 }
 
 /// One record for each round.
-fn records<'h, H: Harness>(t: &Trial<'h, H>) -> Vec<Trial<'h, H>> {
+fn records<'h, H: Harness>(t: &TestRecord<'h, H>) -> Vec<TestRecord<'h, H>> {
     (0..t.rounds()).map(|_| t.another()).collect()
 }
 
 /// Lets a claim lapse on all records, and prepares a verdict on each.
 async fn all_unknown<H: Harness>(
-    t: &Trial<'_, H>,
-    records: &[Trial<'_, H>],
+    t: &TestRecord<'_, H>,
+    records: &[TestRecord<'_, H>],
     claim: &Claim,
     verdict: impl Fn() -> Verdict,
 ) -> Vec<Call> {
@@ -252,7 +254,7 @@ async fn all_unknown<H: Harness>(
     calls
 }
 
-fn begins<H: Harness>(record: &Trial<'_, H>, claim: &Claim, due: u64) -> Call {
+fn begins<H: Harness>(record: &TestRecord<'_, H>, claim: &Claim, due: u64) -> Call {
     let (store, id, claim) = (Arc::clone(&record.store), record.id, claim.clone());
     async move {
         let begun = store.begin(&id, &claim).await?;
@@ -261,18 +263,18 @@ fn begins<H: Harness>(record: &Trial<'_, H>, claim: &Claim, due: u64) -> Call {
     .boxed()
 }
 
-fn renews<H: Harness>(record: &Trial<'_, H>, claim: &Claim) -> Call {
+fn renews<H: Harness>(record: &TestRecord<'_, H>, claim: &Claim) -> Call {
     let (store, id, claim) = (Arc::clone(&record.store), record.id, claim.clone());
     async move { Ok(store.renew(&id, &claim).await? == Renewed::Alive) }.boxed()
 }
 
-fn completes<H: Harness>(record: &Trial<'_, H>, claim: &Claim, due: Completion) -> Call {
+fn completes<H: Harness>(record: &TestRecord<'_, H>, claim: &Claim, due: Completion) -> Call {
     let (store, id, claim) = (Arc::clone(&record.store), record.id, claim.clone());
     let ttl = record.units(64);
     async move { Ok(store.complete(&id, &claim, &answer("owner"), ttl).await? == due) }.boxed()
 }
 
-fn resolves<H: Harness>(record: &Trial<'_, H>, attempt: AttemptId, verdict: Verdict) -> Call {
+fn resolves<H: Harness>(record: &TestRecord<'_, H>, attempt: AttemptId, verdict: Verdict) -> Call {
     let (store, id) = (Arc::clone(&record.store), record.id);
     async move { Ok(store.resolve(&id, &attempt, &verdict).await? == Resolved::Done) }.boxed()
 }

@@ -1,12 +1,14 @@
+//! Cases about how long records are kept. They know no store.
+
 use std::time::Duration;
 
 use super::Harness;
-use super::trial::{Seen, Trial, answer};
+use super::test_record::{Observed, TestRecord, answer};
 use crate::store::{Claim, Completion, Released, Renewed, Resolved, Store, Verdict};
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-pub(super) async fn an_answer_is_over_after_its_ttl<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_answer_is_over_after_its_ttl<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.long_claim();
     t.granted(&claim, 1).await;
     t.pass(3).await;
@@ -15,22 +17,34 @@ pub(super) async fn an_answer_is_over_after_its_ttl<H: Harness>(t: Trial<'_, H>)
     t.check(
         "after half of its ttl",
         t.state().await,
-        Seen::Finished(answer("first")),
+        Observed::Finished(answer("first")),
     );
     t.pass(3).await;
-    t.check("after 5 units of a ttl of 4", t.state().await, Seen::Absent);
+    t.check(
+        "after 5 units of a ttl of 4",
+        t.state().await,
+        Observed::Absent,
+    );
     t.granted(&t.long_claim(), 1).await;
 }
 
-pub(super) async fn an_answer_outlives_the_retention_of_its_claim<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_answer_outlives_the_retention_of_its_claim<H: Harness>(
+    t: TestRecord<'_, H>,
+) {
     let claim = t.claim_for(1, 4);
     t.granted(&claim, 1).await;
     t.complete_for(&claim, &answer("first"), 64).await;
     t.pass(6).await;
-    t.check("after it", t.state().await, Seen::Finished(answer("first")));
+    t.check(
+        "after it",
+        t.state().await,
+        Observed::Finished(answer("first")),
+    );
 }
 
-pub(super) async fn the_answer_of_a_verdict_is_over_after_its_ttl<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn the_answer_of_a_verdict_is_over_after_its_ttl<H: Harness>(
+    t: TestRecord<'_, H>,
+) {
     let (_, attempt) = t.unknown().await;
     let verdict = Verdict::Finished(answer("verdict"), t.units(4));
     t.resolve(&attempt, &verdict).await;
@@ -38,22 +52,26 @@ pub(super) async fn the_answer_of_a_verdict_is_over_after_its_ttl<H: Harness>(t:
     t.check(
         "after half of its ttl",
         t.state().await,
-        Seen::Finished(answer("verdict")),
+        Observed::Finished(answer("verdict")),
     );
     t.pass(3).await;
-    t.check("after 5 units of a ttl of 4", t.state().await, Seen::Absent);
+    t.check(
+        "after 5 units of a ttl of 4",
+        t.state().await,
+        Observed::Absent,
+    );
 }
 
-pub(super) async fn an_unknown_claim_is_over_after_its_retention<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn an_unknown_claim_is_over_after_its_retention<H: Harness>(t: TestRecord<'_, H>) {
     t.granted(&t.claim_for(1, 8), 1).await;
     t.pass(6).await;
-    t.check("after 6 units of 8", t.state().await, Seen::Unknown);
+    t.check("after 6 units of 8", t.state().await, Observed::Unknown);
     t.pass(4).await;
-    t.check("after 10 units of 8", t.state().await, Seen::Absent);
+    t.check("after 10 units of 8", t.state().await, Observed::Absent);
     t.granted(&t.long_claim(), 1).await;
 }
 
-pub(super) async fn a_sign_of_life_starts_the_retention_anew<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn a_sign_of_life_starts_the_retention_anew<H: Harness>(t: TestRecord<'_, H>) {
     let (renewed, resent) = (t.another(), t.another());
     let (one, two) = (t.claim_for(1, 8), t.claim_for(1, 8));
     renewed.granted(&one, 1).await;
@@ -63,25 +81,25 @@ pub(super) async fn a_sign_of_life_starts_the_retention_anew<H: Harness>(t: Tria
     resent.granted(&two, 1).await;
     t.pass(6).await;
     for record in [&renewed, &resent] {
-        t.check("6 units later", record.state().await, Seen::Unknown);
+        t.check("6 units later", record.state().await, Observed::Unknown);
     }
     t.pass(4).await;
     for record in [&renewed, &resent] {
-        t.check("10 units later", record.state().await, Seen::Absent);
+        t.check("10 units later", record.state().await, Observed::Absent);
     }
 }
 
-pub(super) async fn in_flight_outlives_its_retention<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn in_flight_outlives_its_retention<H: Harness>(t: TestRecord<'_, H>) {
     let claim = t.claim_for(8, 1);
     t.granted(&claim, 1).await;
     t.pass(4).await;
-    t.check("after its retention", t.state().await, Seen::InFlight);
+    t.check("after its retention", t.state().await, Observed::InFlight);
     t.found(&t.long_claim()).await;
     let completion = t.complete(&claim, &answer("first")).await;
     t.check("complete", completion, Completion::Recorded);
 }
 
-pub(super) async fn what_is_over_is_absent_to_every_call<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn what_is_over_is_absent_to_every_call<H: Harness>(t: TestRecord<'_, H>) {
     let (over, done) = (t.another(), t.another());
     let (claim, answered) = (t.claim_for(1, 4), t.long_claim());
     over.granted(&claim, 1).await;
@@ -102,21 +120,21 @@ pub(super) async fn what_is_over_is_absent_to_every_call<H: Harness>(t: Trial<'_
         t.check(
             "after it",
             record.state().await,
-            Seen::Finished(answer("late")),
+            Observed::Finished(answer("late")),
         );
     }
 }
 
-pub(super) async fn ten_years_are_not_too_long<H: Harness>(t: Trial<'_, H>) {
+pub(super) async fn ten_years_are_not_too_long<H: Harness>(t: TestRecord<'_, H>) {
     let short = t.long_claim();
     let (token, fingerprint) = (*short.token(), *short.fingerprint());
     let claim = Claim::new(token, fingerprint, TEN_YEARS / 10, TEN_YEARS);
     t.granted(&claim, 1).await;
     t.check("renew", t.renew(&claim).await, Renewed::Alive);
     t.pass(2).await;
-    t.check("after it", t.state().await, Seen::InFlight);
+    t.check("after it", t.state().await, Observed::InFlight);
     let first = answer("first");
     t.answered(t.store.complete(&t.id, &claim, &first, TEN_YEARS).await);
     t.pass(2).await;
-    t.check("after all", t.state().await, Seen::Finished(first));
+    t.check("after all", t.state().await, Observed::Finished(first));
 }

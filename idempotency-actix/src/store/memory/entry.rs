@@ -1,7 +1,10 @@
+//! One record in memory, and what the clock makes of it. It knows no other record, and not who asks.
+
 use std::time::Duration;
 
-use crate::store::MIN_CLAIM_RETENTION;
-use crate::store::{AttemptId, Claim, Fingerprint, Finished, Record, State, Token};
+use crate::store::{
+    AttemptId, Claim, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
+};
 
 /// Octets that a header line takes beside its name and its value.
 const LINE: usize = 80;
@@ -12,13 +15,13 @@ pub(super) struct Entry {
     pub(super) owner: Token,
     pub(super) generation: u64,
     pub(super) fingerprint: Fingerprint,
-    pub(super) stage: Stage,
-    /// When the entry's one current item on the agenda comes due.
+    pub(super) state: EntryState,
+    /// When the entry's one current item in the queue comes due.
     pub(super) check_at: u64,
 }
 
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum EntryState {
     /// In flight or unknown: the clock says which.
     Held {
         lease: u64,
@@ -37,70 +40,66 @@ pub(super) enum Stage {
 
 impl Entry {
     pub(super) fn held(claim: &Claim, generation: u64, now: u64) -> Self {
-        let stage = Stage::Held {
+        let state = EntryState::Held {
             lease: nanos(claim.lease()),
             retention: nanos(claim.retention()),
             alive_at: now,
         };
-        Self::new(claim, generation, stage, now)
+        Self::new(claim, generation, state, now)
     }
 
     pub(super) fn finished(claim: &Claim, finished: &Finished, ttl: Duration, now: u64) -> Self {
-        let stage = Stage::finished(finished, ttl, now);
-        Self::new(claim, claim.generation(), stage, now)
+        let state = EntryState::finished(finished, ttl, now);
+        Self::new(claim, claim.generation(), state, now)
     }
 
-    /// The same attempt at another stage.
-    pub(super) fn at(&self, stage: Stage, now: u64) -> Self {
+    /// The same attempt in another state.
+    pub(super) fn at(&self, state: EntryState, now: u64) -> Self {
         Self {
-            check_at: stage.next_check(now),
-            stage,
+            check_at: state.next_check(now),
+            state,
             ..*self
         }
     }
 
-    fn new(claim: &Claim, generation: u64, stage: Stage, now: u64) -> Self {
+    fn new(claim: &Claim, generation: u64, state: EntryState, now: u64) -> Self {
         Self {
             owner: *claim.token(),
             generation,
             fingerprint: *claim.fingerprint(),
-            check_at: stage.next_check(now),
-            stage,
+            check_at: state.next_check(now),
+            state,
         }
     }
 
     pub(super) fn is_held_by(&self, token: &Token) -> bool {
-        matches!(self.stage, Stage::Held { .. }) && self.owner == *token
+        matches!(self.state, EntryState::Held { .. }) && self.owner == *token
     }
 
     pub(super) fn attempt(&self) -> AttemptId {
-        let pulse = match self.stage {
-            Stage::Held { alive_at, .. } => alive_at.saturating_add(1),
-            Stage::Finished { .. } | Stage::GivenUp { .. } => 0,
+        let pulse = match self.state {
+            EntryState::Held { alive_at, .. } => alive_at.saturating_add(1),
+            EntryState::Finished { .. } | EntryState::GivenUp { .. } => 0,
         };
         AttemptId::new(&self.owner, self.generation, pulse)
     }
 
     /// What a reader sees: nothing of an entry that is over or given up.
     pub(super) fn record(&self, now: u64) -> Option<Record> {
-        let state = match &self.stage {
-            stage if stage.is_over(now) => return None,
-            Stage::GivenUp { .. } => return None,
-            Stage::Finished { finished, .. } => State::Finished(finished.clone()),
-            Stage::Held { lease, .. } if self.stage.is_unknown(now) => State::Unknown {
+        let state = match &self.state {
+            state if state.is_over(now) => return None,
+            EntryState::GivenUp { .. } => return None,
+            EntryState::Finished { finished, .. } => State::Finished(finished.clone()),
+            EntryState::Held { lease, .. } if self.state.is_unknown(now) => State::Unknown {
                 lease: Duration::from_nanos(*lease),
             },
-            Stage::Held { .. } => State::InFlight,
+            EntryState::Held { .. } => State::InFlight,
         };
-        Some(Record {
-            attempt: self.attempt(),
-            fingerprint: self.fingerprint,
-            state,
-        })
+        Some(Record::new(self.attempt(), self.fingerprint, state))
     }
 }
 
-impl Stage {
+impl EntryState {
     pub(super) fn finished(finished: &Finished, ttl: Duration, now: u64) -> Self {
         Self::Finished {
             finished: match finished {

@@ -1,3 +1,5 @@
+//! Where a record id goes in a map. It knows no map.
+
 use std::hash::{BuildHasher, Hasher};
 
 use crate::store::Token;

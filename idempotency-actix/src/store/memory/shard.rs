@@ -1,20 +1,22 @@
+//! The state machine of the records in one shard. It knows neither locks nor clocks, but the time it is told.
+
 use std::collections::{HashMap, hash_map};
 use std::time::Duration;
 
-use super::agenda::Agenda;
-use super::entry::{Entry, Stage};
+use super::capacity::Capacity;
+use super::entry::{Entry, EntryState};
+use super::expiry_queue::ExpiryQueue;
 use super::hash::IdHash;
-use super::room::Room;
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
     Token, Verdict,
 };
 
-/// How many due items of the agenda an ordinary call looks at. A record makes three in its ordinary life of
-/// two calls, so the agenda is served faster than it is fed.
+/// How many due items of the queue an ordinary call looks at. A record makes three in its ordinary life of
+/// two calls, so the queue is served faster than it is fed.
 const FEW: usize = 4;
 
-/// How many items the agenda may hold beside two for each record.
+/// How many items the queue may hold beside two for each record.
 const SLACK: usize = 64;
 
 /// The records of one part of all ids. Every method is one atomic step, under the shard's lock.
@@ -22,14 +24,14 @@ pub(super) struct Shard {
     /// Boxed, so that a growing map moves little while its shard is locked.
     records: HashMap<RecordId, Box<Entry>, IdHash>,
     /// When to look at which record. An item that is not its record's `check_at` is stale.
-    agenda: Agenda,
+    queue: ExpiryQueue,
 }
 
 impl Shard {
     pub(super) fn new(hash: IdHash) -> Self {
         Self {
             records: HashMap::with_hasher(hash),
-            agenda: Agenda::default(),
+            queue: ExpiryQueue::default(),
         }
     }
 
@@ -39,14 +41,14 @@ impl Shard {
         id: &RecordId,
         claim: &Claim,
         now: u64,
-        room: &Room,
+        capacity: &Capacity,
     ) -> Option<Begun> {
-        self.sweep(FEW, now, room);
-        let generation = match self.present(id, now, room) {
-            None if !room.take_for_claim() => return None,
+        self.sweep(FEW, now, capacity);
+        let generation = match self.present(id, now, capacity) {
+            None if !capacity.take_for_claim() => return None,
             None => claim.generation(),
             Some(entry) if entry.is_held_by(claim.token()) => {
-                entry.stage.keep_alive(now);
+                entry.state.keep_alive(now);
                 let generation = entry.generation;
                 return Some(Begun::Claimed { generation });
             }
@@ -55,14 +57,20 @@ impl Shard {
                 None => claim.generation().max(entry.generation.saturating_add(1)),
             },
         };
-        self.put(id, Entry::held(claim, generation, now), now, room);
+        self.put(id, Entry::held(claim, generation, now), now, capacity);
         Some(Begun::Claimed { generation })
     }
 
-    pub(super) fn renew(&mut self, id: &RecordId, token: &Token, now: u64, room: &Room) -> Renewed {
-        match self.present(id, now, room) {
+    pub(super) fn renew(
+        &mut self,
+        id: &RecordId,
+        token: &Token,
+        now: u64,
+        capacity: &Capacity,
+    ) -> Renewed {
+        match self.present(id, now, capacity) {
             Some(entry) if entry.is_held_by(token) => {
-                entry.stage.keep_alive(now);
+                entry.state.keep_alive(now);
                 Renewed::Alive
             }
             _ => Renewed::Lost,
@@ -76,31 +84,31 @@ impl Shard {
         finished: &Finished,
         ttl: Duration,
         now: u64,
-        room: &Room,
+        capacity: &Capacity,
     ) -> Completion {
-        self.sweep(FEW, now, room);
-        let (entry, completion) = match self.present(id, now, room) {
+        self.sweep(FEW, now, capacity);
+        let (entry, completion) = match self.present(id, now, capacity) {
             Some(entry) if entry.is_held_by(claim.token()) => {
-                let stage = Stage::finished(finished, ttl, now);
-                (entry.at(stage, now), Completion::Recorded)
+                let state = EntryState::finished(finished, ttl, now);
+                (entry.at(state, now), Completion::Recorded)
             }
-            Some(entry) => match entry.stage {
-                Stage::Finished { .. } if entry.owner == *claim.token() => {
+            Some(entry) => match entry.state {
+                EntryState::Finished { .. } if entry.owner == *claim.token() => {
                     return Completion::Recorded;
                 }
-                Stage::GivenUp { .. } if entry.generation < claim.generation() => {
+                EntryState::GivenUp { .. } if entry.generation < claim.generation() => {
                     let entry = Entry::finished(claim, finished, ttl, now);
                     (entry, Completion::RecordedAbsent)
                 }
                 _ => return Completion::Refused,
             },
             None => {
-                room.take_for_record();
+                capacity.take_for_record();
                 let entry = Entry::finished(claim, finished, ttl, now);
                 (entry, Completion::RecordedAbsent)
             }
         };
-        self.put(id, entry, now, room);
+        self.put(id, entry, now, capacity);
         completion
     }
 
@@ -109,13 +117,13 @@ impl Shard {
         id: &RecordId,
         claim: &Claim,
         now: u64,
-        room: &Room,
+        capacity: &Capacity,
     ) -> Released {
-        match self.present(id, now, room) {
+        match self.present(id, now, capacity) {
             Some(entry) if entry.is_held_by(claim.token()) => {
                 match claim.is_fenced() {
-                    true => self.remember(id, now, room),
-                    false => self.give_up(id, now, room),
+                    true => self.remember(id, now, capacity),
+                    false => self.give_up(id, now, capacity),
                 }
                 Released::Released
             }
@@ -133,77 +141,77 @@ impl Shard {
         seen: &AttemptId,
         verdict: &Verdict,
         now: u64,
-        room: &Room,
+        capacity: &Capacity,
     ) -> Resolved {
-        let Some(entry) = self.present(id, now, room) else {
+        let Some(entry) = self.present(id, now, capacity) else {
             return Resolved::Refused;
         };
         if let Verdict::TakeOver(claim) = verdict
             && entry.is_held_by(claim.token())
         {
-            entry.stage.keep_alive(now);
+            entry.state.keep_alive(now);
             return Resolved::Done;
         }
-        let is_open = match (verdict, &entry.stage) {
-            (Verdict::Forget, Stage::Finished { .. }) => true,
-            (_, stage) => stage.is_unknown(now),
+        let is_open = match (verdict, &entry.state) {
+            (Verdict::Forget, EntryState::Finished { .. }) => true,
+            (_, state) => state.is_unknown(now),
         };
         if !is_open || entry.attempt() != *seen {
             return Resolved::Refused;
         }
         match verdict {
             Verdict::Finished(finished, ttl) => {
-                let mut entry = entry.at(Stage::finished(finished, *ttl, now), now);
+                let mut entry = entry.at(EntryState::finished(finished, *ttl, now), now);
                 entry.owner = Token::NOBODY;
-                self.put(id, entry, now, room);
+                self.put(id, entry, now, capacity);
             }
             Verdict::TakeOver(claim) => {
                 let generation = entry.generation.saturating_add(1);
-                self.put(id, Entry::held(claim, generation, now), now, room);
+                self.put(id, Entry::held(claim, generation, now), now, capacity);
             }
-            Verdict::NotExecuted => self.give_up(id, now, room),
-            Verdict::Forget => self.remember(id, now, room),
+            Verdict::NotExecuted => self.give_up(id, now, capacity),
+            Verdict::Forget => self.remember(id, now, capacity),
         }
         Resolved::Done
     }
 
     /// Looks at no more than `most` due items, and drops the records that are over.
-    pub(super) fn sweep(&mut self, most: usize, now: u64, room: &Room) {
+    pub(super) fn sweep(&mut self, most: usize, now: u64, capacity: &Capacity) {
         for _ in 0..most {
-            let Some((due, id)) = self.agenda.take_due(now) else {
+            let Some((due, id)) = self.queue.take_due(now) else {
                 return;
             };
             match self.records.get_mut(&id) {
                 Some(entry) if entry.check_at != due => {}
-                Some(entry) if !entry.stage.is_over(now) => {
-                    entry.check_at = entry.stage.next_check(now);
-                    self.agenda.put(entry.check_at, id, now);
+                Some(entry) if !entry.state.is_over(now) => {
+                    entry.check_at = entry.state.next_check(now);
+                    self.queue.put(entry.check_at, id, now);
                 }
-                Some(_) => self.remove(&id, room),
+                Some(_) => self.remove(&id, capacity),
                 None => {}
             }
         }
     }
 
     /// The entry under an id, dropped first if it is over.
-    fn present(&mut self, id: &RecordId, now: u64, room: &Room) -> Option<&mut Entry> {
-        if self.records.get(id)?.stage.is_over(now) {
-            self.remove(id, room);
+    fn present(&mut self, id: &RecordId, now: u64, capacity: &Capacity) -> Option<&mut Entry> {
+        if self.records.get(id)?.state.is_over(now) {
+            self.remove(id, capacity);
         }
         self.records.get_mut(id).map(|entry| &mut **entry)
     }
 
     /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
-    fn put(&mut self, id: &RecordId, mut entry: Entry, now: u64, room: &Room) {
+    fn put(&mut self, id: &RecordId, mut entry: Entry, now: u64, capacity: &Capacity) {
         let due = entry.check_at;
-        room.take_for_answer(entry.stage.size());
+        capacity.take_for_answer(entry.state.size());
         match self.records.entry(*id) {
             hash_map::Entry::Vacant(place) => {
                 place.insert(Box::new(entry));
             }
             hash_map::Entry::Occupied(mut place) => {
                 let old = place.get_mut();
-                room.give_back_answer(old.stage.size());
+                capacity.give_back_answer(old.state.size());
                 let queued = old.check_at;
                 entry.check_at = due.min(queued);
                 **old = entry;
@@ -212,39 +220,39 @@ impl Shard {
                 }
             }
         }
-        self.agenda.put(due, *id, now);
-        if self.agenda.len() > 2 * self.records.len() + SLACK {
+        self.queue.put(due, *id, now);
+        if self.queue.len() > 2 * self.records.len() + SLACK {
             self.drop_stale_items();
         }
     }
 
     fn drop_stale_items(&mut self) {
         let records = &self.records;
-        self.agenda.retain(|due, id| {
+        self.queue.retain(|due, id| {
             let entry = records.get(id);
             entry.is_some_and(|entry| entry.check_at == due)
         });
     }
 
     /// Makes a record absent; above generation 1 its generation is remembered.
-    fn give_up(&mut self, id: &RecordId, now: u64, room: &Room) {
+    fn give_up(&mut self, id: &RecordId, now: u64, capacity: &Capacity) {
         match self.records.get(id) {
-            Some(entry) if entry.generation > 1 => self.remember(id, now, room),
-            _ => self.remove(id, room),
+            Some(entry) if entry.generation > 1 => self.remember(id, now, capacity),
+            _ => self.remove(id, capacity),
         }
     }
 
     /// Makes a record absent, and remembers its generation.
-    fn remember(&mut self, id: &RecordId, now: u64, room: &Room) {
+    fn remember(&mut self, id: &RecordId, now: u64, capacity: &Capacity) {
         if let Some(entry) = self.records.get(id) {
-            let entry = entry.at(entry.stage.given_up(now), now);
-            self.put(id, entry, now, room);
+            let entry = entry.at(entry.state.given_up(now), now);
+            self.put(id, entry, now, capacity);
         }
     }
 
-    fn remove(&mut self, id: &RecordId, room: &Room) {
+    fn remove(&mut self, id: &RecordId, capacity: &Capacity) {
         if let Some(entry) = self.records.remove(id) {
-            room.give_back(entry.stage.size());
+            capacity.give_back(entry.state.size());
         }
     }
 }
@@ -252,13 +260,13 @@ impl Shard {
 #[cfg(test)]
 impl Shard {
     pub(super) fn records_and_queued(&self) -> (usize, usize) {
-        (self.records.len(), self.agenda.len())
+        (self.records.len(), self.queue.len())
     }
 
     pub(super) fn counted_bytes(&self) -> usize {
         let entries = self.records.values();
         entries
-            .map(|entry| super::room::RECORD + entry.stage.size())
+            .map(|entry| super::capacity::RECORD + entry.state.size())
             .sum()
     }
 }

@@ -1,3 +1,5 @@
+//! One way to talk to a server, to a sentinel's primary or to a cluster alike. Commands have no meaning here.
+
 use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::{
@@ -11,12 +13,12 @@ use deadpool_redis::{cluster, sentinel};
 /// A connection to one server or to a cluster: shared by all operations of a worker, or borrowed
 /// from the pool for one.
 pub(super) enum Connection {
-    Shared(Inner),
+    Shared(Multiplexed),
     Borrowed(Box<Borrowed>),
 }
 
 #[derive(Clone)]
-pub(super) enum Inner {
+pub(super) enum Multiplexed {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
@@ -95,16 +97,16 @@ impl Connection {
             Self::Borrowed(borrowed) => *borrowed,
         };
         Self::Shared(match borrowed {
-            Borrowed::Server(it) => Inner::Server(deadpool_redis::Connection::take(it)),
-            Borrowed::Sentinel(it) => Inner::Server(sentinel::Connection::take(it)),
-            Borrowed::Cluster(it) => Inner::Cluster(cluster::Connection::take(it)),
+            Borrowed::Server(it) => Multiplexed::Server(deadpool_redis::Connection::take(it)),
+            Borrowed::Sentinel(it) => Multiplexed::Server(sentinel::Connection::take(it)),
+            Borrowed::Cluster(it) => Multiplexed::Cluster(cluster::Connection::take(it)),
         })
     }
 
     fn kind(&mut self) -> Kind<'_> {
         match self {
-            Self::Shared(Inner::Server(it)) => Kind::Server(it),
-            Self::Shared(Inner::Cluster(it)) => Kind::Cluster(it),
+            Self::Shared(Multiplexed::Server(it)) => Kind::Server(it),
+            Self::Shared(Multiplexed::Cluster(it)) => Kind::Cluster(it),
             Self::Borrowed(borrowed) => match &mut **borrowed {
                 Borrowed::Server(it) => Kind::Server(it),
                 Borrowed::Sentinel(it) => Kind::Server(it),

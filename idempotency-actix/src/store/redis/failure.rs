@@ -5,7 +5,7 @@ use std::fmt;
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::value::ValueError;
+use super::value_error::ValueError;
 use crate::store::StoreError;
 
 /// Why the server did not do what it was asked.

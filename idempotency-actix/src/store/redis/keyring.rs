@@ -1,4 +1,4 @@
-//! Sealed bytes of an answer.
+//! The keys that seal answers, and the sealed octets. What is sealed is not known here.
 //!
 //! | octets | content |
 //! |---|---|
@@ -232,6 +232,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::request::short;
 
     fn keyring() -> Keyring {
         Keyring::new(1, [1; 32])
@@ -347,7 +348,7 @@ mod tests {
         let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip \
             for the future, sunscreen would be it.";
         let sealed = Key::new(0x0102_0304, key).seal(nonce, associated, plain);
-        let hex: String = sealed.iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = sealed.chunks(4).map(short).collect();
         assert_eq!(
             hex,
             "01020304\

@@ -1,3 +1,6 @@
+//! The application's pool, of whichever kind: connections borrowed, or taken for good. Commands have no meaning
+//! here, except to make sure that a server is the primary.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +9,9 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{ErrorKind, RedisError, RedisResult, cmd};
 use deadpool_redis::{PoolError, cluster, sentinel};
 
-use super::connection::{Borrowed, Connection, Inner};
+use super::connection::{Borrowed, Connection, Multiplexed};
 
-/// Where a [`RedisStore`](super::RedisStore) gets its connections: a pool of `deadpool_redis`, made
+/// Where a [`RedisStore`](crate::RedisStore) gets its connections: a pool of `deadpool_redis`, made
 /// and configured by the application. Each of the three kinds converts into it.
 #[derive(Clone)]
 pub struct RedisPool(Pool);
@@ -59,7 +62,7 @@ impl RedisPool {
                 pool.retain(|_, _| false);
                 let taken = cluster::Connection::take(pool.get().await.map_err(cause)?);
                 Ok(Connected {
-                    inner: Inner::Cluster(taken),
+                    connection: Multiplexed::Cluster(taken),
                     primary: None,
                 })
             }
@@ -79,7 +82,7 @@ impl RedisPool {
 /// A connection, and which server it goes to where the sentinels chose it.
 #[derive(Clone)]
 pub(super) struct Connected {
-    pub(super) inner: Inner,
+    pub(super) connection: Multiplexed,
     pub(super) primary: Option<Arc<str>>,
 }
 
@@ -90,8 +93,11 @@ impl Connected {
         primary: Option<Arc<str>>,
     ) -> Self {
         connection.set_response_timeout(timeout);
-        let inner = Inner::Server(connection);
-        Self { inner, primary }
+        let connection = Multiplexed::Server(connection);
+        Self {
+            connection,
+            primary,
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+//! The scripts that run on the server, and how they are called. What they are called for is not known here.
+
 use std::sync::LazyLock;
 
 use deadpool_redis::redis::{self, Cmd, FromRedisValue, ServerErrorKind};

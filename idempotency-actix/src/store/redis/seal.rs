@@ -1,6 +1,8 @@
+//! Answers in plain or sealed, by whether there are keys. It knows neither a value's form nor a cipher.
+
 #[cfg(feature = "encryption")]
 use super::keyring::Keyring;
-use super::value::ValueError;
+use super::value_error::ValueError;
 
 /// How answers are written and read: in plain, or sealed where there are keys.
 ///

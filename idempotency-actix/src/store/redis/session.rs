@@ -1,3 +1,6 @@
+//! One operation's talk with the server: under one deadline, sent again once, over which connection. What is
+//! said is not known here.
+
 use std::time::Duration;
 
 use deadpool_redis::redis::{
@@ -8,13 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
 use super::failure::{Failure, TooFewReplicas};
-use super::links::{Link, Links};
 use super::pool::RedisPool;
+use super::shared_connections::{SharedConnection, SharedConnections};
 
 /// How to reach the server.
 pub(super) struct Server {
     pub(super) pool: RedisPool,
-    pub(super) links: Links,
+    pub(super) shared: SharedConnections,
     pub(super) timeout: Duration,
     /// How many replicas a write waits for.
     pub(super) wait_replicas: usize,
@@ -28,13 +31,14 @@ pub(super) struct Session<'a> {
     server: &'a Server,
     key: &'a [u8],
     deadline: Instant,
-    lane: Option<Lane>,
+    taken: Option<Taken>,
     is_own: bool,
     has_resent: bool,
 }
 
-enum Lane {
-    Shared(Link),
+/// The connection that a session has taken.
+enum Taken {
+    Shared(SharedConnection),
     Own(Connection),
 }
 
@@ -52,7 +56,7 @@ impl Server {
             server: self,
             key,
             deadline: Instant::now() + self.timeout,
-            lane: None,
+            taken: None,
             is_own: false,
             has_resent: false,
         }
@@ -61,8 +65,8 @@ impl Server {
     /// Asks every server that takes claims; a reply may be an error.
     pub(super) async fn ask_primaries(&self, ask: &Cmd) -> Result<Vec<(String, Value)>, Failure> {
         let asked = async {
-            let mut link = self.links.get().await?;
-            link.connection.ask_primaries(ask).await
+            let mut shared = self.shared.get().await?;
+            shared.connection.ask_primaries(ask).await
         };
         let replies = tokio::time::timeout(self.timeout, asked).await;
         let replies = replies.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));
@@ -118,11 +122,12 @@ impl<'a> Session<'a> {
 
     async fn reply_until(&mut self, until: Instant, ask: Ask<'_>) -> Result<Value, Failure> {
         loop {
-            if self.lane.is_none() && !self.take_ready() {
-                self.lane = Some(Box::pin(self.open()).await?);
+            if self.taken.is_none() && !self.take_ready() {
+                self.taken = Some(Box::pin(self.open()).await?);
             }
-            let lane = self.lane.as_mut().expect("a session that sends has a lane");
-            let connection = lane.connection();
+            let taken = self.taken.as_mut();
+            let taken = taken.expect("a session that sends has a connection");
+            let connection = taken.connection();
             let is_cluster = connection.is_cluster();
             let answer = timeout_at(until, ask.send(connection)).await;
             let error = match answer {
@@ -139,8 +144,8 @@ impl<'a> Session<'a> {
             if is_reply(&error) {
                 // A client of a cluster sends again by itself, and tells of the last reply only.
                 let is_clear = !self.has_resent && !is_cluster;
-                let lane = self.lane.take();
-                self.lane = lane.map(|lane| lane.after_reply(&error, is_cluster));
+                let taken = self.taken.take();
+                self.taken = taken.map(|taken| taken.after_reply(&error, is_cluster));
                 return Err(match is_clear {
                     true => Failure::Refused(error),
                     false => Failure::Unclear(error.into()),
@@ -158,14 +163,14 @@ impl<'a> Session<'a> {
     /// Takes the connection of this runtime, if there is one and it will do.
     fn take_ready(&mut self) -> bool {
         if !self.is_own {
-            self.lane = self.server.links.ready().map(Lane::Shared);
+            self.taken = self.server.shared.ready().map(Taken::Shared);
         }
-        self.lane.is_some()
+        self.taken.is_some()
     }
 
     fn give_up(&mut self, error: &RedisError) {
-        if let Some(lane) = self.lane.take() {
-            lane.give_up(error);
+        if let Some(taken) = self.taken.take() {
+            taken.give_up(error);
         }
     }
 
@@ -179,27 +184,28 @@ impl<'a> Session<'a> {
 
     async fn wait(&mut self) -> Result<(), Failure> {
         let wanted = self.server.wait_replicas;
-        let Some(mut lane) = self.lane.take() else {
+        let Some(mut taken) = self.taken.take() else {
             return Ok(());
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ms = left.as_millis().saturating_sub(10).max(1);
-        let waited = timeout_at(self.deadline, lane.connection().wait(self.key, wanted, ms)).await;
+        let wait = taken.connection().wait(self.key, wanted, ms);
+        let waited = timeout_at(self.deadline, wait).await;
         match waited {
             Ok(Ok(have)) if have >= wanted => {
-                self.lane = Some(lane);
+                self.taken = Some(taken);
                 Ok(())
             }
             Ok(Ok(have)) => {
-                self.lane = Some(lane);
+                self.taken = Some(taken);
                 Err(Failure::Unclear(TooFewReplicas { have, wanted }.into()))
             }
             Ok(Err(error)) => {
-                lane.give_up(&error);
+                taken.give_up(&error);
                 Err(Failure::Unclear(error.into()))
             }
             Err(late) => {
-                lane.give_up(&std::io::Error::from(late).into());
+                taken.give_up(&std::io::Error::from(late).into());
                 let have = 0;
                 Err(Failure::Unclear(TooFewReplicas { have, wanted }.into()))
             }
@@ -207,7 +213,7 @@ impl<'a> Session<'a> {
     }
 
     /// What fails here was not sent, unless it was sent once before.
-    async fn open(&self) -> Result<Lane, Failure> {
+    async fn open(&self) -> Result<Taken, Failure> {
         let open = async {
             match self.is_own {
                 true => self
@@ -215,8 +221,8 @@ impl<'a> Session<'a> {
                     .pool
                     .borrow(self.server.timeout)
                     .await
-                    .map(Lane::Own),
-                false => self.server.links.get().await.map(Lane::Shared),
+                    .map(Taken::Own),
+                false => self.server.shared.get().await.map(Taken::Shared),
             }
         };
         let opened = timeout_at(self.deadline, open).await;
@@ -228,10 +234,10 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Lane {
+impl Taken {
     fn connection(&mut self) -> &mut Connection {
         match self {
-            Self::Shared(link) => &mut link.connection,
+            Self::Shared(shared) => &mut shared.connection,
             Self::Own(connection) => connection,
         }
     }
@@ -240,18 +246,18 @@ impl Lane {
     fn after_reply(self, error: &RedisError, is_cluster: bool) -> Self {
         let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
         match self {
-            lane if !is_demoted || is_cluster => lane,
+            taken if !is_demoted || is_cluster => taken,
             Self::Own(connection) => Self::Own(connection.take()),
-            Self::Shared(link) => {
-                link.retire();
-                Self::Shared(link)
+            Self::Shared(shared) => {
+                shared.retire();
+                Self::Shared(shared)
             }
         }
     }
 
     fn give_up(self, error: &RedisError) {
         match self {
-            Self::Shared(link) => link.give_up(error),
+            Self::Shared(shared) => shared.give_up(error),
             Self::Own(connection) => drop(connection.take()),
         }
     }

@@ -1,27 +1,30 @@
 //! One atomic step: a record is changed if it still is what was seen. Three ways lead there, by what the
-//! server has and how long the value is.
+//! server has and how long the value is. Why a record is changed is not known here.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool_redis::redis::{self, Cmd, ServerErrorKind};
 
+use super::change::Change;
 use super::failure::Failure;
 use super::script::SWAP;
 use super::session::{Ask, Session};
-use super::steps::Steps;
 use crate::store::{RecordId, Token};
 
-/// From this many octets on, a value is written beside the record and moved: a script copies it.
+/// From this many octets on, a value is written beside the record and moved. A script copies its arguments:
+/// with 10 KiB it takes the server 23 us where the move takes 13, and below 2 KiB it is the faster one.
 const LARGE: usize = 2 * 1024;
 
-/// How long a value waits to be moved, in milliseconds.
+/// How long a value waits to be moved, in milliseconds: what a step that broke off leaves goes by itself.
 const WAITS: u64 = 60_000;
 
-/// What to make of a record that still is what was seen. Times to live are in milliseconds.
-pub(super) enum Change {
-    Keep { px: u64 },
-    Set { value: Vec<u8>, px: u64 },
-    Remove,
+/// How records are changed on the server.
+pub(super) struct Swap {
+    /// Where changes are told of; empty for nowhere.
+    channel: String,
+    /// Whether the server compares and sets in one command. Believed until it says that it does not: to ask
+    /// first would be one more command for each connection.
+    has_ifeq: AtomicBool,
 }
 
 /// What a verdict is about: a lapsed claim without a sign of life since it was seen.
@@ -30,10 +33,17 @@ pub(super) struct Lapsed {
     pub(super) longest_left: u64,
 }
 
-impl Steps {
+impl Swap {
+    pub(super) fn new(channel: String) -> Self {
+        Self {
+            channel,
+            has_ifeq: AtomicBool::new(true),
+        }
+    }
+
     /// Changes the record if it is as it was seen, in one atomic step. No octets are a record that is
     /// absent, except where it is to be removed: there they are an empty value.
-    pub(super) async fn swap(
+    pub(super) async fn change(
         &self,
         id: &RecordId,
         session: &mut Session<'_>,
@@ -42,6 +52,7 @@ impl Steps {
         lapsed: Option<Lapsed>,
     ) -> Result<bool, Failure> {
         if let (Change::Set { value, px }, None, false) = (change, &lapsed, seen.is_empty()) {
+            // No command tells the channel as well.
             if self.channel.is_empty()
                 && let Some(done) = self.swap_by_command(session, seen, value, *px).await?
             {
@@ -108,7 +119,7 @@ impl Steps {
         px: u64,
     ) -> Result<Option<bool>, Failure> {
         let key = session.key();
-        // Unique for each try: a late reply to an earlier one must not move this.
+        // Unique for each try: an earlier one that arrives late must not move this.
         let waiting = [key, b":", Token::random().as_bytes()].concat();
         let mut set = Cmd::with_capacity(5, waiting.len() + value.len() + 32);
         set.arg("SET").arg(&waiting).arg(value);
@@ -118,6 +129,7 @@ impl Steps {
         if !self.channel.is_empty() {
             args.extend([self.channel.as_bytes(), id.as_bytes()]);
         }
+        // In one round trip; if the first command fails, the script finds nothing to move.
         let mut both = redis::Pipeline::with_capacity(2);
         both.add_command(set).ignore();
         both.add_command(SWAP.by_hash(&keys, &args));

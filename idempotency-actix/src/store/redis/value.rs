@@ -1,4 +1,6 @@
-//! The value under a record's key, version 1. All integers are big-endian.
+//! The octets under a record's key, version 1: written and read. They know no server and no clock.
+//!
+//! All integers are big-endian.
 //!
 //! | octets | content |
 //! |---|---|
@@ -13,17 +15,14 @@
 //! | .. | answer: the codec of [`StoredResponse`] |
 //! | .. | not kept: 2 octets of status, 1 if there is a location and else 0, the location |
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 
 use super::seal::{Seal, Unsealed};
-use crate::store::{
-    AttemptId, Claim, DecodeError, Fingerprint, Finished, NotKept, Record, RecordId, State,
-    StoredResponse, Token,
-};
+use super::stored::{Stored, StoredState};
+use super::value_error::ValueError;
+use crate::store::{Claim, Fingerprint, Finished, NotKept, RecordId, StoredResponse, Token};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 92;
@@ -33,112 +32,52 @@ const ANSWER: u8 = 2;
 const NOT_KEPT: u8 = 3;
 const GIVEN_UP: u8 = 4;
 
-/// A record as it stands on the server.
-pub(super) struct Stored {
-    pub(super) token: Token,
-    pub(super) generation: u64,
-    pub(super) fingerprint: Fingerprint,
-    pub(super) stage: Stage,
-    /// The octets it was read from: what a change is compared with.
-    pub(super) bytes: Bytes,
-}
-
-pub(super) enum Stage {
-    /// In flight or unknown: the server's clock says which.
-    Held {
-        lease: Duration,
-        /// The whole time to live, in milliseconds: what is missing of it is the time since the last
-        /// sign of life.
-        px: u64,
-    },
-    Finished(Finished),
-    /// Absent to every reader; remembers the generation.
-    GivenUp,
-}
-
-impl Stored {
-    /// Reads a value that must be the record of this id.
-    pub(super) fn decode(id: &RecordId, bytes: Vec<u8>, seal: &Seal) -> Result<Self, ValueError> {
-        let bytes = Bytes::from(bytes);
-        let (head, rest) = split(id, &bytes)?;
-        let stage = match (head[1], head[2]) {
-            (CLAIM, 0) => {
-                let (lease, px) = rest.split_at_checked(8).ok_or(ValueError::Malformed)?;
-                let lease = Duration::from_millis(u64_of(lease)?);
-                let px = u64_of(px)?;
-                Stage::Held { lease, px }
-            }
-            (kind @ (ANSWER | NOT_KEPT), sealed @ (0 | 1)) => {
-                let plain = match seal.open(head, rest, sealed == 1)? {
-                    Unsealed::AsIs => bytes.slice(HEAD..),
-                    Unsealed::Opened(plain) => Bytes::from(plain),
-                };
-                Stage::Finished(match kind {
-                    ANSWER => Finished::Completed(StoredResponse::decode(plain)?),
-                    _ => Finished::NotKept(not_kept(&plain)?),
-                })
-            }
-            (GIVEN_UP, 0) if rest.is_empty() => Stage::GivenUp,
-            _ => return Err(ValueError::Malformed),
-        };
-        Ok(Self {
-            token: Token::from_bytes(array(&head[35..51])?),
-            generation: generation_of(head)?,
-            fingerprint: fingerprint_of(head)?,
-            stage,
-            bytes,
-        })
-    }
-
-    /// A claim as its owner knows it, unread.
-    pub(super) fn held(id: &RecordId, claim: &Claim) -> Self {
-        let (bytes, px) = self::claim(id, claim, claim.generation());
-        Self {
-            token: *claim.token(),
-            generation: claim.generation(),
-            fingerprint: *claim.fingerprint(),
-            stage: Stage::Held {
-                lease: claim.lease(),
-                px,
-            },
-            bytes: Bytes::from(bytes),
+/// Reads a value that must be the record of this id.
+pub(super) fn read(id: &RecordId, bytes: Vec<u8>, seal: &Seal) -> Result<Stored, ValueError> {
+    let bytes = Bytes::from(bytes);
+    let (head, rest) = split(id, &bytes)?;
+    let state = match (head[1], head[2]) {
+        (CLAIM, 0) => {
+            let (lease, px) = rest.split_at_checked(8).ok_or(ValueError::Malformed)?;
+            let lease = Duration::from_millis(u64_of(lease)?);
+            let px = u64_of(px)?;
+            StoredState::Held { lease, px }
         }
-    }
-
-    pub(super) fn is_held_by(&self, token: &Token) -> bool {
-        matches!(self.stage, Stage::Held { .. }) && self.token == *token
-    }
-
-    /// The attempt, as the end of its time to live tells its signs of life apart. A finished one gives
-    /// none, and is told by that from a claim, even from one that lost its expiry.
-    pub(super) fn attempt(&self, pulse: u64) -> AttemptId {
-        let pulse = match self.stage {
-            Stage::Held { .. } => pulse.max(1),
-            Stage::Finished(_) | Stage::GivenUp => 0,
-        };
-        AttemptId::new(&self.token, self.generation, pulse)
-    }
-
-    /// What a reader sees; `left` is the time to live in milliseconds, and `pulse` when it ends.
-    pub(super) fn record(self, left: i64, pulse: u64) -> Option<Record> {
-        let attempt = self.attempt(pulse);
-        let state = match self.stage {
-            Stage::GivenUp => return None,
-            Stage::Finished(finished) => State::Finished(finished),
-            Stage::Held { lease, px } if is_lapsed(lease, px, left) => State::Unknown { lease },
-            Stage::Held { .. } => State::InFlight,
-        };
-        Some(Record {
-            attempt,
-            fingerprint: self.fingerprint,
-            state,
-        })
-    }
+        (kind @ (ANSWER | NOT_KEPT), sealed @ (0 | 1)) => {
+            let plain = match seal.open(head, rest, sealed == 1)? {
+                Unsealed::AsIs => bytes.slice(HEAD..),
+                Unsealed::Opened(plain) => Bytes::from(plain),
+            };
+            StoredState::Finished(match kind {
+                ANSWER => Finished::Completed(StoredResponse::decode(plain)?),
+                _ => Finished::NotKept(not_kept(&plain)?),
+            })
+        }
+        (GIVEN_UP, 0) if rest.is_empty() => StoredState::GivenUp,
+        _ => return Err(ValueError::Malformed),
+    };
+    Ok(Stored {
+        token: Token::from_bytes(array(&head[35..51])?),
+        generation: generation_of(head)?,
+        fingerprint: fingerprint_of(head)?,
+        state,
+        bytes,
+    })
 }
 
-/// Whether a claim's lease is over. A value without an expiry (-1) lost its clock, and is alive.
-pub(super) fn is_lapsed(lease: Duration, px: u64, left: i64) -> bool {
-    u64::try_from(left).is_ok_and(|left| Duration::from_millis(px.saturating_sub(left)) >= lease)
+/// A claim as its owner knows it, unread.
+pub(super) fn held(id: &RecordId, claim: &Claim) -> Stored {
+    let (bytes, px) = self::claim(id, claim, claim.generation());
+    Stored {
+        token: *claim.token(),
+        generation: claim.generation(),
+        fingerprint: *claim.fingerprint(),
+        state: StoredState::Held {
+            lease: claim.lease(),
+            px,
+        },
+        bytes: Bytes::from(bytes),
+    }
 }
 
 /// The head of a value: whose record it is.
@@ -245,7 +184,7 @@ fn not_kept(plain: &[u8]) -> Result<NotKept, ValueError> {
         _ => return Err(ValueError::Malformed),
     };
     let status = u16::from_be_bytes(array(status)?);
-    Ok(NotKept { status, location })
+    Ok(NotKept::new(status, location))
 }
 
 /// Tells the head of this record from what follows it.
@@ -278,63 +217,14 @@ fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], ValueError> {
     bytes.try_into().map_err(|_| ValueError::Malformed)
 }
 
-/// Why a value is not the record that was asked for.
-#[derive(Debug)]
-pub(super) enum ValueError {
-    Version(u8),
-    Malformed,
-    OtherRecord,
-    WrongType,
-    Answer(DecodeError),
-    NoKeys,
-    #[cfg(feature = "encryption")]
-    NotSealed,
-    #[cfg(feature = "encryption")]
-    Seal(Box<dyn Error + Send + Sync>),
-}
-
-impl fmt::Display for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version(version) => write!(f, "value of unknown version {version}"),
-            Self::Malformed => f.write_str("value is malformed"),
-            Self::OtherRecord => f.write_str("value belongs to another record"),
-            Self::WrongType => f.write_str("value is not a string: another application's key"),
-            Self::Answer(_) => f.write_str("the answer in the value cannot be read"),
-            Self::NoKeys => f.write_str("the answer is sealed, and the store has no keys"),
-            #[cfg(feature = "encryption")]
-            Self::NotSealed => {
-                f.write_str("the answer is not sealed, and only sealed ones are read")
-            }
-            #[cfg(feature = "encryption")]
-            Self::Seal(_) => f.write_str("the sealed answer cannot be opened"),
-        }
-    }
-}
-
-impl Error for ValueError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Answer(cause) => Some(cause),
-            #[cfg(feature = "encryption")]
-            Self::Seal(cause) => Some(&**cause),
-            _ => None,
-        }
-    }
-}
-
-impl From<DecodeError> for ValueError {
-    fn from(cause: DecodeError) -> Self {
-        Self::Answer(cause)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::http::StatusCode;
     use actix_web::http::header::{ETAG, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::request::short;
+    use crate::store::State;
 
     const ID: RecordId = RecordId::from_bytes([1; 32]);
     const LEASE: Duration = Duration::from_secs(30);
@@ -352,12 +242,12 @@ mod tests {
     }
 
     fn write(finished: &Finished, seal: &Seal) -> Vec<u8> {
-        let held = Stored::held(&ID, &claimed());
+        let held = held(&ID, &claimed());
         self::finished(&ID, &held, claimed().token(), finished, seal)
     }
 
     fn read(value: Vec<u8>, seal: &Seal) -> Result<Stored, ValueError> {
-        Stored::decode(&ID, value, seal)
+        super::read(&ID, value, seal)
     }
 
     fn finished_of(stored: Stored) -> Option<Finished> {
@@ -368,7 +258,7 @@ mod tests {
     }
 
     fn hex(value: &[u8]) -> String {
-        value.iter().map(|octet| format!("{octet:02x}")).collect()
+        value.chunks(4).map(short).collect()
     }
 
     /// Frozen with the version: replicas of two versions share a server while one is deployed.
@@ -391,10 +281,7 @@ mod tests {
             of("02", 1, &codec)
         );
         let location = Some(b"/1".to_vec());
-        let not_kept = Finished::NotKept(NotKept {
-            status: 201,
-            location,
-        });
+        let not_kept = Finished::NotKept(NotKept::new(201, location));
         assert_eq!(
             hex(&write(&not_kept, &Seal::default())),
             of("03", 1, "00c9012f31")
@@ -408,12 +295,7 @@ mod tests {
 
     #[test]
     fn a_value_is_read_as_it_was_written() {
-        let not_kept = |location| {
-            Finished::NotKept(NotKept {
-                status: 204,
-                location,
-            })
-        };
+        let not_kept = |location| Finished::NotKept(NotKept::new(204, location));
         for finished in [answer(), not_kept(None), not_kept(Some(Vec::new()))] {
             let stored = read(write(&finished, &Seal::default()), &Seal::default());
             assert_eq!(stored.ok().and_then(finished_of), Some(finished));
@@ -433,10 +315,7 @@ mod tests {
             write(&Finished::Completed(long), &Seal::default()),
             &Seal::default(),
         );
-        let kept = NotKept {
-            status: 201,
-            location: None,
-        };
+        let kept = NotKept::new(201, None);
         assert_eq!(
             stored.ok().and_then(finished_of),
             Some(Finished::NotKept(kept))
@@ -489,23 +368,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_from_a_claim_that_lost_its_expiry() {
-        let held = Stored::held(&ID, &claimed());
+        let held = held(&ID, &claimed());
         let done = read(write(&answer(), &Seal::default()), &Seal::default());
         let done = done.expect("an answer");
         assert_ne!(held.attempt(0), done.attempt(0));
         assert_eq!(done.attempt(0), done.attempt(1_700_000_000_000));
-    }
-
-    #[test]
-    fn a_lease_is_measured_by_what_is_missing_of_the_time_to_live() {
-        let px = 90_000;
-        assert!(!is_lapsed(LEASE, px, 90_000));
-        assert!(!is_lapsed(LEASE, px, 60_001));
-        assert!(is_lapsed(LEASE, px, 60_000));
-        // A clock that was set back leaves more than there was.
-        assert!(!is_lapsed(LEASE, px, 90_001));
-        // A claim without an expiry has lost its clock.
-        assert!(!is_lapsed(LEASE, px, -1));
     }
 
     #[cfg(feature = "encryption")]

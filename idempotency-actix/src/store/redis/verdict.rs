@@ -1,13 +1,17 @@
-//! What an operator or a recovery decides about a record that was seen.
+//! What an operator or a recovery decides about a record that was seen. Whether enough time has passed since
+//! is known by those who decide.
 
 use actix_web::web::Bytes;
 
+use super::change::Change;
+use super::records::{Records, Snapshot};
 use super::session::Session;
-use super::steps::{Seen, Steps, give_up, remember, set_claim};
-use super::swap::{Change, Lapsed};
-use super::value::{self, Stage, Stored};
-use crate::store::MIN_CLAIM_RETENTION;
-use crate::store::{AttemptId, RecordId, Resolved, StoreError, Token, Verdict};
+use super::stored::{StoredState, is_lapsed};
+use super::swap::Lapsed;
+use super::value;
+use crate::store::{
+    AttemptId, MIN_CLAIM_RETENTION, RecordId, Resolved, StoreError, Token, Verdict,
+};
 
 /// A change to a record that is exactly this, and has lapsed if that is what it is about.
 struct Decision {
@@ -16,7 +20,7 @@ struct Decision {
     lapsed: Option<Lapsed>,
 }
 
-impl Steps {
+impl Records {
     pub(super) async fn resolve(
         &self,
         id: &RecordId,
@@ -30,8 +34,8 @@ impl Steps {
                 self.forget_unreadable(id, &mut session).await?
             }
             _ => {
-                let seen = self.look(id, &mut session).await?;
-                seen.and_then(|seen| self.decide(id, seen, attempt, verdict))
+                let snapshot = self.look(id, &mut session).await?;
+                snapshot.and_then(|snapshot| self.decide(id, snapshot, attempt, verdict))
             }
         };
         let Some(Decision {
@@ -42,7 +46,8 @@ impl Steps {
         else {
             return Ok(Resolved::Refused);
         };
-        if !self.swap(id, &mut session, &bytes, &change, lapsed).await? {
+        let swap = self.swap.change(id, &mut session, &bytes, &change, lapsed);
+        if !swap.await? {
             return Ok(Resolved::Refused);
         }
         session.confirm().await?;
@@ -53,32 +58,33 @@ impl Steps {
     fn decide(
         &self,
         id: &RecordId,
-        seen: Seen,
+        snapshot: Snapshot,
         attempt: &AttemptId,
         verdict: &Verdict,
     ) -> Option<Decision> {
-        let Seen {
+        let Snapshot {
             stored,
             left,
             pulse,
-        } = seen;
+        } = snapshot;
         let is_same = stored.attempt(pulse) == *attempt;
-        let (change, lapsed) = match (&stored.stage, verdict) {
-            (Stage::Held { px, .. }, Verdict::TakeOver(claim))
+        let (change, lapsed) = match (&stored.state, verdict) {
+            (StoredState::Held { px, .. }, Verdict::TakeOver(claim))
                 if stored.token == *claim.token() =>
             {
                 (Change::Keep { px: *px }, None)
             }
-            (Stage::Held { lease, px }, _) if is_same && value::is_lapsed(*lease, *px, left) => {
+            (StoredState::Held { lease, px }, _) if is_same && is_lapsed(*lease, *px, left) => {
                 let change = match verdict {
                     Verdict::Finished(finished, ttl) => {
-                        self.set_finished(id, &stored, Token::NOBODY, finished, *ttl)
+                        let seal = &self.seal;
+                        Change::to_finished(id, &stored, Token::NOBODY, finished, *ttl, seal)
                     }
                     Verdict::TakeOver(claim) => {
-                        set_claim(id, claim, stored.generation.saturating_add(1))
+                        Change::to_claim(id, claim, stored.generation.saturating_add(1))
                     }
-                    Verdict::NotExecuted => give_up(id, &stored, *px),
-                    Verdict::Forget => remember(id, &stored, *px),
+                    Verdict::NotExecuted => Change::to_absent(id, &stored, *px),
+                    Verdict::Forget => Change::to_remembered(id, &stored, *px),
                 };
                 let longest_left = px.saturating_sub(value::millis(*lease));
                 let lapsed = Lapsed {
@@ -87,8 +93,9 @@ impl Steps {
                 };
                 (change, Some(lapsed))
             }
-            (Stage::Finished(_), Verdict::Forget) if is_same => {
-                (remember(id, &stored, remembered_for(left)), None)
+            (StoredState::Finished(_), Verdict::Forget) if is_same => {
+                let px = remembered_for(left);
+                (Change::to_remembered(id, &stored, px), None)
             }
             _ => return None,
         };
@@ -109,7 +116,7 @@ impl Steps {
         let Some((bytes, left, _)) = self.look_unread(session).await? else {
             return Ok(None);
         };
-        if Stored::decode(id, bytes.clone(), &self.seal).is_ok() {
+        if value::read(id, bytes.clone(), &self.seal).is_ok() {
             return Ok(None);
         }
         let px = remembered_for(left);

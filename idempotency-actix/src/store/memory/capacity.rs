@@ -1,18 +1,22 @@
+//! How much the store may keep, and how much it does. It does not know what is kept.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Octets that a record is counted with beside those of its answer.
 pub(super) const RECORD: usize = 256;
 
 /// How much is kept, over all shards, and how much may be.
+///
+/// The counters order nothing else, so they are relaxed: what they count is guarded by the shards' locks.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Capacity {
     max_entries: usize,
     max_bytes: usize,
     entries: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-impl Room {
+impl Capacity {
     pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
         Self {
             max_entries,
@@ -34,7 +38,8 @@ impl Room {
         self.entries() < self.max_entries && self.fits(self.bytes())
     }
 
-    /// Takes room for one claim, or nothing if there is none.
+    /// Takes room for one claim, or nothing if there is none. Each counter is compared and raised in one step:
+    /// two shards that both saw the last place would pass the bound.
     pub(super) fn take_for_claim(&self) -> bool {
         let one_more = |n: usize| (n < self.max_entries).then_some(n + 1);
         let record_more = |n: usize| self.fits(n).then_some(n + RECORD);

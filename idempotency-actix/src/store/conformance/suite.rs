@@ -1,3 +1,125 @@
+//! The list of the cases, and how they are run. It knows nothing of what a case does.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::test_record::TestRecord;
+use super::{
+    Harness, begin, complete, forget, generations, inspect, races, release, renew, resolve,
+    retention,
+};
+
+/// One case of the suite, for a test runner that is given its tests at run time.
+pub struct Case<H> {
+    name: &'static str,
+    run: for<'a> fn(&'a H) -> BoxFuture<'a, ()>,
+}
+
+impl<H: Harness> Case<H> {
+    /// What is true of a store that passes, as an identifier.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs the case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the store breaks the contract or answers with an error.
+    pub async fn run(&self, harness: &H) {
+        (self.run)(harness).await;
+    }
+}
+
+impl<H> fmt::Debug for Case<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.name).finish()
+    }
+}
+
+/// Lists the cases of the suite, in the order of the contract.
+pub fn cases<H: Harness>() -> Vec<Case<H>> {
+    crate::__conformance_cases!(list)
+}
+
+/// Runs all cases, one after the other.
+///
+/// # Panics
+///
+/// Panics at the end if any case failed, with the message of each.
+pub async fn run<H: Harness>(harness: &H) {
+    let cases = cases();
+    let mut failures = Vec::new();
+    for case in &cases {
+        let done = AssertUnwindSafe(case.run(harness)).catch_unwind().await;
+        if let Err(panic) = done {
+            failures.push(format!("{}: {}", case.name, message(&*panic)));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases failed\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n"),
+    );
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    let fixed = || panic.downcast_ref::<&str>().copied();
+    owned.or_else(fixed).unwrap_or("a panic without a message")
+}
+
+/// What a test of [`conformance_tests!`](crate::conformance_tests) calls.
+#[doc(hidden)]
+pub async fn run_case<H: Harness>(name: &str, harness: &H) {
+    let case = cases().into_iter().find(|case| case.name == name);
+    let case = case.expect("the names of the tests are those of the cases");
+    case.run(harness).await;
+}
+
+/// Writes one test for each case of the suite in [`store::conformance`](crate::store::conformance).
+///
+/// It takes the attribute that makes a test of an `async fn`, and an expression for the
+/// [`Harness`](crate::store::conformance::Harness), evaluated in each test anew (it may await). The
+/// tests are named after what they show.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use idempotency_actix::store::conformance::Harness;
+/// # use idempotency_actix::{Clock, MemoryStore};
+/// struct InMemory(Clock);
+///
+/// impl Harness for InMemory {
+///     // ...
+/// #     type Store = MemoryStore;
+/// #     async fn store(&self) -> MemoryStore {
+/// #         MemoryStore::builder().clock(self.0.clone()).build()
+/// #     }
+/// #     async fn pass(&self, time: Duration) {
+/// #         self.0.advance(time);
+/// #     }
+/// #     fn unit(&self) -> Duration {
+/// #         Duration::from_secs(10)
+/// #     }
+/// }
+///
+/// idempotency_actix::conformance_tests!(#[actix_web::test] InMemory(Clock::manual()));
+/// # fn main() {}
+/// ```
+#[macro_export]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+macro_rules! conformance_tests {
+    (#[$test:meta] $harness:expr $(,)?) => {
+        $crate::__conformance_cases!(tests[$test][$harness]);
+    };
+}
+
 /// Lists the cases under the point of the contract that they check, for the suite and its macro.
 #[doc(hidden)]
 #[macro_export]
@@ -130,7 +252,7 @@ macro_rules! __conformance_each {
                 name: stringify!($case),
                 run: |harness| {
                     Box::pin(async move {
-                        $group::$case(Trial::new(harness, $rule).await).await;
+                        $group::$case(TestRecord::new(harness, $rule).await).await;
                     })
                 },
             },

@@ -1,3 +1,5 @@
+//! A record under test: the calls on it, with what is due. It knows no case and no store.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::store::{
 };
 
 /// A case at work on a record of its own. Times are in units of the harness.
-pub(super) struct Trial<'h, H: Harness> {
+pub(super) struct TestRecord<'h, H: Harness> {
     harness: &'h H,
     rule: &'static str,
     pub(super) store: Arc<H::Store>,
@@ -22,7 +24,7 @@ pub(super) struct Trial<'h, H: Harness> {
 
 /// A record's state, in a form that can be compared.
 #[derive(Debug, PartialEq)]
-pub(super) enum Seen {
+pub(super) enum Observed {
     Absent,
     InFlight,
     Unknown,
@@ -33,10 +35,10 @@ pub(super) enum Seen {
 #[derive(Debug, PartialEq)]
 pub(super) enum Got {
     Granted(u64),
-    Found(Seen),
+    Found(Observed),
 }
 
-impl<'h, H: Harness> Trial<'h, H> {
+impl<'h, H: Harness> TestRecord<'h, H> {
     pub(super) async fn new(harness: &'h H, rule: &'static str) -> Self {
         Self {
             harness,
@@ -127,7 +129,7 @@ impl<'h, H: Harness> Trial<'h, H> {
     pub(super) async fn begin(&self, claim: &Claim) -> Got {
         match self.answered(self.store.begin(&self.id, claim).await) {
             Begun::Claimed { generation } => Got::Granted(generation),
-            Begun::Found(record) => Got::Found(seen(record.state)),
+            Begun::Found(record) => Got::Found(observed(record.state)),
         }
     }
 
@@ -172,9 +174,9 @@ impl<'h, H: Harness> Trial<'h, H> {
         self.answered(self.store.resolve(&self.id, seen, verdict).await)
     }
 
-    pub(super) async fn state(&self) -> Seen {
+    pub(super) async fn state(&self) -> Observed {
         let record = self.answered(self.store.inspect(&self.id).await);
-        record.map_or(Seen::Absent, |record| seen(record.state))
+        record.map_or(Observed::Absent, |record| observed(record.state))
     }
 
     pub(super) async fn record(&self) -> Record {
@@ -192,7 +194,7 @@ impl<'h, H: Harness> Trial<'h, H> {
 
     pub(super) async fn unknown_attempt(&self) -> AttemptId {
         let record = self.record().await;
-        self.check("a lapsed claim", seen(record.state), Seen::Unknown);
+        self.check("a lapsed claim", observed(record.state), Observed::Unknown);
         record.attempt
     }
 
@@ -206,11 +208,11 @@ impl<'h, H: Harness> Trial<'h, H> {
     }
 }
 
-pub(super) fn seen(state: State) -> Seen {
+pub(super) fn observed(state: State) -> Observed {
     match state {
-        State::InFlight => Seen::InFlight,
-        State::Unknown { .. } => Seen::Unknown,
-        State::Finished(finished) => Seen::Finished(finished),
+        State::InFlight => Observed::InFlight,
+        State::Unknown { .. } => Observed::Unknown,
+        State::Finished(finished) => Observed::Finished(finished),
     }
 }
 

@@ -7,8 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use futures_util::FutureExt;
 
-use super::room::RECORD;
 use super::*;
+use crate::store::memory::capacity::RECORD;
 use crate::store::{Fingerprint, State, StoreErrorKind, StoredResponse, Token};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -79,15 +79,17 @@ fn complete(store: &MemoryStore, n: u64, claim: &Claim, size: usize, ttl: Durati
 }
 
 fn sweep(store: &MemoryStore) {
-    for part in 0..SHARDS {
-        store.step(part, |shard, now, room| shard.sweep(usize::MAX, now, room));
+    for at in 0..SHARDS {
+        store.step(at, |shard, now, capacity| {
+            shard.sweep(usize::MAX, now, capacity)
+        });
     }
 }
 
 fn records_and_queued(store: &MemoryStore) -> (usize, usize) {
-    let parts = store.0.shards.iter();
-    parts.fold((0, 0), |(records, queued), part| {
-        let (r, q) = part.lock().records_and_queued();
+    let shards = store.0.shards.iter();
+    shards.fold((0, 0), |(records, queued), shard| {
+        let (r, q) = shard.lock().records_and_queued();
         (records + r, queued + q)
     })
 }
@@ -205,7 +207,7 @@ fn the_books_balance_after_any_mixture_of_calls() {
                 .0
                 .shards
                 .iter()
-                .map(|part| part.lock().counted_bytes())
+                .map(|shard| shard.lock().counted_bytes())
                 .sum();
             assert_eq!(store.bytes(), bytes);
             assert_eq!(store.len(), records_and_queued(&store).0);
@@ -312,8 +314,8 @@ fn ids_spread_over_all_shards() {
     for n in 0..6_400 {
         grant(&store, n, &claim());
     }
-    for part in &store.0.shards {
-        let (records, _) = part.lock().records_and_queued();
+    for shard in &store.0.shards {
+        let (records, _) = shard.lock().records_and_queued();
         assert!((40..200).contains(&records), "{records}");
     }
 }

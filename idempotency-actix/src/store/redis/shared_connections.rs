@@ -1,22 +1,24 @@
-//! One connection for each runtime, which is one for each worker and one for the keeper's thread: a
-//! connection is driven by the runtime that made it, and stalls with it.
+//! One connection for each runtime, which is one for each worker and one for the thread that renews claims: a
+//! connection is driven by the runtime that made it, and stalls with it. What is sent over it is not known here.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use deadpool_redis::redis::{RedisError, RedisResult};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
-use super::connection::{Connection, Inner};
+use super::backoff;
+use super::connection::{Connection, Multiplexed};
 use super::pool::{Connected, RedisPool};
 
-/// The longest pause between two tries to connect.
+/// The first pause between two tries to connect, and the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest try to connect, where the pool has no limit of its own.
@@ -28,7 +30,7 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// A connection that lived as long was no failed try to connect.
 const STEADY: Duration = Duration::from_secs(1);
 
-pub(super) struct Links {
+pub(super) struct SharedConnections {
     pool: RedisPool,
     timeout: Duration,
     slots: Arc<RwLock<Slots>>,
@@ -39,13 +41,14 @@ type Slots = Vec<(Id, Arc<Slot>)>;
 
 /// The connection of one runtime.
 struct Slot {
-    state: Mutex<State>,
+    reconnect: Mutex<Reconnect>,
     /// Its end ends the task that watches the runtime.
     _watch: oneshot::Sender<()>,
 }
 
-struct State {
-    stage: Stage,
+/// What there is of it, and when to try again.
+struct Reconnect {
+    state: ConnectionState,
     /// Counts the connections that there were.
     number: u64,
     pauses: ExponentialBackoff,
@@ -53,7 +56,7 @@ struct State {
     retry_at: Instant,
 }
 
-enum Stage {
+enum ConnectionState {
     New,
     Connecting(Connecting),
     Ready { to: Connected, since: Instant },
@@ -64,13 +67,13 @@ enum Stage {
 type Connecting = Shared<BoxFuture<'static, RedisResult<Connected>>>;
 
 /// A connection, and which one of its slot it is.
-pub(super) struct Link {
+pub(super) struct SharedConnection {
     pub(super) connection: Connection,
     slot: Arc<Slot>,
     number: u64,
 }
 
-impl Links {
+impl SharedConnections {
     pub(super) fn new(pool: RedisPool, timeout: Duration) -> Self {
         Self {
             pool,
@@ -80,29 +83,31 @@ impl Links {
     }
 
     /// The connection of this runtime, if there is one.
-    pub(super) fn ready(&self) -> Option<Link> {
+    pub(super) fn ready(&self) -> Option<SharedConnection> {
         let id = Handle::try_current().ok()?.id();
         let slot = slot_of(&read(&self.slots), id)?;
-        let state = slot.lock();
-        let (inner, number) = match &state.stage {
-            Stage::Ready { to, .. } => (to.inner.clone(), state.number),
+        let reconnect = slot.lock();
+        let (connection, number) = match &reconnect.state {
+            ConnectionState::Ready { to, .. } => (to.connection.clone(), reconnect.number),
             _ => return None,
         };
-        drop(state);
-        Some(Link::new(inner, &slot, number))
+        drop(reconnect);
+        Some(SharedConnection::new(connection, &slot, number))
     }
 
     /// The connection of this runtime, made if there is none.
-    pub(super) async fn get(&self) -> RedisResult<Link> {
+    pub(super) async fn get(&self) -> RedisResult<SharedConnection> {
         let slot = self.slot()?;
         let connecting = match slot.lock().start(&self.pool, self.timeout) {
-            Start::Ready(inner, number) => return Ok(Link::new(inner, &slot, number)),
+            Start::Ready(connection, number) => {
+                return Ok(SharedConnection::new(connection, &slot, number));
+            }
             Start::Wait(connecting) => connecting,
             Start::Fail(error) => return Err(error),
         };
         let outcome = connecting.clone().await;
         let number = slot.lock().settle(&connecting, &outcome);
-        outcome.map(|to| Link::new(to.inner, &slot, number))
+        outcome.map(|to| SharedConnection::new(to.connection, &slot, number))
     }
 
     fn slot(&self) -> RedisResult<Arc<Slot>> {
@@ -164,10 +169,10 @@ async fn follow_primary(pool: Option<RedisPool>, slot: Weak<Slot>, timeout: Dura
     }
 }
 
-impl Link {
-    fn new(inner: Inner, slot: &Arc<Slot>, number: u64) -> Self {
+impl SharedConnection {
+    fn new(connection: Multiplexed, slot: &Arc<Slot>, number: u64) -> Self {
         Self {
-            connection: Connection::Shared(inner),
+            connection: Connection::Shared(connection),
             slot: Arc::clone(slot),
             number,
         }
@@ -185,7 +190,7 @@ impl Link {
 }
 
 enum Start {
-    Ready(Inner, u64),
+    Ready(Multiplexed, u64),
     Wait(Connecting),
     Fail(RedisError),
 }
@@ -193,8 +198,8 @@ enum Start {
 impl Slot {
     fn new(watch: oneshot::Sender<()>) -> Self {
         Self {
-            state: Mutex::new(State {
-                stage: Stage::New,
+            reconnect: Mutex::new(Reconnect {
+                state: ConnectionState::New,
                 number: 0,
                 pauses: pauses(),
                 retry_at: Instant::now(),
@@ -203,21 +208,27 @@ impl Slot {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Reconnect> {
+        self.reconnect
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Reconnect {
     /// What there is, or the one try to connect that all share. It waits for its turn; who could not
     /// be served by then is told at once.
     fn start(&mut self, pool: &RedisPool, timeout: Duration) -> Start {
         let pause = self.retry_at.saturating_duration_since(Instant::now());
-        match &self.stage {
-            Stage::Ready { to, .. } => return Start::Ready(to.inner.clone(), self.number),
-            Stage::Connecting(connecting) => return Start::Wait(connecting.clone()),
-            Stage::Broken(error) if pause > timeout / 2 => return Start::Fail(error.clone()),
-            Stage::New | Stage::Broken(_) => {}
+        match &self.state {
+            ConnectionState::Ready { to, .. } => {
+                return Start::Ready(to.connection.clone(), self.number);
+            }
+            ConnectionState::Connecting(connecting) => return Start::Wait(connecting.clone()),
+            ConnectionState::Broken(error) if pause > timeout / 2 => {
+                return Start::Fail(error.clone());
+            }
+            ConnectionState::New | ConnectionState::Broken(_) => {}
         }
         let pool = pool.clone();
         let connecting = async move {
@@ -226,13 +237,13 @@ impl State {
             connected.unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
         };
         let connecting = connecting.boxed().shared();
-        self.stage = Stage::Connecting(connecting.clone());
+        self.state = ConnectionState::Connecting(connecting.clone());
         Start::Wait(connecting)
     }
 
     /// Notes how a try ended, for the first who tells; returns the number of the connection.
     fn settle(&mut self, tried: &Connecting, outcome: &RedisResult<Connected>) -> u64 {
-        if matches!(&self.stage, Stage::Connecting(it) if it.ptr_eq(tried)) {
+        if matches!(&self.state, ConnectionState::Connecting(it) if it.ptr_eq(tried)) {
             match outcome {
                 Ok(to) => self.set_ready(to.clone()),
                 Err(error) => self.pause(error),
@@ -243,7 +254,7 @@ impl State {
 
     /// Changes over to another server, if it is another one.
     fn follow(&mut self, named: Connected) {
-        if matches!(&self.stage, Stage::Ready { to, .. } if to.primary != named.primary) {
+        if matches!(&self.state, ConnectionState::Ready { to, .. } if to.primary != named.primary) {
             self.set_ready(named);
         }
     }
@@ -251,11 +262,11 @@ impl State {
     fn set_ready(&mut self, to: Connected) {
         self.number += 1;
         let since = Instant::now();
-        self.stage = Stage::Ready { to, since };
+        self.state = ConnectionState::Ready { to, since };
     }
 
     fn give_up(&mut self, number: u64, error: &RedisError) {
-        let Stage::Ready { since, .. } = &self.stage else {
+        let ConnectionState::Ready { since, .. } = &self.state else {
             return;
         };
         if self.number == number {
@@ -268,29 +279,23 @@ impl State {
 
     /// Not more often than every second: a replica replays, and would be connected to for each replay.
     fn retire(&mut self, number: u64) {
-        if let Stage::Ready { since, .. } = &self.stage
+        if let ConnectionState::Ready { since, .. } = &self.state
             && self.number == number
             && since.elapsed() >= FOLLOW
         {
-            self.stage = Stage::New;
+            self.state = ConnectionState::New;
         }
     }
 
     fn pause(&mut self, error: &RedisError) {
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         self.retry_at = Instant::now() + pause;
-        self.stage = Stage::Broken(error.clone());
+        self.state = ConnectionState::Broken(error.clone());
     }
 }
 
-/// Growing pauses with jitter, so that replicas do not come back all at once.
 fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(20))
-        .with_max_delay(LONGEST_PAUSE)
-        .with_jitter()
-        .without_max_times()
-        .build()
+    backoff::pauses(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
 fn slot_of(slots: &Slots, runtime: Id) -> Option<Arc<Slot>> {

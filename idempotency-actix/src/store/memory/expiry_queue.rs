@@ -1,3 +1,5 @@
+//! Which record to look at when. Whether it is over then is not known here.
+
 use std::collections::VecDeque;
 
 use crate::store::RecordId;
@@ -9,7 +11,7 @@ use crate::store::RecordId;
 /// sort what is sorted. An item behind one with a longer wait is looked at late, by an eighth of its own
 /// wait at most.
 #[derive(Default)]
-pub(super) struct Agenda {
+pub(super) struct ExpiryQueue {
     /// None of them empty.
     lanes: Vec<Lane>,
 }
@@ -19,7 +21,7 @@ struct Lane {
     items: VecDeque<(u64, RecordId)>,
 }
 
-impl Agenda {
+impl ExpiryQueue {
     pub(super) fn put(&mut self, due: u64, id: RecordId, now: u64) {
         let waits = leading(due.saturating_sub(now));
         let known = self.lanes.iter().position(|lane| lane.waits == waits);
@@ -73,25 +75,25 @@ mod tests {
         fn an_item_is_taken_once_not_early_and_at_most_an_eighth_of_its_wait_late(
             items in vec((0..50_u64, 1..1_000_u64), 1..100),
         ) {
-            let mut agenda = Agenda::default();
+            let mut queue = ExpiryQueue::default();
             let mut waits = Vec::new();
             let mut now = 0;
             for (n, (pause, wait)) in items.iter().enumerate() {
                 now += pause;
                 let mut id = [0; 32];
                 id[..8].copy_from_slice(&(n as u64).to_be_bytes());
-                agenda.put(now + wait, RecordId::from_bytes(id), now);
+                queue.put(now + wait, RecordId::from_bytes(id), now);
                 waits.push((RecordId::from_bytes(id), now + wait, *wait));
             }
             for now in 0..now + 2_000 {
-                while let Some((due, id)) = agenda.take_due(now) {
+                while let Some((due, id)) = queue.take_due(now) {
                     let place = waits.iter().position(|item| (item.0, item.1) == (id, due));
                     let (_, due, wait) = waits.remove(place.expect("an item that was put there"));
                     prop_assert!(due <= now && now <= due + wait / 8, "due {due}, wait {wait}, at {now}");
                 }
                 prop_assert!(waits.iter().all(|(_, due, wait)| now < due + wait / 8 + 1), "{now}");
             }
-            prop_assert!(waits.is_empty() && agenda.len() == 0);
+            prop_assert!(waits.is_empty() && queue.len() == 0);
         }
     }
 }
