@@ -1,4 +1,6 @@
 //! Where records live: the [`Store`] trait, its contract, and the stores that come with the crate.
+//!
+//! Nothing here knows what a handler does, when a claim is asked for, or what a client is told.
 
 mod attempt_id;
 pub(crate) mod clock;

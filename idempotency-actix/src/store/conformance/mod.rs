@@ -6,7 +6,8 @@
 //!
 //! Every case uses record ids of its own, drawn at random. So cases can share a server, run at the
 //! same time, and leave their records behind: all of them are over after some minutes, but for the
-//! generations of answers that were forgotten, which are remembered for a day, and for one that is asked to be kept for ten years.
+//! generations of answers that were forgotten, which are remembered for a day, and for one that is asked to
+//! be kept for ten years.
 //!
 //! Nothing here needs a runtime; a store that needs one finds it in the test that runs the suite. Races
 //! are run on threads of their own, inside that runtime where it is tokio's.

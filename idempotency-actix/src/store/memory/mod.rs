@@ -1,4 +1,4 @@
-//! Records in the memory of one process.
+//! Records in the memory of one process. Nothing here knows a request, a handler or an answer's meaning.
 
 mod capacity;
 mod entry;

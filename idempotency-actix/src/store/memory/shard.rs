@@ -47,6 +47,7 @@ impl Shard {
         let generation = match self.present(id, now, capacity) {
             None if !capacity.take_for_claim() => return None,
             None => claim.generation(),
+            // A copy of a command that was sent again meets its own claim.
             Some(entry) if entry.is_held_by(claim.token()) => {
                 entry.state.keep_alive(now);
                 let generation = entry.generation;

@@ -62,6 +62,7 @@ impl Records {
     ) -> Result<Option<Begun>, StoreError> {
         let (change, generation) = match found.state {
             StoredState::Finished(_) => return Ok(found.record(0, 0).map(Begun::Found)),
+            // A client of a cluster and a proxy send commands again: a copy meets its own claim.
             StoredState::Held { px, .. } if found.token == *claim.token() => {
                 (Change::Keep { px }, found.generation)
             }

@@ -1,4 +1,4 @@
-//! One way to talk to a server, to a sentinel's primary or to a cluster alike. Commands have no meaning here.
+//! A connection to one server or to a cluster, used alike. What the commands are for is not known here.
 
 use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
 use deadpool_redis::redis::cluster_async::ClusterConnection;
@@ -58,6 +58,7 @@ impl Connection {
         match self.kind() {
             Kind::Server(connection) => wait.query_async(connection).await,
             Kind::Cluster(connection) => {
+                // By itself the client sends it to all primaries, which have nothing to wait for.
                 let route = Route::with_key(key, SlotAddr::Master);
                 let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
                 let reply = connection.route_command(wait, route).await?;

@@ -1,19 +1,22 @@
-//! Records shared by many replicas, on Redis or Valkey.
+//! Records shared by many replicas, on Redis or Valkey. Nothing here knows a request, a handler or an answer's
+//! meaning.
 
 mod backoff;
 mod begin;
 mod change;
-mod check;
 mod connection;
 mod failure;
+mod finding;
 #[cfg(feature = "encryption")]
 mod keyring;
 mod notifications;
 mod own_claim;
 mod pool;
 mod records;
+mod report;
 mod script;
 mod seal;
+mod server_info;
 mod session;
 mod shared_connections;
 mod store;
@@ -23,8 +26,9 @@ mod value;
 mod value_error;
 mod verdict;
 
-pub use self::check::{RedisFinding, RedisReport, RedisServerReport, RedisSeverity};
+pub use self::finding::{RedisFinding, RedisSeverity};
 #[cfg(feature = "encryption")]
 pub use self::keyring::{Keyring, KeyringError};
 pub use self::pool::RedisPool;
+pub use self::report::{RedisReport, RedisServerReport};
 pub use self::store::{RedisStore, RedisStoreBuilder};

@@ -62,6 +62,7 @@ impl Records {
                         let keep = Change::Keep { px };
                         (&stored.bytes[..], keep, Completion::Recorded)
                     }
+                    // The generation that is remembered shuts out itself and those below.
                     StoredState::GivenUp if stored.generation < claim.generation() => {
                         (&stored.bytes[..], set_absent(), Completion::RecordedAbsent)
                     }

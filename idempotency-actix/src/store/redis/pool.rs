@@ -1,5 +1,5 @@
-//! The application's pool, of whichever kind: connections borrowed, or taken for good. Commands have no meaning
-//! here, except to make sure that a server is the primary.
+//! The application's pool, of whichever kind: connections borrowed, or taken for good. What is sent over them
+//! is not known here.
 
 use std::fmt;
 use std::sync::Arc;

@@ -65,6 +65,7 @@ impl Records {
         &self,
         session: &mut Session<'_>,
     ) -> Result<Option<(Vec<u8>, i64, i64)>, StoreError> {
+        // By a script: of two commands, the second may be about another value than the first.
         let found: (Option<Vec<u8>>, i64, i64) = LOOK.run(session, &[session.key()], &[]).await?;
         let (value, left, ends) = found;
         Ok(value.map(|value| (value, left, ends)))

@@ -30,7 +30,7 @@ impl Seal {
         self.keyring.is_some()
     }
 
-    /// Seals what follows the head.
+    /// Seals what follows the head, which stays readable: a value that cannot be opened still tells whose it is.
     pub(super) fn close(&self, mut value: Vec<u8>, head: usize) -> Vec<u8> {
         if let Some(keyring) = &self.keyring {
             let sealed = keyring.seal(&value[..head], &value[head..]);

@@ -30,6 +30,11 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// A connection that lived as long was no failed try to connect.
 const STEADY: Duration = Duration::from_secs(1);
 
+/// The connections of all runtimes.
+///
+/// A pool's check-out sends `UNWATCH` and `PING`, three commands in two round trips where one will do: that
+/// was measured at 0.26 of a bare handler's requests, and a connection of each worker's own at 0.63. One for
+/// all workers was a third slower.
 pub(super) struct SharedConnections {
     pool: RedisPool,
     timeout: Duration,
@@ -119,6 +124,7 @@ impl SharedConnections {
         let (sender, dropped) = oneshot::channel();
         let slot = Arc::new(Slot::new(sender));
         let mut slots = write(&self.slots);
+        // Another task of this runtime may have been as fast.
         if let Some(made) = slot_of(&slots, id) {
             return Ok(made);
         }
@@ -149,6 +155,7 @@ impl Drop for Leave {
         let mut slots = write(&slots);
         let place = slots.iter().position(|(id, _)| *id == self.1);
         let left = place.map(|place| slots.swap_remove(place));
+        // The connection ends outside of the lock, which every operation takes.
         drop(slots);
         drop(left);
     }

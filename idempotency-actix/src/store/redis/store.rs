@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Client, Value, cmd};
 
-use super::check::RedisReport;
 #[cfg(feature = "encryption")]
 use super::keyring::Keyring;
 use super::notifications::Notifications;
 use super::pool::RedisPool;
 use super::records::Records;
+use super::report::RedisReport;
 use super::script::LOOK;
 use super::seal::Seal;
 use super::session::{Ask, Server};

@@ -103,7 +103,8 @@ impl Head<'_> {
 
 /// The value of a claim, and the time to live that it is written with.
 ///
-/// A claim outlives its lease three times at least, so that it can be seen to have lapsed.
+/// A claim outlives its lease three times at least, so that it can be seen to have lapsed. It is short and
+/// never changes, since each later step of its owner sends it along to be compared.
 pub(super) fn claim(id: &RecordId, claim: &Claim, generation: u64) -> (Vec<u8>, u64) {
     let px = millis(claim.retention().max(claim.lease() * 3));
     let head = Head {

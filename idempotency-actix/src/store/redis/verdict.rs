@@ -86,6 +86,7 @@ impl Records {
                     Verdict::NotExecuted => Change::to_absent(id, &stored, *px),
                     Verdict::Forget => Change::to_remembered(id, &stored, *px),
                 };
+                // Compared once more on the server: an owner that renews meanwhile changes no octet of its claim.
                 let longest_left = px.saturating_sub(value::millis(*lease));
                 let lapsed = Lapsed {
                     pulse,

@@ -1,3 +1,5 @@
+//! What a store in memory does beside the contract: it forgets in time, counts, and wakes.
+
 mod bounds;
 
 use std::pin::pin;

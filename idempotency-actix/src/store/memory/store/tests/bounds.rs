@@ -1,3 +1,5 @@
+//! The bounds of a store in memory: it refuses, and never evicts.
+
 use super::*;
 
 #[test]

@@ -5,10 +5,10 @@ use std::fmt;
 
 use deadpool_redis::redis::{Value, cmd, from_redis_value};
 
+use super::failure::Failure;
 use super::finding::{RedisFinding, RedisSeverity};
-use super::info::findings;
-use crate::store::redis::failure::Failure;
-use crate::store::redis::session::Server;
+use super::server_info::findings;
+use super::session::Server;
 
 /// What the servers' configuration means for the promise of one run.
 ///
@@ -21,7 +21,7 @@ pub struct RedisReport {
 
 impl RedisReport {
     /// Asks the primaries of a cluster, or the one server that takes claims.
-    pub(in crate::store::redis) async fn of(server: &Server) -> Result<Self, Failure> {
+    pub(super) async fn of(server: &Server) -> Result<Self, Failure> {
         let infos = server.ask_primaries(&cmd("INFO")).await?;
         let mut config = cmd("CONFIG");
         config.arg("GET").arg("appendfsync");
