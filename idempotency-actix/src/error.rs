@@ -1,3 +1,5 @@
+//! Why a layer cannot be built. It knows no option, only what to say of one.
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;

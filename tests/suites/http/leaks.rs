@@ -14,7 +14,7 @@ use crate::rig::{
 
 in_both_modes! {
     after_every_fault_no_record_is_in_flight
-    the_keeper_ends_with_its_layer
+    the_renewing_thread_ends_with_its_layer
     an_idle_layer_lets_go_of_its_store
     an_undelivered_answer_does_not_outlive_its_layer
     an_unreleased_claim_does_not_outlive_its_layer
@@ -75,7 +75,7 @@ fn assert_lets_go(rig: Rig) {
 }
 
 #[cfg(target_os = "linux")]
-fn the_keeper_ends_with_its_layer(mode: Mode) {
+fn the_renewing_thread_ends_with_its_layer(mode: Mode) {
     let store = store();
     let rig = Rig::new(
         mode,
@@ -87,7 +87,7 @@ fn the_keeper_ends_with_its_layer(mode: Mode) {
     store.answered(Call::Renew).wait_for(1);
     let thread = store.renewing_thread().expect("a thread that renews");
     let name = std::fs::read_to_string(thread.join("comm")).unwrap();
-    assert_eq!(name.trim(), &"idempotency-keeper"[..15]);
+    assert_eq!(name.trim(), &"idempotency-renewals"[..15]);
     rig.gate.open();
     assert_eq!(owner.receive().status, 201);
     assert!(thread.exists());
@@ -96,7 +96,7 @@ fn the_keeper_ends_with_its_layer(mode: Mode) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn the_keeper_ends_with_its_layer(_: Mode) {}
+fn the_renewing_thread_ends_with_its_layer(_: Mode) {}
 
 fn an_idle_layer_lets_go_of_its_store(mode: Mode) {
     let rig = Rig::prompt(mode, store());
