@@ -36,8 +36,8 @@ pub(crate) const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 6
 ///    repetition changes nothing. A finished record is never overwritten.
 /// 4. `complete` on an absent record stores the answer: recording it is safer than losing it.
 /// 5. [`resolve`](Self::resolve) acts on exactly the unknown attempt that was seen. A record it
-///    finishes belongs to [`Token::NOBODY`], so that a late `complete` of the attempt is refused. A
-///    takeover is repeatable by its own token, as `begin` is. [`Verdict::Forget`] also acts on a finished
+///    finishes belongs to [`Token::NOBODY`](super::Token::NOBODY), so that a late `complete` of the
+///    attempt is refused. A takeover is repeatable by its own token, as `begin` is. [`Verdict::Forget`] also acts on a finished
 ///    record, if it is the attempt that was seen. Given [`AttemptId::UNREADABLE`] it acts on a value that
 ///    cannot be read, if it still is what the store read last; such a value is no other attempt's, and a
 ///    record that can be read is never that one's.

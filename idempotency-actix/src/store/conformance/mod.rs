@@ -1,4 +1,4 @@
-//! The suite that every [`Store`] must pass: point by point what its contract says.
+//! The suite that every [`Store`](crate::store::Store) must pass: point by point what its contract says.
 //!
 //! Say how to make the store, how to let time pass for it and how long the suite's unit of time is,
 //! in a [`Harness`]. Then either let [`conformance_tests!`](crate::conformance_tests) write one
@@ -14,7 +14,7 @@
 //!
 //! # Panics
 //!
-//! A panic is how a case fails. Its message says which point of the [contract](Store#contract) is
+//! A panic is how a case fails. Its message says which point of the [contract](crate::store::Store#contract) is
 //! broken, what the store answered and what was due.
 //!
 //! # Examples

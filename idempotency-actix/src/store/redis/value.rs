@@ -81,14 +81,14 @@ pub(super) fn held(id: &RecordId, claim: &Claim) -> Stored {
 }
 
 /// The head of a value: whose record it is.
-struct Head<'a> {
+struct ValueHead<'a> {
     id: &'a RecordId,
     token: &'a Token,
     generation: u64,
     fingerprint: &'a Fingerprint,
 }
 
-impl Head<'_> {
+impl ValueHead<'_> {
     fn write(&self, kind: u8, is_sealed: bool, room: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD + room);
         out.extend([VERSION, kind, u8::from(is_sealed)]);
@@ -107,7 +107,7 @@ impl Head<'_> {
 /// never changes, since each later step of its owner sends it along to be compared.
 pub(super) fn claim(id: &RecordId, claim: &Claim, generation: u64) -> (Vec<u8>, u64) {
     let px = millis(claim.retention().max(claim.lease() * 3));
-    let head = Head {
+    let head = ValueHead {
         id,
         token: claim.token(),
         generation,
@@ -129,7 +129,7 @@ pub(super) fn finished(
     finished: &Finished,
     seal: &Seal,
 ) -> Vec<u8> {
-    let head = Head {
+    let head = ValueHead {
         id,
         token: owner,
         generation: held.generation,
@@ -155,7 +155,7 @@ pub(super) fn finished(
 
 /// The value that remembers a generation.
 pub(super) fn given_up(id: &RecordId, generation: u64, fingerprint: &Fingerprint) -> Vec<u8> {
-    let head = Head {
+    let head = ValueHead {
         id,
         token: &Token::NOBODY,
         generation,
