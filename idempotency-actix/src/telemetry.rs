@@ -63,6 +63,8 @@ pub(crate) enum Incident {
     ClaimLost,
     /// A handler runs longer than `max_run`; its claim is not renewed any more.
     RanTooLong,
+    /// A claimed handler was cut off by what stands between it and its layer, or by the end of the server.
+    CutOff,
     /// Work that has to outlive its connection found no runtime to go to.
     Abandoned,
 }
@@ -80,6 +82,7 @@ impl Incident {
             Self::ReleaseDropped => "release_dropped",
             Self::ClaimLost => "claim_lost",
             Self::RanTooLong => "ran_too_long",
+            Self::CutOff => "cut_off",
             Self::Abandoned => "abandoned",
         }
     }

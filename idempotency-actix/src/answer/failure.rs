@@ -1,6 +1,7 @@
 //! Plain answers to what went wrong inside: a panic, and a mistake of the application's author.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix_web::HttpResponse;
 
@@ -24,4 +25,14 @@ pub(crate) fn misconfigured() -> HttpResponse {
     let mut response = HttpResponse::InternalServerError().finish();
     NotExecuted::mark(&mut response);
     response
+}
+
+/// Calls a function of the application's that tells something of a request. Where it panics nothing was executed, and
+/// the answer says so.
+pub(crate) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, Box<HttpResponse>> {
+    catch_unwind(AssertUnwindSafe(function)).map_err(|panic| {
+        let mut response = panicked(&*panic);
+        NotExecuted::mark(&mut response);
+        Box::new(response)
+    })
 }

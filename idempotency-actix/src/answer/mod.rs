@@ -8,7 +8,7 @@ mod replay;
 mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
-pub(crate) use self::failure::{misconfigured, panicked};
+pub(crate) use self::failure::{caught, misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::replay::mark_unstored;

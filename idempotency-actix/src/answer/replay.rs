@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::body::{self, BoxBody};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::store::StoredResponse;
 
@@ -29,7 +29,6 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
 }
 
 /// Says that the answer is true, and not yet kept.
-pub(crate) fn mark_unstored(response: &mut HttpResponse) {
-    let unstored = HeaderValue::from_static("unstored");
-    response.headers_mut().insert(STATUS, unstored);
+pub(crate) fn mark_unstored(headers: &mut HeaderMap) {
+    headers.insert(STATUS, HeaderValue::from_static("unstored"));
 }

@@ -1,5 +1,6 @@
 //! The right to run, in the hands of its owner. It knows no HTTP, and not what its owner tells a client.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,11 @@ const SECOND_TRY: Duration = Duration::from_millis(500);
 pub(crate) struct HeldClaim {
     claims: Rc<Claims>,
     lease: Arc<Lease>,
-    renewal: Renewal,
+    /// `None` once it is given up.
+    renewal: Option<Renewal>,
     timeout: Duration,
+    /// Whether its handler was started, and how it ended is not said yet.
+    is_running: Cell<bool>,
 }
 
 impl HeldClaim {
@@ -31,11 +35,17 @@ impl HeldClaim {
     pub(crate) fn hold(claims: &Rc<Claims>, lease: Lease, timeout: Duration) -> Self {
         let lease = Arc::new(lease);
         Self {
-            renewal: claims.renewals.renew(Arc::clone(&lease), timeout),
+            renewal: Some(claims.renewals.renew(Arc::clone(&lease), timeout)),
             claims: Rc::clone(claims),
             lease,
             timeout,
+            is_running: Cell::new(false),
         }
+    }
+
+    /// Notes that its handler is called now: from here on it does not end without a word.
+    pub(crate) fn start(&self) {
+        self.is_running.set(true);
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -68,31 +78,26 @@ impl HeldClaim {
     }
 
     /// Gives the claim up: the handler provably did not act. Goes on in the background if it must.
-    pub(crate) async fn release(self) {
-        let Self {
-            claims,
-            lease,
-            renewal,
-            timeout,
-        } = self;
+    pub(crate) async fn release(mut self) {
         // Whoever is woken by the release needs the seat.
-        drop(renewal);
+        self.renewal = None;
+        let Self { claims, lease, .. } = &self;
+        let timeout = self.timeout;
         let call = claims.store.release(&lease.id, &lease.claim);
         match deadline(timeout, call).await {
             Ok(Released::Released) => claims.waiters.wake(&lease.id),
             // A try to claim may still be on its way.
-            Ok(Released::NotOwner) if !lease.is_granted() => {
-                release_later(&claims, &lease, timeout)
-            }
+            Ok(Released::NotOwner) if !lease.is_granted() => release_later(claims, lease, timeout),
             Ok(Released::NotOwner) => {
                 let cause = "the record is another attempt's or a verdict's";
-                incident(Incident::ReleaseFailed, &lease, &cause);
+                incident(Incident::ReleaseFailed, lease, &cause);
             }
             Err(error) => {
-                incident(Incident::ReleaseFailed, &lease, &Chain(&error));
-                release_later(&claims, &lease, timeout);
+                incident(Incident::ReleaseFailed, lease, &Chain(&error));
+                release_later(claims, lease, timeout);
             }
         }
+        self.is_running.set(false);
     }
 
     /// Records how the operation ended. What the store does not take in two tries is retried in the
@@ -112,6 +117,7 @@ impl HeldClaim {
             }
             Recorded::TooOld | Recorded::Refused => {}
         }
+        self.is_running.set(false);
         recorded
     }
 
@@ -126,6 +132,17 @@ impl HeldClaim {
             None => State::Unknown {
                 lease: claim.lease(),
             },
+        }
+    }
+}
+
+/// Says that a handler was cut off: nobody can tell whether its effect was undone with it.
+impl Drop for HeldClaim {
+    fn drop(&mut self) {
+        if self.is_running.get() {
+            let cause = "something between it and its layer cut it off, or the server stopped: its outcome is \
+                unknown once its lease is over; time-outs belong outside of the layer";
+            incident(Incident::CutOff, &self.lease, &cause);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
@@ -13,10 +13,11 @@ use futures_util::FutureExt;
 
 use super::outer_claim::{OuterClaim, Progress};
 use super::worker::Worker;
+use super::wrapped::Outcome;
 use crate::answer::panicked;
 use crate::options::Options;
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Keyed, Operation, admit, finish};
+use crate::run::{Admitted, Binding, Keyed, Operation, admit, finish, gate};
 
 /// Runs everything inside the layer once for the request's key.
 ///
@@ -27,20 +28,27 @@ pub(super) async fn once<S, B>(
     worker: Worker,
     mut request: ServiceRequest,
     keyed: Keyed,
-) -> Result<ServiceResponse, Error>
+) -> Outcome<B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
+    let given =
+        |request: ServiceRequest, answer| Ok(request.into_response(answer).map_into_right_body());
+    let unmatched = request.match_info().unprocessed().len();
     let mut payload = request.take_payload();
     let identified = identify(request.request(), &mut payload, keyed);
     let mut operation = match identified.await {
         Ok(operation) => operation,
-        Err(refusal) => return Ok(request.into_response(*refusal)),
+        Err(refusal) => return given(request, *refusal),
     };
     let held = match admit(&operation, request.request(), &mut payload, || ()).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return Ok(request.into_response(answer)),
+        Admitted::Answer(answer) => return given(request, answer),
+    };
+    let held = match gate(&operation, held).await {
+        Admitted::Run(held) => held,
+        Admitted::Answer(answer) => return given(request, answer),
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options);
@@ -51,10 +59,12 @@ where
     }
     let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
-    let binding = returned.binding(claim.progress(), &response, &options);
+    let binding = returned.binding(claim.progress(), unmatched, &response, &options);
     finish(binding, held, &mut response, &options).await;
     match returned {
-        Returned::Back(request) => Ok(ServiceResponse::new(request, response)),
+        Returned::Back(request) => {
+            Ok(ServiceResponse::new(request, response).map_into_right_body())
+        }
         Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
         Returned::Panicked => {
             Err(InternalError::from_response("handler panicked", response).into())
@@ -79,12 +89,18 @@ enum Returned {
 
 impl Returned {
     /// What the answer asks for, given how far the request came.
-    fn binding(&self, progress: Progress, response: &HttpResponse, options: &Options) -> Binding {
+    fn binding(
+        &self,
+        progress: Progress,
+        unmatched: usize,
+        response: &HttpResponse,
+        options: &Options,
+    ) -> Binding {
         let untouched = match (self, progress) {
             (Self::Panicked, _) => return Binding::Bind,
             (_, Progress::Reached) => true,
             (_, Progress::Started) | (Self::Failed(_), Progress::Unmarked) => false,
-            (Self::Back(request), Progress::Unmarked) => !is_routed(request, response),
+            (Self::Back(request), Progress::Unmarked) => is_unrouted(request, unmatched, response),
         };
         match untouched {
             true => Binding::Release,
@@ -114,12 +130,17 @@ where
     }
 }
 
-/// Whether the request came to a handler. A router that has none for it answers 405, or 404 with a
-/// part of the path left over: the path may match a route whose guards keep the request out.
-fn is_routed(request: &HttpRequest, response: &HttpResponse) -> bool {
-    match response.status() {
-        StatusCode::METHOD_NOT_ALLOWED => false,
-        StatusCode::NOT_FOUND => request.match_info().unprocessed().is_empty(),
-        _ => true,
-    }
+/// Whether the answer is certainly the router's own, to a path of which nothing inside the layer matched a part, so that
+/// no handler was reached. Whatever a handler or a `default_service` may have answered is not: a 405, a 404 from inside
+/// a scope, or one with a header or a body.
+fn is_unrouted(request: &HttpRequest, unmatched: usize, response: &HttpResponse) -> bool {
+    let is_bare = matches!(response.body().size(), BodySize::None | BodySize::Sized(0))
+        && response.headers().is_empty()
+        && response.error().is_none();
+    // A layer around a resource or a route finds nothing left to match.
+    let is_inside_of_a_resource = unmatched == 0 && request.match_pattern().is_some();
+    response.status() == StatusCode::NOT_FOUND
+        && is_bare
+        && !is_inside_of_a_resource
+        && request.match_info().unprocessed().len() == unmatched
 }

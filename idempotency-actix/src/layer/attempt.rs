@@ -65,10 +65,10 @@ impl FromRequest for Attempt {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let extensions = request.extensions();
-        ready(match Context::of(&extensions) {
-            Some(context) => Ok(Self(Arc::clone(context))),
-            None => Err(no_key("Attempt", &extensions, request)),
+        let context = Context::of(&request.extensions()).cloned();
+        ready(match context {
+            Some(context) => Ok(Self(context)),
+            None => Err(no_key("Attempt", request)),
         })
     }
 }

@@ -2,8 +2,6 @@
 
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
@@ -12,13 +10,16 @@ use futures_util::FutureExt;
 
 use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
-use super::uncovered::{Unkeyed, not_covered};
+use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{misconfigured, panicked};
+use crate::answer::{mark_unstored, misconfigured, panicked};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Detach, Keyed, Operation, admit, finish, release};
+use crate::run::{
+    Admitted, Binding, Detach, Finishing, Keyed, Operation, Passed, admit, gate, hand_up,
+    handed_up, is_held, release,
+};
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -50,17 +51,23 @@ impl Marked {
     {
         match self.start(route) {
             Start::Pass(outer) => self.pass(handler, outer).await,
-            Start::Run(keyed) => {
-                let context = Arc::clone(keyed.context());
-                Detach::new(context, self.once(keyed, handler)).await
-            }
+            // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
+            // its own has cut that tie, so it is held and finished here.
+            Start::Run(keyed) => match is_held() {
+                true => self.once(keyed, handler).await,
+                false => Detach::new(finish_here(self.once(keyed, handler))).await,
+            },
             Start::Answer(answer) => *answer,
         }
     }
 
     fn start(&self, route: &'static RouteOptions) -> Start {
-        if !ELIGIBLE.contains(self.request.method()) {
-            return Start::Pass(None);
+        let method = self.request.method();
+        if !ELIGIBLE.contains(method) {
+            return match method.is_safe() {
+                true => Start::Pass(None),
+                false => self.unprotected(),
+            };
         }
         let (outer, worker) = {
             let extensions = self.request.extensions();
@@ -75,18 +82,22 @@ impl Marked {
             let answer = HttpResponse::from_error(not_covered(what, &self.request));
             return Start::Answer(Box::new(answer));
         };
-        let options = worker.marked(&self.request, route);
-        match worker.decide(&self.request, Rc::clone(&options)) {
+        match worker.mark(&self.request, route) {
             Decision::Run(keyed) => Start::Run(keyed),
             Decision::Refuse(answer) => Start::Answer(answer),
-            Decision::Pass => {
-                if route.key.is_some() {
-                    let unkeyed = Unkeyed(options.key.header().cloned());
-                    self.request.extensions_mut().insert(unkeyed);
-                }
-                Start::Pass(None)
-            }
+            Decision::Pass => Start::Pass(None),
         }
+    }
+
+    /// Refuses a method that has an effect and is never covered: a marked handler does not run unprotected.
+    fn unprotected(&self) -> Start {
+        tracing::error!(
+            method = %self.request.method(),
+            route = self.request.match_pattern().unwrap_or_default(),
+            "a handler marked with #[idempotent] is routed by a method that is never covered, so the request was \
+             refused: route it by POST, PUT, PATCH or DELETE, or take the attribute away",
+        );
+        Start::Answer(Box::new(misconfigured()))
     }
 
     /// Under the claim of an outer layer, the handler overrides what that one decides afterwards.
@@ -152,15 +163,37 @@ impl Marked {
                 }
             }
         };
+        let held = match gate(&operation, held).await {
+            Admitted::Run(held) => held,
+            Admitted::Answer(answer) => return answer,
+        };
         operation.body = Bytes::new();
         let call = async {
             let output = handler.call(args).await;
             output.respond_to(request).map_into_boxed_body()
         };
         let (binding, mut response) = answered(call, &operation.options).await;
-        finish(binding, held, &mut response, &operation.options).await;
+        hand_up(Finishing::of(
+            binding,
+            held,
+            &mut response,
+            &operation.options,
+        ));
         response
     }
+}
+
+/// Finishes an answer right after its handler.
+async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
+    let mut response = call.await;
+    if let Some(finishing) = handed_up() {
+        match finishing.pass().await {
+            Passed::AsItIs => {}
+            Passed::Unstored => mark_unstored(response.headers_mut()),
+            Passed::Instead(answer) => return answer,
+        }
+    }
+    response
 }
 
 /// What a marked handler does with a request.

@@ -16,6 +16,7 @@ use super::idempotency::Idempotency;
 use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::worker::{Decision, Worker};
+use super::wrapped::{Outcome, finish_inside};
 use crate::run::Detach;
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
@@ -53,33 +54,30 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = IdempotencyFuture<S::Future>;
+    type Future = IdempotencyFuture<S::Future, B>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         if !ELIGIBLE.contains(request.method()) {
-            return IdempotencyFuture::pass(self.service.call(request));
+            return IdempotencyFuture::pass(self.leave(request));
         }
-        if !self.worker.covers_all_routes(request.method()) {
-            return self.pass(request);
-        }
-        // The route is looked up only where that could matter.
-        let options = match self.worker.may_cover(request.request()) && !is_claimed(&request) {
-            true => self.worker.covering(request.request()),
-            false => None,
+        let is_covered = self.worker.covers_all_routes(request.method());
+        let decision = match is_covered && !is_claimed(&request) {
+            true => self.worker.cover(request.request()),
+            false => Decision::Pass,
         };
-        let Some(options) = options else {
-            return self.pass(request);
-        };
-        match self.worker.decide(request.request(), options) {
-            Decision::Pass => self.pass(request),
+        match decision {
+            Decision::Pass if is_claimed(&request) => IdempotencyFuture::pass(self.leave(request)),
+            // A marked handler inside may find a key wherever it looks for one.
+            Decision::Pass => {
+                IdempotencyFuture::held(Detach::new(finish_inside(self.leave(request))))
+            }
             Decision::Refuse(refusal) => IdempotencyFuture::refuse(request.into_response(*refusal)),
             Decision::Run(keyed) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
-                let context = Arc::clone(keyed.context());
                 let once = all_routes::once(service, worker, request, keyed);
-                IdempotencyFuture::once(Detach::new(context, once))
+                IdempotencyFuture::held(Detach::new(once))
             }
         }
     }
@@ -87,9 +85,9 @@ where
 
 impl<S: Service<ServiceRequest>> IdempotencyService<S> {
     /// Leaves the request to marked handlers, which find the layer with it.
-    fn pass(&self, request: ServiceRequest) -> IdempotencyFuture<S::Future> {
+    fn leave(&self, request: ServiceRequest) -> S::Future {
         request.extensions_mut().insert(self.worker.clone());
-        IdempotencyFuture::pass(self.service.call(request))
+        self.service.call(request)
     }
 }
 
@@ -98,33 +96,34 @@ fn is_claimed(request: &ServiceRequest) -> bool {
 }
 
 pin_project! {
-    /// The future of [`IdempotencyService`]: the inner one as it is, or a boxed one for a key.
+    /// The future of [`IdempotencyService`]: that of what it wraps for a method which is never covered, else one
+    /// that outlives its connection where it has to.
     #[allow(missing_debug_implementations, reason = "a future has nothing to show")]
-    pub struct IdempotencyFuture<F> {
+    pub struct IdempotencyFuture<F, B: 'static> {
         #[pin]
-        served: Served<F>,
+        served: Served<F, B>,
     }
 }
 
 pin_project! {
     #[project = ServedProjection]
-    enum Served<F> {
+    enum Served<F, B: 'static> {
         Pass { #[pin] future: F },
-        Once { future: Detach<Result<ServiceResponse, Error>> },
+        Held { future: Detach<Outcome<B>> },
         Refuse { response: Option<Box<ServiceResponse>> },
     }
 }
 
-impl<F> IdempotencyFuture<F> {
+impl<F, B> IdempotencyFuture<F, B> {
     fn pass(future: F) -> Self {
         Self {
             served: Served::Pass { future },
         }
     }
 
-    fn once(future: Detach<Result<ServiceResponse, Error>>) -> Self {
+    fn held(future: Detach<Outcome<B>>) -> Self {
         Self {
-            served: Served::Once { future },
+            served: Served::Held { future },
         }
     }
 
@@ -137,7 +136,7 @@ impl<F> IdempotencyFuture<F> {
     }
 }
 
-impl<F, B> Future for IdempotencyFuture<F>
+impl<F, B> Future for IdempotencyFuture<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
@@ -149,9 +148,7 @@ where
             ServedProjection::Pass { future } => {
                 future.poll(cx).map_ok(ServiceResponse::map_into_left_body)
             }
-            ServedProjection::Once { future } => Pin::new(future)
-                .poll(cx)
-                .map_ok(ServiceResponse::map_into_right_body),
+            ServedProjection::Held { future } => Pin::new(future).poll(cx),
             ServedProjection::Refuse { response } => {
                 let response = response.take().expect("polled after completion");
                 Poll::Ready(Ok(response.map_into_right_body()))

@@ -12,6 +12,7 @@ mod outer_claim;
 mod shared;
 mod uncovered;
 mod worker;
+mod wrapped;
 
 pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;

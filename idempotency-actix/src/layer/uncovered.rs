@@ -2,32 +2,36 @@
 
 use std::fmt;
 
-use actix_web::dev::Extensions;
 use actix_web::error::InternalError;
-use actix_web::http::header::HeaderName;
-use actix_web::{Error, HttpRequest};
+use actix_web::{Error, HttpMessage, HttpRequest};
 
-use super::worker::Worker;
-use crate::answer::{Problem, misconfigured};
+use super::worker::{Unkeyed, Worker};
+use crate::answer::{Problem, caught, misconfigured};
 
 /// What an extractor answers that needs the key and has none: the client's fault if it sent none,
 /// otherwise the application's, whose layer does not cover the handler.
-pub(super) fn no_key(what: &str, extensions: &Extensions, request: &HttpRequest) -> Error {
-    let Some(worker) = Worker::of(extensions) else {
+pub(super) fn no_key(what: &str, request: &HttpRequest) -> Error {
+    // No borrow is held while the application's function looks for the key.
+    let (worker, unkeyed) = {
+        let extensions = request.extensions();
+        let unkeyed = extensions.get::<Unkeyed>().cloned();
+        (Worker::of(&extensions).cloned(), unkeyed)
+    };
+    let Some(worker) = worker else {
         return not_covered(what, request);
     };
     let options = worker.options_of(request);
-    let problem = match extensions.get::<Unkeyed>() {
-        Some(Unkeyed(header)) => Problem::MissingKey(header.clone()),
-        None if !options.key.is_in(request) => Problem::MissingKey(options.key.header().cloned()),
-        None => return not_covered(what, request),
+    let header = match unkeyed {
+        Some(Unkeyed(header)) => header,
+        None => match caught(|| options.key.is_in(request)) {
+            Ok(false) => options.key.header().cloned(),
+            Ok(true) => return not_covered(what, request),
+            Err(answer) => return InternalError::from_response("no key", *answer).into(),
+        },
     };
-    let response = problem.response(&options.problem_base);
+    let response = Problem::MissingKey(header).response(&options.problem_base);
     InternalError::from_response("idempotency key is missing", response).into()
 }
-
-/// Left with a request that has no key where its route looks for it, which is not where its layer does.
-pub(super) struct Unkeyed(pub(super) Option<HeaderName>);
 
 /// Answers where the layer is missing, and says in the log what to add.
 pub(super) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {

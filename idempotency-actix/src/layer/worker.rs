@@ -9,12 +9,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Extensions;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::shared::Layer;
-use crate::answer::{Problem, reject};
+use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
-use crate::options::{Options, Route, RouteOptions};
+use crate::options::{Options, Patterns, Route, RouteOptions, Row};
 use crate::run::Keyed;
 
 /// A worker's handle: workers that count references in one place would fight for it.
@@ -26,6 +27,8 @@ struct Own {
     claims: Rc<Claims>,
     /// What was resolved so far.
     options: RefCell<BTreeMap<Origin, Rc<Options>>>,
+    /// What the application's resources match, read where rows of the table overlap.
+    patterns: RefCell<Patterns>,
 }
 
 /// What options are made of.
@@ -36,6 +39,10 @@ struct Origin {
     /// The attribute of a marked handler. It is a constant of the program, so its place names it.
     attribute: Option<*const RouteOptions>,
 }
+
+/// Left with a request that has no key where its attribute looks for it.
+#[derive(Clone)]
+pub(super) struct Unkeyed(pub(super) Option<HeaderName>);
 
 /// What becomes of a request of a covered method, as its key tells.
 pub(super) enum Decision {
@@ -50,6 +57,7 @@ impl Worker {
             claims: Rc::new(layer.claims.clone()),
             layer,
             options: RefCell::default(),
+            patterns: RefCell::default(),
         }))
     }
 
@@ -58,22 +66,64 @@ impl Worker {
         extensions.get()
     }
 
-    /// Looks at the request's key.
-    pub(super) fn decide(&self, request: &HttpRequest, options: Rc<Options>) -> Decision {
-        let problem = match options.key.key(request, options.strict_keys) {
-            Some(Ok(key)) => return Decision::Run(Keyed::new(&self.0.claims, options, key)),
-            Some(Err(reason)) => Problem::InvalidKey(reason),
-            None if options.required => Problem::MissingKey(options.key.header().cloned()),
-            None => return Decision::Pass,
+    /// Looks at the request's key, by options of which a worker's own are made only where it is a good one.
+    fn decide(
+        &self,
+        request: &HttpRequest,
+        options: &Options,
+        own: impl FnOnce() -> Rc<Options>,
+    ) -> Decision {
+        let problem = match caught(|| options.key.key(request, options.strict_keys)) {
+            Ok(Some(Ok(key))) => return Decision::Run(Keyed::new(&self.0.claims, own(), key)),
+            Ok(Some(Err(reason))) => Problem::InvalidKey(reason),
+            Ok(None) if options.required => Problem::MissingKey(options.key.header().cloned()),
+            Ok(None) => return Decision::Pass,
+            Err(answer) => return Decision::Refuse(answer),
         };
         Decision::Refuse(Box::new(reject(problem, &options.problem_base)))
     }
 
-    /// Whether the request has a key where the layer looks for it, or could be a route's business
-    /// without.
-    pub(super) fn may_cover(&self, request: &HttpRequest) -> bool {
-        let options = &self.options;
-        options.key.is_in(request) || options.required || self.routes.ask_without_key()
+    /// Looks at a request of a marked handler that no outer claim covers.
+    pub(super) fn mark(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Decision {
+        let options = self.marked(request, attribute);
+        let decision = self.decide(request, &options, || Rc::clone(&options));
+        if let (Decision::Pass, true) = (&decision, attribute.key.is_some()) {
+            let unkeyed = Unkeyed(options.key.header().cloned());
+            request.extensions_mut().insert(unkeyed);
+        }
+        decision
+    }
+
+    /// Looks at a request in all-routes mode, before it is routed.
+    pub(super) fn cover(&self, request: &HttpRequest) -> Decision {
+        let row = match self.routes.is_empty() {
+            true => Row::None,
+            false => self
+                .routes
+                .before_routing(request, &mut self.0.patterns.borrow_mut()),
+        };
+        match row {
+            Row::None => self.decide(request, &self.options, || {
+                self.resolved(None, None, || self.options.clone())
+            }),
+            Row::One(_, Route::Skipped) => Decision::Pass,
+            Row::One(row, Route::Covered(options)) => self.decide(request, options, || {
+                self.resolved(Some(row), None, || (**options).clone())
+            }),
+            Row::Ambiguous => self.ambiguous(request),
+        }
+    }
+
+    /// Guards choose between resources, and the table has different rows for them.
+    fn ambiguous(&self, request: &HttpRequest) -> Decision {
+        tracing::error!(
+            method = %request.method(),
+            path_rows = ?self.routes.patterns_of(request),
+            "several resources could take a request, and the table of the all-routes layer has different entries for \
+             them, so the request was refused: wrap each scope in a layer of its own, or give the entries the same \
+             options",
+        );
+        Decision::Refuse(Box::new(misconfigured()))
     }
 
     /// The options of a request's route where all-routes mode has not claimed for it: its row of the
@@ -83,31 +133,13 @@ impl Worker {
     }
 
     /// The options of a marked handler that was not claimed for.
-    pub(super) fn marked(
-        &self,
-        request: &HttpRequest,
-        attribute: &'static RouteOptions,
-    ) -> Rc<Options> {
+    fn marked(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Rc<Options> {
         let (row, options) = self.row_of(request);
         self.resolved(row, Some(attribute), || options.with(attribute))
     }
 
-    /// The options by which all-routes mode covers a request of a covered method; `None` if it leaves
-    /// it alone, as it does where no route matches.
-    pub(super) fn covering(&self, request: &HttpRequest) -> Option<Rc<Options>> {
-        // The pattern of what was routed already, in a string of its own, only where that cannot tell.
-        if !request.resource_map().has_resource(request.path()) {
-            request.match_pattern()?;
-        }
-        if let Some((_, Route::Skipped)) = self.routes.get(request) {
-            return None;
-        }
-        let (row, options) = self.row_of(request);
-        Some(self.resolved(row, None, || options.clone()))
-    }
-
     fn row_of(&self, request: &HttpRequest) -> (Option<usize>, &Options) {
-        match self.routes.get(request) {
+        match self.routes.after_routing(request) {
             Some((row, Route::Covered(options))) => (Some(row), options),
             Some((_, Route::Skipped)) | None => (None, &self.options),
         }

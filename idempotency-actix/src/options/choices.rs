@@ -36,7 +36,7 @@ pub enum OnUnknown {
 }
 
 /// What becomes of an unknown outcome, resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unknown {
     Reject,
     Rerun,

@@ -16,6 +16,8 @@ use crate::request::canonical;
 /// be left or changed so: retries of records from before are answered 503, or 422 by another function, until
 /// those are over.
 ///
+/// Two are equal if they are of the same function, and not of one that does the same.
+///
 /// # Examples
 ///
 /// A provider signs each delivery anew, inside the body; what counts is the event:
@@ -31,10 +33,10 @@ use crate::request::canonical;
 ///
 /// let hook = RouteOptions::new().fingerprint(Fingerprinting::by(event));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fingerprinting(Mode);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Mode {
     Bytes,
     #[cfg(feature = "json")]

@@ -30,7 +30,7 @@ impl KeyName {
 }
 
 /// Where the key is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum KeySource {
     Header(HeaderName),
     By(Provided<dyn KeyFn>),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::ptr;
 use std::sync::Arc;
 
 /// What the application gave: a constant of the attribute's expansion, or shared by all workers.
@@ -17,6 +18,13 @@ impl<T: ?Sized> Clone for Provided<T> {
             Self::Fixed(fixed) => Self::Fixed(fixed),
             Self::Shared(shared) => Self::Shared(Arc::clone(shared)),
         }
+    }
+}
+
+/// The same one, and not one that does the same.
+impl<T: ?Sized> PartialEq for Provided<T> {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::addr_eq(&raw const **self, &raw const **other)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind};
 pub(super) const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The options of one operation, resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Options {
     pub(crate) ttl: Duration,
     pub(crate) lease: Duration,

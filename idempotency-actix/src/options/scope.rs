@@ -25,6 +25,8 @@ use crate::request::Caller;
 /// where the closure finds it. In all-routes mode it is derived before anything inside the layer
 /// runs: authentication must then be wrapped around the layer.
 ///
+/// Two are equal if they tell the caller by the same function, and not by one that does the same.
+///
 /// # Examples
 ///
 /// ```
@@ -39,10 +41,10 @@ use crate::request::Caller;
 ///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
 /// });
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct KeyScope(Source);
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Source {
     Everyone,
     /// Behind a pointer, since a header's name may count references, which no constant can.

@@ -1,13 +1,13 @@
 //! The table of all-routes mode: routes that have options of their own. It does not know what is done with them.
 
 use std::fmt;
-use std::iter;
 use std::panic::catch_unwind;
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
 
+use super::patterns::Patterns;
 use super::resolved::Options;
 use super::route_options::RouteOptions;
 use crate::error::{ConfigError, RouteMistake};
@@ -15,20 +15,28 @@ use crate::error::{ConfigError, RouteMistake};
 /// The table of all-routes mode: the routes that have options of their own.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    table: Vec<Row>,
-    ask_without_key: bool,
+    table: Vec<Entered>,
 }
 
-struct Row {
+struct Entered {
     method: Method,
     pattern: ResourceDef,
     route: Route,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Route {
     Skipped,
     Covered(Box<Options>),
+}
+
+/// What the table has for a request.
+pub(crate) enum Row<'a> {
+    /// Nothing: the layer's own options hold.
+    None,
+    One(usize, &'a Route),
+    /// Resources that could take the path would get different options.
+    Ambiguous,
 }
 
 /// An entry as it is written: method, pattern, options.
@@ -52,7 +60,6 @@ impl Routes {
                     Err(error) => Err(RouteMistake::Option(error.into())),
                 }),
             };
-            let has_key = options.key.is_some();
             let (parsed, route) = match row {
                 Ok((parsed, _)) if options.is_skipped => (parsed, Route::Skipped),
                 Ok((parsed, options)) => (parsed, Route::Covered(Box::new(options))),
@@ -64,10 +71,7 @@ impl Routes {
                     });
                 }
             };
-            if let Route::Covered(options) = &route {
-                routes.ask_without_key |= options.required || has_key;
-            }
-            routes.table.push(Row {
+            routes.table.push(Entered {
                 method,
                 pattern: parsed,
                 route,
@@ -76,32 +80,68 @@ impl Routes {
         Ok(routes)
     }
 
-    /// Whether a request without the layer's key is any route's business: it may be required, or be
-    /// elsewhere.
-    pub(crate) fn ask_without_key(&self) -> bool {
-        self.ask_without_key
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
-    /// The entry for a request, with its number: the first one that matches its path, or rather the one whose pattern the
-    /// application knows the path by. That alone would not do: a resource may have more patterns than one,
-    /// and the first resource that matches need not take the method.
-    pub(crate) fn get(&self, request: &HttpRequest) -> Option<(usize, &Route)> {
+    /// The row for a request that is not routed yet. Guards may choose between resources, so it holds only if every
+    /// resource that could take the path would get the same.
+    pub(crate) fn before_routing<'a>(
+        &'a self,
+        request: &HttpRequest,
+        patterns: &mut Patterns,
+    ) -> Row<'a> {
+        let mut rows = self.rows(request);
+        let Some((first, route)) = rows.next() else {
+            return Row::None;
+        };
+        if rows.all(|(_, other)| other.route == route.route) {
+            return Row::One(first, &route.route);
+        }
+        let taking = patterns.taking(request);
+        let mut chosen = taking.iter().map(|pattern| self.row_of(request, pattern));
+        match chosen.next().flatten() {
+            Some((row, entered))
+                if chosen
+                    .all(|other| other.is_some_and(|(_, other)| other.route == entered.route)) =>
+            {
+                Row::One(row, &entered.route)
+            }
+            _ => Row::Ambiguous,
+        }
+    }
+
+    /// The row for a request that is routed.
+    pub(crate) fn after_routing(&self, request: &HttpRequest) -> Option<(usize, &Route)> {
         if self.table.is_empty() {
             return None;
         }
-        let pattern = request.match_pattern()?;
-        let (method, path) = (request.method(), request.path());
-        let mut rows = self
-            .table
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| row.method == method && row.pattern.is_match(path));
-        let first = rows.next()?;
-        let known = iter::once(first)
-            .chain(rows)
-            .find(|(_, row)| row.is_of(&pattern));
-        let (number, row) = known.unwrap_or(first);
-        Some((number, &row.route))
+        let pattern = request.match_pattern().unwrap_or_default();
+        let (row, entered) = self.row_of(request, &pattern)?;
+        Some((row, &entered.route))
+    }
+
+    /// The patterns of all rows that match a request, for a log.
+    pub(crate) fn patterns_of<'a>(&'a self, request: &HttpRequest) -> Vec<&'a str> {
+        let rows = self.rows(request);
+        rows.filter_map(|(_, row)| row.pattern.pattern()).collect()
+    }
+
+    /// The row for a resource of that pattern: its own, or the first one that matches the path. A resource may have
+    /// more patterns than one.
+    fn row_of<'a>(&'a self, request: &HttpRequest, pattern: &str) -> Option<(usize, &'a Entered)> {
+        let own = self.rows(request).find(|(_, row)| row.is_of(pattern));
+        own.or_else(|| self.rows(request).next())
+    }
+
+    /// The rows that match a request's method and its path, as the router decodes it.
+    fn rows<'a, 'r>(
+        &'a self,
+        request: &'r HttpRequest,
+    ) -> impl Iterator<Item = (usize, &'a Entered)> + use<'a, 'r> {
+        let (method, path) = (request.method(), request.match_info().as_str());
+        let rows = self.table.iter().enumerate();
+        rows.filter(move |(_, row)| row.method == method && row.pattern.is_match(path))
     }
 
     fn has(&self, method: &Method, pattern: &str) -> bool {
@@ -110,13 +150,13 @@ impl Routes {
     }
 }
 
-impl Row {
+impl Entered {
     fn is_of(&self, pattern: &str) -> bool {
         self.pattern.pattern() == Some(pattern)
     }
 }
 
-impl fmt::Debug for Row {
+impl fmt::Debug for Entered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pattern = self.pattern.pattern().unwrap_or_default();
         write!(f, "{} {pattern}: {:?}", self.method, self.route)

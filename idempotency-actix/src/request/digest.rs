@@ -27,6 +27,16 @@ impl Frame {
         self.octets(octets);
     }
 
+    /// Adds path and query as one field.
+    pub(crate) fn target(&mut self, path: &str, query: Option<&str>) {
+        self.number(path.len() + query.map_or(0, |query| 1 + query.len()));
+        self.octets(path.as_bytes());
+        if let Some(query) = query {
+            self.octets(b"?");
+            self.octets(query.as_bytes());
+        }
+    }
+
     pub(crate) fn number(&mut self, number: usize) {
         self.0.extend((number as u64).to_le_bytes());
     }

@@ -50,10 +50,9 @@ impl Fingerprint {
 
     /// The body comes first, so its length closes the frame instead of opening it.
     fn framed(scheme: u8, request: &HttpRequest, body: &[u8], form: &[u8]) -> Self {
-        let target = request.uri().path_and_query();
-        let target = target.map_or("", |target| target.as_str());
+        let (path, query) = (request.match_info().as_str(), request.uri().query());
         let digest = Frame::with(|rest| {
-            rest.field(target.as_bytes());
+            rest.target(path, query);
             for name in [CONTENT_TYPE, CONTENT_ENCODING] {
                 let lines = request.headers().get_all(name);
                 rest.number(lines.len());

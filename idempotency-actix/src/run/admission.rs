@@ -5,11 +5,12 @@ use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
+use super::hold::{commit, withdraw};
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
 use super::unknown::{self, Lapsed};
 use super::waiting::pause;
-use crate::answer::{Problem, mismatch, of_record};
+use crate::answer::{Problem, mismatch, of_record, reject};
 use crate::claim::{Grant, HeldClaim, Moment, deadline};
 use crate::store::{Begun, Record, State};
 use crate::telemetry::{Chain, Incident, incident};
@@ -34,10 +35,9 @@ pub(crate) async fn admit(
     payload: &mut Payload,
     mut gives_way: impl FnMut(),
 ) -> Admitted {
-    let commitment = operation.context.commitment();
     let mut waiter = None;
     loop {
-        commitment.commit();
+        commit();
         let change = match begin(operation, request).await {
             Turn::Run(held) => return Admitted::Run(held),
             Turn::Answer(answer) => return Admitted::Answer(answer),
@@ -45,7 +45,7 @@ pub(crate) async fn admit(
         };
         gives_way();
         let problem_base = &operation.options.problem_base;
-        if !commitment.withdraw() {
+        if !withdraw() {
             // Nobody is there to be told, or to be counted.
             return Admitted::Answer(Problem::InFlight.response(problem_base));
         }
@@ -55,13 +55,27 @@ pub(crate) async fn admit(
     }
 }
 
+/// The one gate right before a handler is called: a claim that is lost, or so late that it may be somebody else's by
+/// now and cannot be renewed, starts nothing.
+pub(crate) async fn gate(operation: &Operation, held: HeldClaim) -> Admitted {
+    if held.lease().is_lost() {
+        let state = Box::pin(held.found()).await;
+        return Admitted::Answer(of_record(state, &operation.options.problem_base));
+    }
+    if held.is_late() && !Box::pin(held.confirm()).await {
+        let problem_base = &operation.options.problem_base;
+        return Admitted::Answer(reject(Problem::StoreUnavailable, problem_base));
+    }
+    held.start();
+    Admitted::Run(held)
+}
+
 /// Asks the store for the claim.
 async fn begin(operation: &Operation, request: &HttpRequest) -> Turn {
     for _ in 0..LOOKS {
         // The future of every request is as large as its longest way, so what is rare is boxed.
         let rare: LocalBoxFuture<'_, Option<Turn>> = match look(operation, request).await {
             Look::Turn(turn) => return turn,
-            Look::Late(held) => Box::pin(async { Some(Turn::confirmed(operation, held).await) }),
             Look::Unknown(lapsed) => Box::pin(unknown::decide(operation, request, lapsed)),
             Look::Full => Box::pin(async { Some(look_only(operation, request).await) }),
         };
@@ -75,8 +89,6 @@ async fn begin(operation: &Operation, request: &HttpRequest) -> Turn {
 /// What follows from a step of the store.
 enum Look {
     Turn(Turn),
-    /// The claim took so long that it may be somebody else's by now.
-    Late(HeldClaim),
     Unknown(Lapsed),
     /// The caller may have no more operations in flight.
     Full,
@@ -98,11 +110,13 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
                 claims.retries.release(*id, claim, timeout);
                 return Look::Turn(Turn::over_quota(operation));
             };
-            let held = take_up(operation, claim, asked, seat, Grant::ByStore);
-            match held.is_late() {
-                true => Look::Late(held),
-                false => Look::Turn(Turn::Run(held)),
-            }
+            Look::Turn(Turn::Run(take_up(
+                operation,
+                claim,
+                asked,
+                seat,
+                Grant::ByStore,
+            )))
         }
         Ok(Begun::Found(record)) => found(operation, request, record),
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {

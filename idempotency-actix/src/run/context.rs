@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Extensions;
 
-use super::commitment::Commitment;
 use crate::claim::Lease;
 use crate::request::{Key, RecordId};
 
@@ -16,7 +15,6 @@ pub(crate) struct Context {
     key: Key,
     record: OnceLock<RecordId>,
     run: OnceLock<Run>,
-    commitment: Commitment,
 }
 
 /// An attempt that has its claim.
@@ -31,7 +29,6 @@ impl Context {
             key,
             record: OnceLock::new(),
             run: OnceLock::new(),
-            commitment: Commitment::default(),
         }
     }
 
@@ -69,9 +66,5 @@ impl Context {
     /// The attempt, once it has its claim.
     pub(crate) fn run(&self) -> Option<&Run> {
         self.run.get()
-    }
-
-    pub(crate) fn commitment(&self) -> &Commitment {
-        &self.commitment
     }
 }

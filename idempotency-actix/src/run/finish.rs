@@ -1,11 +1,15 @@
 //! The end of an operation: the handler's answer is captured, recorded and sent, or the claim released.
 
-use actix_web::HttpResponse;
+use std::rc::Rc;
 
-use super::stream::tee;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::stream::{Streamed, tee};
 use crate::answer::{Captured, NotExecuted, capture, mark_unstored, of_record, set_body};
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
+use crate::store::Finished;
 use crate::telemetry::{Outcome, outcome};
 
 /// What becomes of a key when its handler has answered.
@@ -29,38 +33,118 @@ impl Binding {
     }
 }
 
-/// Gives the claim up, or binds the key to the handler's answer, before the client gets it.
-///
-/// An answer in one buffer is recorded here. A stream is sent as it is produced, and its end is held
-/// until it is recorded. The answer changes in place: a future that owns it would hold it many times.
+/// A handler's answer as it was given, until it is known that it is what the client gets.
+pub(crate) struct Finishing {
+    status: StatusCode,
+    options: Rc<Options>,
+    answer: Given,
+}
+
+enum Given {
+    Released(HeldClaim),
+    Whole(HeldClaim, Finished),
+    Stream(Streamed),
+}
+
+/// What becomes of an answer that passes the layer.
+pub(crate) enum Passed {
+    AsItIs,
+    /// It is true, and not yet kept.
+    Unstored,
+    /// Its own answer is not the answer of this operation, so the client must not get it.
+    Instead(HttpResponse),
+}
+
+impl Finishing {
+    /// Takes what is kept of an answer. A stream is read from here on, and its end is held until it is
+    /// recorded. The answer changes in place: a future that owns it would hold it many times.
+    pub(crate) fn of(
+        binding: Binding,
+        held: HeldClaim,
+        response: &mut HttpResponse,
+        options: &Rc<Options>,
+    ) -> Self {
+        let status = response.status();
+        let answer = match binding {
+            Binding::Release => Given::Released(held),
+            Binding::Bind => match capture(response, options) {
+                Captured::Whole(finished) => Given::Whole(held, finished),
+                Captured::Stream { head, body, length } => {
+                    let (streamed, body) = tee(held, head, body, length, options);
+                    set_body(response, body);
+                    Given::Stream(streamed)
+                }
+            },
+        };
+        let options = Rc::clone(options);
+        Self {
+            status,
+            options,
+            answer,
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Records the answer, or gives the claim up, before the client gets it.
+    pub(crate) async fn pass(self) -> Passed {
+        let (held, finished) = match self.answer {
+            Given::Released(held) => {
+                Box::pin(release(held)).await;
+                return Passed::AsItIs;
+            }
+            Given::Whole(held, finished) => (held, finished),
+            Given::Stream(streamed) => match streamed.pass() {
+                Some(ended) => ended,
+                None => {
+                    outcome(Outcome::First);
+                    return Passed::AsItIs;
+                }
+            },
+        };
+        match held.complete(&finished, self.options.ttl).await {
+            Recorded::Stored => {
+                outcome(Outcome::First);
+                Passed::AsItIs
+            }
+            Recorded::TooOld | Recorded::Failed => {
+                outcome(Outcome::First);
+                Passed::Unstored
+            }
+            Recorded::Refused => {
+                let state = Box::pin(held.found()).await;
+                Passed::Instead(of_record(state, &self.options.problem_base))
+            }
+        }
+    }
+
+    /// The same for another answer that came out instead, by the rules for any.
+    pub(crate) async fn replace(self, response: &mut HttpResponse) {
+        let held = match self.answer {
+            Given::Released(held) | Given::Whole(held, _) => held,
+            Given::Stream(streamed) => match streamed.withdraw() {
+                Some(held) => held,
+                None => return,
+            },
+        };
+        let binding = Binding::of(response, &self.options);
+        finish(binding, held, response, &self.options).await;
+    }
+}
+
+/// Gives the claim up, or binds the key to the answer, before the client gets it.
 pub(crate) async fn finish(
     binding: Binding,
     held: HeldClaim,
     response: &mut HttpResponse,
-    options: &Options,
+    options: &Rc<Options>,
 ) {
-    if binding == Binding::Release {
-        return Box::pin(release(held)).await;
-    }
-    let finished = match capture(response, options) {
-        Captured::Whole(finished) => finished,
-        Captured::Stream { head, body, length } => {
-            outcome(Outcome::First);
-            set_body(response, tee(held, head, body, length, options));
-            return;
-        }
-    };
-    match held.complete(&finished, options.ttl).await {
-        Recorded::Stored => outcome(Outcome::First),
-        Recorded::TooOld | Recorded::Failed => {
-            mark_unstored(response);
-            outcome(Outcome::First);
-        }
-        // Its own answer is not the answer of this operation, so the client must not get it.
-        Recorded::Refused => {
-            let state = Box::pin(held.found()).await;
-            *response = of_record(state, &options.problem_base);
-        }
+    match Finishing::of(binding, held, response, options).pass().await {
+        Passed::AsItIs => {}
+        Passed::Unstored => mark_unstored(response.headers_mut()),
+        Passed::Instead(answer) => *response = answer,
     }
 }
 

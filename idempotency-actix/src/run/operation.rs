@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Problem, reject};
+use crate::answer::{Problem, caught, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
@@ -52,10 +52,6 @@ impl Keyed {
         }
     }
 
-    pub(crate) fn context(&self) -> &Arc<Context> {
-        &self.context
-    }
-
     /// Reads the body, and hands the key to whoever extracts it from now on.
     pub(crate) async fn read(
         self,
@@ -74,7 +70,7 @@ impl Keyed {
                 Unread::Broken(error) => HttpResponse::from_error(error),
             })
         })?;
-        let fingerprint = self.options.fingerprint.of(request, &body);
+        let fingerprint = caught(|| self.options.fingerprint.of(request, &body))?;
         let context = Arc::clone(&self.context);
         request.extensions_mut().insert(context);
         Ok(Announced {
@@ -93,11 +89,12 @@ impl Announced {
             options,
             context,
         } = self.keyed;
-        let caller = options.scope.of(request).map_err(|refusal| match refusal {
+        let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
             NoScope::Answer(answer) => answer,
         })?;
-        let (method, path) = (request.method(), request.uri().path());
+        // As the router decodes it: two spellings of one path are one operation.
+        let (method, path) = (request.method(), request.match_info().as_str());
         let id = RecordId::of(&caller, method, path, context.key().as_str());
         context.bind(id);
         let is_counted = options.max_in_flight.is_some();
@@ -145,7 +142,7 @@ impl Operation {
             return Some(self.fingerprint);
         }
         let mode = &self.options.fingerprint;
-        mode.by_scheme(other.scheme(), request, &self.body)
+        caught(|| mode.by_scheme(other.scheme(), request, &self.body)).ok()?
     }
 
     /// Whether there is a seat among the caller's operations in flight. To take it for a mere look would

@@ -20,7 +20,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::FutureExt;
 
-use super::detach::spawn;
+use super::spawn::spawn;
 use crate::answer::CapturedHead;
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
@@ -28,14 +28,62 @@ use crate::store::Finished;
 
 type BodyError = Box<dyn Error>;
 
-/// Starts the reading task and returns the client's side of the body.
-pub(crate) fn tee(
+/// A stream's claim, which its reading task and the layer share until both have seen their part: the record of a
+/// stream needs its end, and that its head passed the layer.
+#[derive(Clone)]
+pub(super) struct Streamed(Rc<RefCell<Ends>>);
+
+struct Ends {
+    /// `None` once the record is finished, or another answer took the claim.
+    held: Option<HeldClaim>,
+    head_has_passed: bool,
+    /// What the stream came to, where it ended inside of the layer.
+    ended: Option<Finished>,
+}
+
+impl Streamed {
+    fn new(held: HeldClaim) -> Self {
+        Self(Rc::new(RefCell::new(Ends {
+            held: Some(held),
+            head_has_passed: false,
+            ended: None,
+        })))
+    }
+
+    /// Notes that the head passes the layer. A stream that was read to its end inside, into a buffer perhaps, is to
+    /// be recorded now.
+    pub(super) fn pass(&self) -> Option<(HeldClaim, Finished)> {
+        let mut ends = self.0.borrow_mut();
+        ends.head_has_passed = true;
+        let finished = ends.ended.take()?;
+        Some((ends.held.take()?, finished))
+    }
+
+    /// Takes the claim away, for another answer.
+    pub(super) fn withdraw(&self) -> Option<HeldClaim> {
+        self.0.borrow_mut().held.take()
+    }
+
+    /// Takes the claim at the end of the stream. Before the head has passed the layer, the layer will record what
+    /// the stream came to: whoever reads the end stands inside, and to hold it back would hold the head back too.
+    fn end(&self, finished: &Finished) -> Option<HeldClaim> {
+        let mut ends = self.0.borrow_mut();
+        if ends.head_has_passed {
+            return ends.held.take();
+        }
+        ends.ended = Some(finished.clone());
+        None
+    }
+}
+
+/// Starts the reading task; returns what the record waits for, and the client's side of the body.
+pub(super) fn tee(
     held: HeldClaim,
     head: CapturedHead,
     body: BoxBody,
     declared: Option<u64>,
     options: &Options,
-) -> BoxBody {
+) -> (Streamed, BoxBody) {
     let pipe = Pipe::default();
     let client = Client {
         size: body.size(),
@@ -49,8 +97,10 @@ pub(crate) fn tee(
     };
     let ttl = options.ttl;
     let closing = Closing(pipe.clone());
+    let until = held.lease().renew_until.into();
+    let streamed = Streamed::new(held);
+    let shared = streamed.clone();
     spawn(async move {
-        let until = held.lease().renew_until.into();
         let mut reader = reader;
         let read = AssertUnwindSafe(reader.read(&pipe)).catch_unwind();
         let end = match tokio::time::timeout_at(until, read).await {
@@ -58,10 +108,10 @@ pub(crate) fn tee(
             Ok(Err(_)) => End::Broken("the response stream panicked".into()),
             Err(_) => End::TooLong,
         };
-        reader.finish(end, held, head, ttl, &pipe).await;
+        reader.finish(end, &shared, head, ttl, &pipe).await;
         drop(closing);
     });
-    BoxBody::new(client)
+    (streamed, BoxBody::new(client))
 }
 
 struct Reader {
@@ -115,36 +165,36 @@ impl Reader {
     async fn finish(
         self,
         end: End,
-        held: HeldClaim,
+        streamed: &Streamed,
         head: CapturedHead,
         ttl: Duration,
         pipe: &Pipe,
     ) {
-        match end {
+        let (finished, last, close) = match end {
             End::Whole(last) => {
                 let response = head.with_body(Some(self.seen.freeze()));
-                let finished = Finished::Completed(response);
-                match held.complete(&finished, ttl).await {
-                    Recorded::Stored | Recorded::TooOld | Recorded::Failed => {
-                        if let Some(last) = last {
-                            pipe.push(last);
-                        }
-                        pipe.close(Close::End);
-                    }
-                    Recorded::Refused => {
-                        pipe.close(Close::Cut("another attempt answered this operation".into()))
-                    }
+                (Finished::Completed(response), last, Close::End)
+            }
+            End::TooLong => (
+                Finished::NotKept(head.not_kept()),
+                None,
+                Close::Rest(self.body),
+            ),
+            End::Broken(error) => (Finished::NotKept(head.not_kept()), None, Close::Cut(error)),
+        };
+        let recorded = match streamed.end(&finished) {
+            Some(held) => Some(held.complete(&finished, ttl).await),
+            None => None,
+        };
+        match (recorded, close) {
+            (Some(Recorded::Refused), Close::End) => {
+                pipe.close(Close::Cut("another attempt answered this operation".into()));
+            }
+            (_, close) => {
+                if let Some(last) = last {
+                    pipe.push(last);
                 }
-            }
-            End::TooLong => {
-                let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(&not_kept, ttl).await;
-                pipe.close(Close::Rest(self.body));
-            }
-            End::Broken(error) => {
-                let not_kept = Finished::NotKept(head.not_kept());
-                held.complete(&not_kept, ttl).await;
-                pipe.close(Close::Cut(error));
+                pipe.close(close);
             }
         }
     }

@@ -1,5 +1,4 @@
-//! What a request does next, and how that comes of what the store said. It asks the store nothing but whether a
-//! granted claim is still there.
+//! What a request does next, and how that comes of what the store said. It asks the store nothing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,14 +59,6 @@ impl Turn {
     pub(super) fn refused(operation: &Operation, claim: Claim, error: &StoreError) -> Self {
         release_ungranted(operation, operation.id, claim, error);
         Self::unavailable(operation, error)
-    }
-
-    /// A granted claim is renewed before its handler starts, if it is late.
-    pub(super) async fn confirmed(operation: &Operation, held: HeldClaim) -> Self {
-        match !held.is_late() || held.confirm().await {
-            true => Self::Run(held),
-            false => Self::rejected(operation, Problem::StoreUnavailable),
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::context::Run;
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
-use crate::answer::{capture_whole, mark_unstored, of_record};
+use crate::answer::{Problem, capture_whole, mark_unstored, of_record};
 use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, deadline};
 use crate::options::{Recover, Recovery, Unknown};
 use crate::store::{
@@ -71,7 +71,7 @@ async fn take_over(operation: &Operation, lapsed: Lapsed, seat: Seat) -> Option<
             let generation = claim.generation();
             tracing::warn!(record = ?operation.id, generation, "a claim of unknown outcome is taken over");
             let held = take_up(operation, claim, asked, seat, Grant::ByStore);
-            Some(Turn::confirmed(operation, held).await)
+            Some(Turn::Run(held))
         }
         Ok(Resolved::Refused) => None,
         Err(error) => Some(Turn::refused(operation, claim, &error)),
@@ -231,17 +231,16 @@ async fn finish_anew(
         Err(error) => return Some(Turn::refused(operation, claim, &error)),
     };
     let held = take_up(operation, claim, asked, seat, Grant::ByStore);
-    let held = match Turn::confirmed(operation, held).await {
-        Turn::Run(held) => held,
-        other => return Some(other),
-    };
+    if held.is_late() && !held.confirm().await {
+        return Some(Turn::rejected(operation, Problem::StoreUnavailable));
+    }
     let problem_base = &operation.options.problem_base;
     let response = match held.complete(&finished, options.ttl).await {
         Recorded::Refused => of_record(held.found().await, problem_base),
         Recorded::Stored => of_record(State::Finished(finished), problem_base),
         Recorded::TooOld | Recorded::Failed => {
             let mut response = of_record(State::Finished(finished), problem_base);
-            mark_unstored(&mut response);
+            mark_unstored(response.headers_mut());
             response
         }
     };

@@ -1,0 +1,73 @@
+//! In marked mode the operation is all that the layer wraps: a handler's answer is finished where it passes the
+//! layer. It does not know how the handler was admitted.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use actix_web::Error;
+use actix_web::HttpResponse;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::error::InternalError;
+use futures_util::FutureExt;
+
+use crate::answer::{mark_unstored, panicked};
+use crate::run::{Finishing, Passed, handed_up};
+
+/// What comes out of a layer.
+pub(super) type Outcome<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+/// Calls what the layer wraps, and finishes the answer of a marked handler that ran inside.
+pub(super) async fn finish_inside<B>(
+    call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+) -> Outcome<B>
+where
+    B: MessageBody + 'static,
+{
+    let called = AssertUnwindSafe(call).catch_unwind().await;
+    match (handed_up(), called) {
+        (Some(finishing), called) => Box::pin(finish(*finishing, called)).await,
+        (None, Ok(result)) => result.map(ServiceResponse::map_into_left_body),
+        // No operation is known to be under way, so this is none of the layer's business.
+        (None, Err(panic)) => resume_unwind(panic),
+    }
+}
+
+/// What came out: what was asked for, or a panic.
+type Called<B> = std::thread::Result<Result<ServiceResponse<B>, Error>>;
+
+async fn finish<B>(finishing: Finishing, called: Called<B>) -> Outcome<B>
+where
+    B: MessageBody + 'static,
+{
+    match called {
+        Ok(Ok(mut response)) if response.status() == finishing.status() => {
+            match finishing.pass().await {
+                Passed::AsItIs => {}
+                Passed::Unstored => mark_unstored(response.headers_mut()),
+                Passed::Instead(answer) => {
+                    let response = response.into_response(answer);
+                    return Ok(response.map_into_right_body());
+                }
+            }
+            Ok(response.map_into_left_body())
+        }
+        // Another answer than the handler's came out, so this is what every retry gets.
+        Ok(Ok(response)) => {
+            let (request, response) = response.into_parts();
+            let mut response = response.map_into_boxed_body();
+            finishing.replace(&mut response).await;
+            Ok(ServiceResponse::new(request, response).map_into_right_body())
+        }
+        Ok(Err(error)) => {
+            let mut response = error.error_response();
+            finishing.replace(&mut response).await;
+            Err(InternalError::from_response(error, response).into())
+        }
+        Err(panic) => {
+            let mut response: HttpResponse = panicked(&*panic);
+            finishing.replace(&mut response).await;
+            Err(InternalError::from_response("inner middleware panicked", response).into())
+        }
+    }
+}
