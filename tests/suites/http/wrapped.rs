@@ -6,12 +6,15 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorInternalServerError;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::web::{Bytes, ServiceConfig};
 use actix_web::{App, Error, HttpMessage, HttpResponse, Responder, post, web};
 use futures_util::stream;
-use idempotency_actix::{Clock, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
+use idempotency_actix::store::RecordId;
+use idempotency_actix::{
+    Caller, Clock, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent,
+};
 use idempotency_actix_tests::{Client, Request, Response, serve};
 use tokio::sync::Notify;
 
@@ -225,7 +228,7 @@ fn a_handler_that_is_cut_off_inside_of_the_layer_becomes_unknown_and_is_said() {
     log::listen();
     let clock = Clock::manual();
     let store = MemoryStore::builder().clock(clock.clone()).build();
-    let layer = Idempotency::new(store, KeyScope::everyone());
+    let layer = Idempotency::new(store, KeyScope::by(|_| Some("cut")));
     let world = World::new(layer, true);
     let mut client = world.start(&ask(""));
     world.handler.wait();
@@ -235,7 +238,9 @@ fn a_handler_that_is_cut_off_inside_of_the_layer_becomes_unknown_and_is_said() {
     clock.advance(Duration::from_secs(31));
     assert_problem(&world.site.send(ask("")), 500, "outcome-unknown");
     assert_eq!((world.site.runs(), world.committed()), (1, 0));
-    assert!(!log::lines_with(&["cut_off", "time-outs belong outside of the layer"]).is_empty());
+    let id = RecordId::of(&Caller::principal("cut"), &Method::POST, "/charges", "k");
+    let said = log::lines_with(&["cut_off", "time-outs belong outside", &format!("{id:?}")]);
+    assert_eq!(said.len(), 1, "{said:?}");
 }
 
 #[test]

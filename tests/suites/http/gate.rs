@@ -1,0 +1,154 @@
+//! What stands right before a handler: a claim that is known to be lost starts nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Payload;
+use actix_web::error::ErrorServiceUnavailable;
+use actix_web::http::Method;
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, post};
+use futures_util::future::LocalBoxFuture;
+use idempotency_actix::store::{
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
+    Store, StoreError, Verdict,
+};
+use idempotency_actix::{Caller, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
+use idempotency_actix_tests::{Client, Request, serve};
+
+use crate::app::{Gate, Runs, Site, assert_problem};
+use crate::log;
+
+/// A store that may say of every claim that it is lost.
+#[derive(Clone, Default)]
+struct Forgetful {
+    inner: MemoryStore,
+    forgets: Arc<AtomicBool>,
+}
+
+impl Store for Forgetful {
+    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
+        self.inner.begin(id, claim).await
+    }
+
+    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
+        match self.forgets.load(SeqCst) {
+            true => Ok(Renewed::Lost),
+            false => self.inner.renew(id, claim).await,
+        }
+    }
+
+    async fn complete(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+        finished: &Finished,
+        ttl: Duration,
+    ) -> Result<Completion, StoreError> {
+        self.inner.complete(id, claim, finished, ttl).await
+    }
+
+    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
+        self.inner.release(id, claim).await
+    }
+
+    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
+        self.inner.inspect(id).await
+    }
+
+    async fn resolve(
+        &self,
+        id: &RecordId,
+        seen: &AttemptId,
+        verdict: &Verdict,
+    ) -> Result<Resolved, StoreError> {
+        self.inner.resolve(id, seen, verdict).await
+    }
+
+    async fn changed(&self, id: &RecordId) {
+        self.inner.changed(id).await;
+    }
+}
+
+/// An argument whose third extraction takes as long as the test wants: that of a waiter which has its claim.
+#[derive(Clone)]
+struct Slow {
+    extractions: Arc<AtomicU32>,
+    gate: Gate,
+}
+
+impl FromRequest for Slow {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let slow: Self = request.app_data::<Self>().expect("one to lend").clone();
+        Box::pin(async move {
+            if slow.extractions.fetch_add(1, SeqCst) == 2 {
+                slow.gate.pass().await;
+            }
+            Ok(slow)
+        })
+    }
+}
+
+#[post("/gated")]
+#[idempotent]
+async fn gated(runs: Runs, gate: Gate, _slow: Slow) -> Result<HttpResponse, Error> {
+    if runs.next() == 1 {
+        gate.pass().await;
+        return Err(NotExecuted::error(ErrorServiceUnavailable("later")));
+    }
+    Ok(HttpResponse::Created().finish())
+}
+
+#[test]
+fn a_waiter_that_loses_its_claim_while_it_extracts_again_starts_nothing() {
+    log::listen();
+    let store = Forgetful::default();
+    let layer = Idempotency::builder(store.clone(), KeyScope::everyone());
+    let layer = layer
+        .lease(Duration::from_millis(600))
+        .wait(Duration::from_secs(60));
+    let layer = layer.build().unwrap();
+    let (runs, first, slow) = (
+        Runs::default(),
+        Gate::closed(),
+        Slow {
+            extractions: Arc::default(),
+            gate: Gate::closed(),
+        },
+    );
+    let (counted, at_first, lent) = (runs.clone(), first.clone(), slow.clone());
+    let server = serve(move || {
+        let app = App::new()
+            .app_data(counted.clone())
+            .app_data(at_first.clone());
+        app.app_data(lent.clone())
+            .wrap(layer.clone())
+            .service(gated)
+    });
+    let site = Site::of(server, runs);
+    let request = Request::post("/gated").key("lost");
+    let mut owner = Client::connect(site.addr());
+    owner.send(&request);
+    first.wait();
+    let mut waiter = Client::connect(site.addr());
+    waiter.send(&request);
+    while slow.extractions.load(SeqCst) < 2 {
+        std::thread::yield_now();
+    }
+    first.open();
+    assert_eq!(owner.receive().status, 503);
+    slow.gate.wait();
+    store.forgets.store(true, SeqCst);
+    let id = RecordId::of(&Caller::everyone(), &Method::POST, "/gated", "lost");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while log::lines_with(&["claim_lost", &format!("{id:?}")]).is_empty() {
+        assert!(Instant::now() < deadline, "a claim that is lost");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    slow.gate.open();
+    assert_problem(&waiter.receive(), 409, "in-flight");
+    assert_eq!(site.runs(), 1);
+}
