@@ -36,8 +36,7 @@
 //!
 //! With a handler marked [`#[idempotent]`](macro@idempotent), after routing and all inner middleware:
 //!
-//! 1. **Key.** A request without the key header, or with a method other than POST, PUT, PATCH and
-//!    DELETE, passes through untouched. A malformed key is 400.
+//! 1. **Key.** A request without the key header, or with a safe method, passes through untouched. A malformed key is 400.
 //! 2. **Body.** It is read within its limit and hashed into a fingerprint, together with path, query,
 //!    `Content-Type` and `Content-Encoding`.
 //! 3. **Arguments.** The handler's extractors run. What fails here leaves the key unused, and an
@@ -45,13 +44,15 @@
 //! 4. **Caller.** The [`KeyScope`] tells whose key it is. Caller, method, path and key make the
 //!    record's name.
 //! 5. **Claim.** One atomic step in the store. A retry stops here: it gets the replay, or a problem.
-//! 6. **Handler.** It runs to its end even if the client leaves. The claim is renewed every third of
-//!    its lease, by a thread of its own.
-//! 7. **Answer.** It is recorded, and then sent. Of a streamed answer only the end is held back until
+//! 6. **Handler.** It runs to its end even if the client leaves, and so does all that stands between it and the
+//!    layer. The claim is renewed every third of its lease, by a thread of its own.
+//! 7. **Answer.** It is recorded where it passes the layer, as the handler gave it, and then sent. If another status
+//!    comes out there, of a commit that failed perhaps, that answer is recorded instead. Of a streamed answer only the end is held back until
 //!    it is recorded.
 //!
 //! In [all-routes mode](IdempotencyBuilder::all_routes) the same happens around everything inside the
-//! layer, without an attribute. Replays then skip what is inside, inner authentication included.
+//! layer, without an attribute, whatever the path: only the router's own 404 releases the claim again. Replays then
+//! skip what is inside, inner authentication included.
 //! Single routes have options of their own there, or are left alone, by a table of [`RouteOptions`].
 //!
 //! # Outcomes

@@ -65,7 +65,11 @@ impl IdempotencyBuilder {
         }
     }
 
-    /// Covers every matched route that is POST, PUT, PATCH or DELETE, marked or not.
+    /// Covers everything that is POST, PUT, PATCH or DELETE, marked or not, whatever its path.
+    ///
+    /// Only the router's own 404, where nothing matched, leaves the key unused. A `default_service` that acts must
+    /// therefore answer something else than a 404 without header and body, outside of all scopes: nobody could tell them
+    /// apart. What changes path or method (`NormalizePath`) belongs around the layer.
     ///
     /// Off by default, since a replay then skips everything inside the layer: **authentication inside
     /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
@@ -90,8 +94,9 @@ impl IdempotencyBuilder {
     /// Sets options for one route of all-routes mode, by its method and its pattern as it is registered,
     /// with the scopes that it is in: `/v1/charges/{id}`.
     ///
-    /// An entry is for every matched request of its method whose path its pattern matches. Where several
-    /// do, the one that the application's first matching resource has counts, else the first one.
+    /// An entry is for every request of its method whose path, as the router decodes it, its pattern matches. Where
+    /// several do, the one that the application's own resource has counts, else the first one. Where guards choose
+    /// between resources whose entries differ, the request is answered 500, with a log line that says what to do.
     ///
     /// Default: every route as the layer has it. In all-routes mode most options are decided before
     /// routing comes to the handler, so that its attribute would set them too late, and belong here.
