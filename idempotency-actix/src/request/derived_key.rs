@@ -1,6 +1,6 @@
 //! Keys for services behind the application, made of an operation's record. It knows no request.
 
-use super::digest::digest;
+use super::digest::{digest, hexadecimal};
 use super::record_id::RecordId;
 
 /// The key of one downstream effect of an operation, in the form of a UUID.
@@ -18,12 +18,14 @@ fn as_uuid(digest: &[u8; 32]) -> String {
     bytes.copy_from_slice(&digest[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut digits = [0; 32];
+    hexadecimal(&bytes, &mut digits);
     let mut uuid = String::with_capacity(36);
-    for (i, byte) in bytes.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
+    for (i, digit) in digits.into_iter().enumerate() {
+        if matches!(i, 8 | 12 | 16 | 20) {
             uuid.push('-');
         }
-        uuid.push_str(&format!("{byte:02x}"));
+        uuid.push(digit.into());
     }
     uuid
 }

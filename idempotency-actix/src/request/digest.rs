@@ -61,7 +61,18 @@ pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
     })
 }
 
+/// Octets as hexadecimal digits, two for each.
+pub(crate) fn hexadecimal(octets: &[u8], digits: &mut [u8]) {
+    // Without a table or a branch, so that many digits are made at once.
+    let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
+    for (pair, octet) in digits.chunks_exact_mut(2).zip(octets) {
+        pair.copy_from_slice(&[octet >> 4, octet & 15].map(digit));
+    }
+}
+
 /// The first four octets in hexadecimal: what logs and `Debug` may show of a digest.
 pub(crate) fn short(digest: &[u8]) -> String {
-    digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
+    let mut digits = [0; 8];
+    hexadecimal(digest, &mut digits);
+    digits.map(char::from).iter().collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::Method;
 
 use super::caller::Caller;
-use super::digest::{digest, short};
+use super::digest::{digest, hexadecimal, short};
 
 /// The name under which a store keeps the record of one operation.
 ///
@@ -40,12 +40,8 @@ impl RecordId {
 
     /// All hexadecimal digits, as [`Display`](fmt::Display) writes them.
     pub(crate) fn digits(&self) -> [u8; 64] {
-        // Without a table or a branch, so that many digits are made at once.
-        let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
         let mut digits = [0; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[byte >> 4, byte & 15].map(digit));
-        }
+        hexadecimal(&self.0, &mut digits);
         digits
     }
 

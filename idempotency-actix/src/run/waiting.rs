@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::sleep_until;
 
 use super::operation::Operation;
 use crate::claim::Claims;
-use crate::store::{Place, RecordId};
+use crate::store::{Place, RecordId, growing_pauses};
 
 /// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`]. Jitter makes each
 /// up to twice as long.
@@ -73,7 +73,7 @@ impl Waiter {
             place,
             told: None,
             until: Instant::now() + operation.options.wait,
-            pauses: pauses(),
+            pauses: growing_pauses(SHORTEST_PAUSE, LONGEST_PAUSE),
         })
     }
 
@@ -118,17 +118,8 @@ impl Waiter {
             self.hear();
         }
         if is_woken {
-            self.pauses = pauses();
+            self.pauses = growing_pauses(SHORTEST_PAUSE, LONGEST_PAUSE);
         }
         true
     }
-}
-
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(SHORTEST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows what a handler does, when a claim is asked for, or what a client is told.
 
 mod attempt_id;
+mod backoff;
 pub(crate) mod clock;
 mod codec;
 #[cfg(feature = "conformance")]
@@ -21,6 +22,7 @@ mod token;
 mod wakeups;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
+pub(crate) use self::backoff::growing_pauses;
 pub use self::codec::{DecodeError, EncodeError};
 pub(crate) use self::contract::MIN_CLAIM_RETENTION;
 pub use self::contract::Store;

@@ -1,7 +1,6 @@
 //! Records shared by many replicas, on Redis or Valkey. Nothing here knows a request, a handler or an answer's
 //! meaning.
 
-mod backoff;
 mod begin;
 mod change;
 mod connection;

@@ -15,9 +15,7 @@ use tokio::runtime::{self, Handle};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::backoff;
-use crate::store::RecordId;
-use crate::store::{Place, Wakeups};
+use crate::store::{Place, RecordId, Wakeups, growing_pauses};
 
 /// How long a subscription outlives its last waiter.
 const IDLE: Duration = Duration::from_secs(60);
@@ -226,7 +224,7 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T
 
 /// 50 ms to 5 s, of which jitter is up to a half.
 fn pauses() -> ExponentialBackoff {
-    backoff::pauses(Duration::from_millis(50), Duration::from_millis(2_500))
+    growing_pauses(Duration::from_millis(50), Duration::from_millis(2_500))
 }
 
 #[cfg(test)]

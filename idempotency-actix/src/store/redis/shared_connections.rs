@@ -13,9 +13,9 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
-use super::backoff;
 use super::connection::{Connection, Multiplexed};
 use super::pool::{Connected, RedisPool};
+use crate::store::growing_pauses;
 
 /// The first pause between two tries to connect, and the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -302,7 +302,7 @@ impl Reconnect {
 }
 
 fn pauses() -> ExponentialBackoff {
-    backoff::pauses(SHORTEST_PAUSE, LONGEST_PAUSE)
+    growing_pauses(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
 fn slot_of(slots: &Slots, runtime: Id) -> Option<Arc<Slot>> {

@@ -6,7 +6,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 /// Pauses that double, without end. Up to as much again comes on top by chance, so that replicas do not
 /// come back all at once.
-pub(super) fn pauses(shortest: Duration, longest: Duration) -> ExponentialBackoff {
+pub(crate) fn growing_pauses(shortest: Duration, longest: Duration) -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(shortest)
         .with_max_delay(longest)
