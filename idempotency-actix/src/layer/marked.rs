@@ -186,11 +186,11 @@ impl Marked {
 /// Finishes an answer right after its handler.
 async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
     let mut response = call.await;
-    if let Some(finishing) = handed_up() {
+    if let Some(mut finishing) = handed_up() {
         match finishing.pass().await {
             Passed::AsItIs => {}
             Passed::Unstored => mark_unstored(response.headers_mut()),
-            Passed::Instead(answer) => return answer,
+            Passed::Instead(answer) => return *answer,
         }
     }
     response

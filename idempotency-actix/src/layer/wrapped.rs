@@ -26,7 +26,7 @@ where
 {
     let called = AssertUnwindSafe(call).catch_unwind().await;
     match (handed_up(), called) {
-        (Some(finishing), called) => Box::pin(finish(*finishing, called)).await,
+        (Some(finishing), called) => Box::pin(finish(finishing, called)).await,
         (None, Ok(result)) => result.map(ServiceResponse::map_into_left_body),
         // No operation is known to be under way, so this is none of the layer's business.
         (None, Err(panic)) => resume_unwind(panic),
@@ -36,7 +36,7 @@ where
 /// What came out: what was asked for, or a panic.
 type Called<B> = std::thread::Result<Result<ServiceResponse<B>, Error>>;
 
-async fn finish<B>(finishing: Finishing, called: Called<B>) -> Outcome<B>
+async fn finish<B>(mut finishing: Box<Finishing>, called: Called<B>) -> Outcome<B>
 where
     B: MessageBody + 'static,
 {
@@ -46,7 +46,7 @@ where
                 Passed::AsItIs => {}
                 Passed::Unstored => mark_unstored(response.headers_mut()),
                 Passed::Instead(answer) => {
-                    let response = response.into_response(answer);
+                    let response = response.into_response(*answer);
                     return Ok(response.map_into_right_body());
                 }
             }

@@ -41,7 +41,8 @@ pub(crate) struct Finishing {
 }
 
 enum Given {
-    Released(HeldClaim),
+    /// `None` once it is given up.
+    Released(Option<HeldClaim>),
     Whole(HeldClaim, Finished),
     Stream(Streamed),
 }
@@ -52,7 +53,7 @@ pub(crate) enum Passed {
     /// It is true, and not yet kept.
     Unstored,
     /// Its own answer is not the answer of this operation, so the client must not get it.
-    Instead(HttpResponse),
+    Instead(Box<HttpResponse>),
 }
 
 impl Finishing {
@@ -66,7 +67,7 @@ impl Finishing {
     ) -> Self {
         let status = response.status();
         let answer = match binding {
-            Binding::Release => Given::Released(held),
+            Binding::Release => Given::Released(Some(held)),
             Binding::Bind => match capture(response, options) {
                 Captured::Whole(finished) => Given::Whole(held, finished),
                 Captured::Stream { head, body, length } => {
@@ -88,23 +89,26 @@ impl Finishing {
         self.status
     }
 
-    /// Records the answer, or gives the claim up, before the client gets it.
-    pub(crate) async fn pass(self) -> Passed {
-        let (held, finished) = match self.answer {
+    /// Records the answer, or gives the claim up, before the client gets it. It stays where it is: what a future
+    /// takes in by value it may hold twice, and every first run has room for it.
+    pub(crate) async fn pass(&mut self) -> Passed {
+        if let Given::Stream(streamed) = &self.answer {
+            match streamed.pass() {
+                Some((held, finished)) => self.answer = Given::Whole(held, finished),
+                None => outcome(Outcome::First),
+            }
+        }
+        let (held, finished) = match &mut self.answer {
+            Given::Whole(held, finished) => (held, finished),
             Given::Released(held) => {
-                Box::pin(release(held)).await;
+                if let Some(held) = held.take() {
+                    Box::pin(release(held)).await;
+                }
                 return Passed::AsItIs;
             }
-            Given::Whole(held, finished) => (held, finished),
-            Given::Stream(streamed) => match streamed.pass() {
-                Some(ended) => ended,
-                None => {
-                    outcome(Outcome::First);
-                    return Passed::AsItIs;
-                }
-            },
+            Given::Stream(_) => return Passed::AsItIs,
         };
-        match held.complete(&finished, self.options.ttl).await {
+        match held.complete(finished, self.options.ttl).await {
             Recorded::Stored => {
                 outcome(Outcome::First);
                 Passed::AsItIs
@@ -115,7 +119,7 @@ impl Finishing {
             }
             Recorded::Refused => {
                 let state = Box::pin(held.found()).await;
-                Passed::Instead(of_record(state, &self.options.problem_base))
+                Passed::Instead(Box::new(of_record(state, &self.options.problem_base)))
             }
         }
     }
@@ -123,14 +127,14 @@ impl Finishing {
     /// The same for another answer that came out instead, by the rules for any.
     pub(crate) async fn replace(self, response: &mut HttpResponse) {
         let held = match self.answer {
-            Given::Released(held) | Given::Whole(held, _) => held,
-            Given::Stream(streamed) => match streamed.withdraw() {
-                Some(held) => held,
-                None => return,
-            },
+            Given::Whole(held, _) => Some(held),
+            Given::Released(held) => held,
+            Given::Stream(streamed) => streamed.withdraw(),
         };
-        let binding = Binding::of(response, &self.options);
-        finish(binding, held, response, &self.options).await;
+        if let Some(held) = held {
+            let binding = Binding::of(response, &self.options);
+            finish(binding, held, response, &self.options).await;
+        }
     }
 }
 
@@ -141,10 +145,11 @@ pub(crate) async fn finish(
     response: &mut HttpResponse,
     options: &Rc<Options>,
 ) {
-    match Finishing::of(binding, held, response, options).pass().await {
+    let mut finishing = Finishing::of(binding, held, response, options);
+    match finishing.pass().await {
         Passed::AsItIs => {}
         Passed::Unstored => mark_unstored(response.headers_mut()),
-        Passed::Instead(answer) => *response = answer,
+        Passed::Instead(answer) => *response = *answer,
     }
 }
 
