@@ -17,7 +17,7 @@ use super::wrapped::Outcome;
 use crate::answer::panicked;
 use crate::options::Options;
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Keyed, Operation, admit, finish, gate};
+use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
 
 /// Runs everything inside the layer once for the request's key.
 ///
@@ -52,6 +52,8 @@ where
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options);
+    // What is known of the operation has no room in the future while the handler runs.
+    drop(operation);
     {
         let mut extensions = request.extensions_mut();
         extensions.insert(worker);
@@ -60,7 +62,8 @@ where
     let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
     let binding = returned.binding(claim.progress(), unmatched, &response, &options);
-    finish(binding, held, &mut response, &options).await;
+    let mut finishing = Finishing::of(binding, held, &mut response, &options);
+    finishing.pass().await.change(&mut response);
     match returned {
         Returned::Back(request) => {
             Ok(ServiceResponse::new(request, response).map_into_right_body())

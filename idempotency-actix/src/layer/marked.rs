@@ -12,13 +12,13 @@ use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{mark_unstored, misconfigured, panicked};
+use crate::answer::{misconfigured, panicked};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
 use crate::run::{
-    Admitted, Binding, Detach, Finishing, Keyed, Operation, Passed, admit, gate, hand_up,
-    handed_up, is_held, release,
+    Admitted, Binding, Detach, Finishing, Keyed, Operation, admit, gate, hand_up, handed_up,
+    is_held, release,
 };
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
@@ -187,11 +187,7 @@ impl Marked {
 async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
     let mut response = call.await;
     if let Some(mut finishing) = handed_up() {
-        match finishing.pass().await {
-            Passed::AsItIs => {}
-            Passed::Unstored => mark_unstored(response.headers_mut()),
-            Passed::Instead(answer) => return *answer,
-        }
+        finishing.pass().await.change(&mut response);
     }
     response
 }

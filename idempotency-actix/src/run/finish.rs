@@ -56,6 +56,17 @@ pub(crate) enum Passed {
     Instead(Box<HttpResponse>),
 }
 
+impl Passed {
+    /// Makes of the answer what the client gets.
+    pub(crate) fn change(self, response: &mut HttpResponse) {
+        match self {
+            Self::AsItIs => {}
+            Self::Unstored => mark_unstored(response.headers_mut()),
+            Self::Instead(answer) => *response = *answer,
+        }
+    }
+}
+
 impl Finishing {
     /// Takes what is kept of an answer. A stream is read from here on, and its end is held until it is
     /// recorded. The answer changes in place: a future that owns it would hold it many times.
@@ -133,23 +144,9 @@ impl Finishing {
         };
         if let Some(held) = held {
             let binding = Binding::of(response, &self.options);
-            finish(binding, held, response, &self.options).await;
+            let mut finishing = Self::of(binding, held, response, &self.options);
+            finishing.pass().await.change(response);
         }
-    }
-}
-
-/// Gives the claim up, or binds the key to the answer, before the client gets it.
-pub(crate) async fn finish(
-    binding: Binding,
-    held: HeldClaim,
-    response: &mut HttpResponse,
-    options: &Rc<Options>,
-) {
-    let mut finishing = Finishing::of(binding, held, response, options);
-    match finishing.pass().await {
-        Passed::AsItIs => {}
-        Passed::Unstored => mark_unstored(response.headers_mut()),
-        Passed::Instead(answer) => *response = *answer,
     }
 }
 

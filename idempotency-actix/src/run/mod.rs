@@ -15,6 +15,6 @@ mod waiting;
 pub(crate) use self::admission::{Admitted, admit, gate};
 pub(crate) use self::context::Context;
 pub(crate) use self::detach::Detach;
-pub(crate) use self::finish::{Binding, Finishing, Passed, finish, release};
+pub(crate) use self::finish::{Binding, Finishing, Passed, release};
 pub(crate) use self::hold::{hand_up, handed_up, is_held};
 pub(crate) use self::operation::{Keyed, Operation};
