@@ -1,14 +1,12 @@
 //! One of several processes that serve the same application over one Redis.
 //!
-//! It tells its address on its output, and ends when its input does. What its handlers do is written
-//! to a file, line by line, so that it outlives the process and is counted over all of them.
+//! It tells its address on its output. What its handlers do is written to a file, line by line, so that it outlives the process and is counted over all of them.
 
 use std::env;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -19,10 +17,10 @@ use actix_web::web::{Bytes, Data, Path};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, post, route};
 use futures_util::{FutureExt, StreamExt, stream};
 use idempotency_actix::deadpool_redis::redis::Client;
-use idempotency_actix::deadpool_redis::{Config, Runtime};
 use idempotency_actix::{
     Attempt, Idempotency, KeyScope, OnUnknown, Recovery, RedisStore, idempotent,
 };
+use idempotency_actix_tests::redis::pool;
 
 /// How often a handler looks whether its gate is open.
 const TICK: Duration = Duration::from_millis(5);
@@ -155,14 +153,6 @@ async fn find_charge(stage: Data<Stage>, request: HttpRequest, attempt: Attempt)
     Recovery::Completed(found)
 }
 
-/// Ends the process when nobody holds the other end of its input any more.
-fn end_with_input() {
-    thread::spawn(|| {
-        let _ = io::stdin().read_to_end(&mut Vec::new());
-        process::exit(0);
-    });
-}
-
 /// Whether retries wait for a first request, and what wakes them.
 enum Wait {
     Not,
@@ -182,9 +172,8 @@ impl Wait {
 }
 
 fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str, wait: &Wait) -> Idempotency {
-    let pool = Config::from_url(redis).create_pool(Some(Runtime::Tokio1));
     let timeout = Duration::from_secs(5).min(lease / 3);
-    let store = RedisStore::builder(pool.expect("a URL of a server"))
+    let store = RedisStore::builder(pool(redis))
         .prefix(prefix)
         .timeout(timeout);
     let store = match wait {
@@ -211,7 +200,6 @@ fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str, wait: &Wait)
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    end_with_input();
     let args: Vec<String> = env::args().skip(1).collect();
     let [redis, prefix, lease, folder, unknown, wait] = &args[..] else {
         panic!(

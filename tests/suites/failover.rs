@@ -2,61 +2,32 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::future::join_all;
-use idempotency_actix::deadpool_redis::{Config, PoolConfig, Runtime, cluster, sentinel};
 use idempotency_actix::store::{
-    Begun, Claim, Completion, Fingerprint, Finished, Record, RecordId, RedisPool, State, Store,
-    StoreErrorKind, StoredResponse, Token,
+    Begun, Claim, Completion, Finished, Record, RecordId, RedisPool, State, Store, StoreErrorKind,
+    StoredResponse,
 };
 use idempotency_actix::{Idempotency, KeyScope, RedisStore};
 use idempotency_actix_tests::redis::{
-    Proxy, RedisCluster, RedisServer, Reply, SentinelGroup, until,
+    Proxy, RedisCluster, RedisServer, Reply, SentinelGroup, pool,
 };
-use idempotency_actix_tests::{Request, Server, serve};
+use idempotency_actix_tests::{
+    PATIENCE, Request, Server, eventually_async, fresh_claim, fresh_id, serve, until,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a store may take to get over a failover.
-const RECOVERY: Duration = Duration::from_secs(20);
 
 /// Eight requests at a time, so that each may have a connection of its own.
 const CLIENTS: usize = 8;
 
-fn of_group(group: &SentinelGroup) -> RedisPool {
-    let mut config = sentinel::Config::from_urls(
-        group.urls(),
-        group.service().to_owned(),
-        sentinel::SentinelServerType::Master,
-    );
-    config.pool = Some(PoolConfig::new(2 * CLIENTS));
-    let pool = config.create_pool(Some(Runtime::Tokio1));
-    pool.expect("a pool").into()
-}
-
-fn of_cluster(cluster: &RedisCluster) -> RedisPool {
-    let config = cluster::Config::from_urls(cluster.urls());
-    let pool = config.create_pool(Some(Runtime::Tokio1));
-    pool.expect("a pool").into()
-}
-
-fn of_url(url: String) -> RedisPool {
-    let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
-    pool.expect("a pool").into()
-}
-
 fn waiting_for(replicas: usize, pool: RedisPool) -> RedisStore {
     let builder = RedisStore::builder(pool).wait_replicas(replicas);
     builder.build().expect("a store")
-}
-
-fn fresh_id() -> RecordId {
-    let half = || *Token::random().as_bytes();
-    RecordId::from_bytes([half(), half()].concat().try_into().expect("32 octets"))
 }
 
 /// The key of a record, with the default prefix.
@@ -64,9 +35,8 @@ fn key(id: &RecordId) -> String {
     format!("idem:{{{id}}}")
 }
 
-fn fresh_claim() -> Claim {
-    let fingerprint = Fingerprint::new(1, [1; 32]);
-    Claim::new(Token::random(), fingerprint, Duration::from_secs(30), DAY)
+fn a_claim() -> Claim {
+    fresh_claim(Duration::from_secs(30), DAY)
 }
 
 fn answer() -> Finished {
@@ -80,7 +50,7 @@ async fn is_claimed(store: &RedisStore, id: &RecordId, claim: &Claim) -> bool {
 
 /// Claims a fresh record and completes it; `None` unless both were acknowledged.
 async fn paid(store: &RedisStore) -> Option<RecordId> {
-    let (id, claim) = (fresh_id(), fresh_claim());
+    let (id, claim) = (fresh_id(), a_claim());
     if !is_claimed(store, &id, &claim).await {
         return None;
     }
@@ -91,7 +61,7 @@ async fn paid(store: &RedisStore) -> Option<RecordId> {
 /// The same once all replicas that are waited for confirm it.
 async fn paid_by_all(store: &RedisStore) -> RecordId {
     let mut id = None;
-    eventually("a record that all have", async || {
+    eventually_async("a record that all have", async || {
         id = paid(store).await;
         id.is_some()
     })
@@ -105,17 +75,8 @@ fn is_answer(record: &Record) -> bool {
 
 /// Whether a retry gets the answer.
 async fn is_replayed(store: &RedisStore, id: &RecordId) -> bool {
-    let begun = store.begin(id, &fresh_claim()).await;
+    let begun = store.begin(id, &a_claim()).await;
     matches!(&begun, Ok(Begun::Found(record)) if is_answer(record))
-}
-
-/// Asks again and again, and fails once the limit has passed.
-async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + RECOVERY;
-    while !probe().await {
-        assert!(Instant::now() < deadline, "not within {RECOVERY:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Claims and completes fresh records until `event` is over; returns those that were acknowledged.
@@ -148,8 +109,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
     let group = SentinelGroup::start(&[]);
-    let store = waiting_for(2, of_group(&group));
-    block_on(paid_by_all(&waiting_for(2, of_group(&group))));
+    let store = waiting_for(2, group.pool_of(2 * CLIENTS));
+    block_on(paid_by_all(&waiting_for(2, group.pool_of(2 * CLIENTS))));
     let acknowledged = under_load(&store, || {
         std::thread::sleep(Duration::from_millis(500));
         let old = group.primary();
@@ -158,11 +119,11 @@ fn a_failover_under_load_loses_nothing_that_all_replicas_have() {
     });
     assert!(acknowledged.len() > 100, "{} claims", acknowledged.len());
     block_on(async {
-        eventually("a claim that all have", async || {
+        eventually_async("a claim that all have", async || {
             paid(&store).await.is_some()
         })
         .await;
-        let other = RedisStore::new(of_group(&group));
+        let other = RedisStore::new(group.pool_of(2 * CLIENTS));
         for id in &acknowledged {
             let record = other.inspect(id).await.expect("an answer");
             assert!(record.as_ref().is_some_and(is_answer), "{record:?}");
@@ -180,18 +141,18 @@ fn fail_over(group: &SentinelGroup, publish_period: &str) {
     // A replica counts as fit once its sentinel has heard of it again.
     let order = ["SENTINEL", "FAILOVER", group.service()];
     let obeys = || group.sentinels()[0].command(&order) == Reply::Simple("OK".to_owned());
-    until(RECOVERY, || obeys().then_some(())).expect("a replica that is fit");
+    until(PATIENCE, || obeys().then_some(())).expect("a replica that is fit");
 }
 
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
     let group = SentinelGroup::start(&[]);
-    let before = paid_by_all(&waiting_for(2, of_group(&group))).await;
-    let store = RedisStore::new(of_group(&group));
+    let before = paid_by_all(&waiting_for(2, group.pool_of(2 * CLIENTS))).await;
+    let store = RedisStore::new(group.pool_of(2 * CLIENTS));
     assert!(is_replayed(&store, &before).await);
 
     group.wait_for_failover(group.kill_primary());
-    eventually("a claim", async || paid(&store).await.is_some()).await;
+    eventually_async("a claim", async || paid(&store).await.is_some()).await;
     assert!(is_replayed(&store, &before).await);
 }
 
@@ -200,11 +161,11 @@ async fn after_the_death_of_a_primary_the_store_claims_and_replays_by_itself() {
 async fn a_store_leaves_an_old_primary_that_still_takes_writes() {
     let group = SentinelGroup::start(&[]);
     let old = group.primary();
-    let store = RedisStore::new(of_group(&group));
+    let store = RedisStore::new(group.pool_of(2 * CLIENTS));
     assert!(paid(&store).await.is_some());
 
     fail_over(&group, "10000");
-    eventually("a claim on the new primary", async || {
+    eventually_async("a claim on the new primary", async || {
         let Some(id) = paid(&store).await else {
             return false;
         };
@@ -223,16 +184,16 @@ fn is_primary(server: &RedisServer) -> bool {
 #[actix_web::test]
 async fn after_the_death_of_a_primary_the_cluster_replays_and_claims() {
     let cluster = RedisCluster::start(&[]);
-    let before = paid_by_all(&waiting_for(1, of_cluster(&cluster))).await;
-    let store = RedisStore::new(of_cluster(&cluster));
+    let before = paid_by_all(&waiting_for(1, cluster.pool())).await;
+    let store = RedisStore::new(cluster.pool());
     assert!(is_replayed(&store, &before).await);
 
     let old = cluster.kill_primary_of(&key(&before));
-    eventually("a replay", async || is_replayed(&store, &before).await).await;
+    eventually_async("a replay", async || is_replayed(&store, &before).await).await;
     let promoted = cluster.wait_for_promotion(&key(&before), old).port();
     let is_there = |id: &RecordId| cluster.primary_of(&key(id)).port() == promoted;
     let id = std::iter::repeat_with(fresh_id).find(is_there);
-    let (id, claim) = (id.expect("no end"), fresh_claim());
+    let (id, claim) = (id.expect("no end"), a_claim());
     assert!(is_claimed(&store, &id, &claim).await);
 }
 
@@ -241,7 +202,7 @@ async fn without_the_replicas_claims_are_refused_and_released_and_replays_go_on(
     let server = RedisServer::start(&[]);
     let runs = web::Data::new(AtomicUsize::new(0));
     let start = |replicas| {
-        let builder = RedisStore::builder(of_url(server.url())).wait_replicas(replicas);
+        let builder = RedisStore::builder(server.pool()).wait_replicas(replicas);
         let store = builder.timeout(Duration::from_millis(300)).build();
         let layer = Idempotency::builder(store.expect("a store"), KeyScope::everyone())
             .lease(Duration::from_secs(1))
@@ -276,12 +237,12 @@ async fn without_the_replicas_claims_are_refused_and_released_and_replays_go_on(
 fn a_connection_to_a_demoted_primary_is_not_borrowed_again() {
     let server = RedisServer::start(&[]);
     let proxy = Proxy::to(server.addr());
-    let store = waiting_for(1, of_url(proxy.url()));
+    let store = waiting_for(1, pool(&proxy.url()).into());
     let demote = ["REPLICAOF", "127.0.0.1", "1"];
     server.command(&demote).text();
 
     for connections in 1..=3 {
-        let begun = block_on(store.begin(&fresh_id(), &fresh_claim()));
+        let begun = block_on(store.begin(&fresh_id(), &a_claim()));
         let error = begun.expect_err("a replica takes no claim");
         assert_eq!(error.kind(), StoreErrorKind::Refused);
         assert_eq!(proxy.connections(), connections);
@@ -291,7 +252,7 @@ fn a_connection_to_a_demoted_primary_is_not_borrowed_again() {
 #[actix_web::test]
 async fn a_cluster_that_lost_a_shard_claims_nothing_and_replays_until_it_is_whole() {
     let cluster = RedisCluster::start(&[("cluster-allow-reads-when-down", "yes")]);
-    let store = RedisStore::new(of_cluster(&cluster));
+    let store = RedisStore::new(cluster.pool());
     let before = paid(&store).await.expect("a cluster that serves");
     let holder = cluster.primary_of(&key(&before)).port();
     let primaries = &cluster.nodes()[..3];
@@ -303,14 +264,14 @@ async fn a_cluster_that_lost_a_shard_claims_nothing_and_replays_until_it_is_whol
     let holder = primaries.iter().find(|node| node.port() == holder);
     let holder = holder.expect("the primary of the record");
     let state = || holder.command(&["CLUSTER", "INFO"]).text();
-    let down = until(RECOVERY, || {
+    let down = until(PATIENCE, || {
         state().contains("cluster_state:fail").then_some(())
     });
     down.expect("a cluster that is down");
-    assert!(store.begin(&fresh_id(), &fresh_claim()).await.is_err());
-    eventually("a replay", async || is_replayed(&store, &before).await).await;
+    assert!(store.begin(&fresh_id(), &a_claim()).await.is_err());
+    eventually_async("a replay", async || is_replayed(&store, &before).await).await;
 
     shard.iter().for_each(|node| node.restart());
-    eventually("a claim", async || paid(&store).await.is_some()).await;
+    eventually_async("a claim", async || paid(&store).await.is_some()).await;
     assert!(is_replayed(&store, &before).await);
 }

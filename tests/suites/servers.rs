@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use idempotency_actix_tests::redis::{
-    Connection, Harm, Proxy, RedisCluster, RedisServer, Reply, Rule, SentinelGroup, until,
+    Connection, Harm, Proxy, RedisCluster, RedisServer, Reply, Rule, SentinelGroup,
 };
+use idempotency_actix_tests::until;
 
 /// How long a silence is told from a late reply.
 const SILENCE: Duration = Duration::from_millis(500);

@@ -1,9 +1,12 @@
+//! The span of a request goes on after its connection. It has a process of its own, since a subscriber is
+//! global.
+
 use std::sync::mpsc::{Sender, channel};
 
 use actix_web::dev::Service;
 use actix_web::{App, Responder, post, web};
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
-use idempotency_actix_tests::{Client, Request, serve};
+use idempotency_actix_tests::{Request, serve};
 use tokio::sync::Notify;
 use tracing::{Instrument, Span, info_span};
 
@@ -69,7 +72,7 @@ fn span_of_a_departed_request(layer: Idempotency, target: &str) -> Option<&'stat
             .service(marked)
             .service(unmarked)
     });
-    let mut client = Client::connect(server.addr());
+    let mut client = server.connect();
     client.send(&Request::post(target).key("k"));
     start.recv().unwrap();
     client.reset();

@@ -1,3 +1,5 @@
+//! What servers and stores can be told against a loss.
+
 use std::fmt;
 
 use super::servers::Kind;

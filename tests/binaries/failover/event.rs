@@ -1,7 +1,10 @@
+//! What happens to a primary, and how long it lasts.
+
 use std::fmt;
 use std::time::Duration;
 
-use idempotency_actix_tests::redis::{RedisCluster, RedisServer, Reply, SentinelGroup, until};
+use idempotency_actix_tests::redis::{RedisCluster, RedisServer, Reply, SentinelGroup};
+use idempotency_actix_tests::until;
 
 use super::servers::{Kind, Servers};
 

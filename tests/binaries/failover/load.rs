@@ -1,3 +1,5 @@
+//! The load: claims and answers as fast as the store takes them.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
@@ -7,9 +9,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use futures_util::future::join_all;
 use idempotency_actix::RedisStore;
-use idempotency_actix::store::{
-    Begun, Claim, Completion, Fingerprint, Finished, RecordId, Store, StoredResponse, Token,
-};
+use idempotency_actix::store::{Begun, Completion, Finished, RecordId, Store, StoredResponse};
+use idempotency_actix_tests::fresh_claim;
 
 use super::configuration::Configuration;
 use super::servers::{Kind, Servers};
@@ -142,9 +143,10 @@ impl Client {
 
     /// One request, whose handler takes no time; `None` if its claim was refused.
     async fn request(&self) -> Option<Grant> {
-        let (id, token) = (self.kind.fresh_id(), Token::random());
-        let fingerprint = Fingerprint::new(1, [1; 32]);
-        let claim = Claim::new(token, fingerprint, Duration::from_secs(30), DAY);
+        let (id, claim) = (
+            self.kind.fresh_id(),
+            fresh_claim(Duration::from_secs(30), DAY),
+        );
         let Ok(Begun::Claimed { .. }) = self.store.begin(&id, &claim).await else {
             return None;
         };
@@ -155,7 +157,6 @@ impl Client {
         let completion = self.store.complete(&id, &claim, &answer, DAY).await;
         Some(Grant {
             id,
-
             at,
             is_answered: matches!(
                 completion,

@@ -1,10 +1,10 @@
+//! The servers that something happens to.
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use idempotency_actix::deadpool_redis::{
-    Config, PoolConfig, RedisConnectionInfo, Runtime, cluster, sentinel,
-};
-use idempotency_actix::store::{RecordId, RedisPool, Token};
+use idempotency_actix::store::{RecordId, RedisPool};
+use idempotency_actix_tests::fresh_id;
 use idempotency_actix_tests::redis::{RedisCluster, RedisServer, SentinelGroup};
 
 use super::configuration::Configuration;
@@ -43,7 +43,7 @@ pub enum Kind {
 impl Kind {
     /// The id of a record that the primary that fails has.
     pub fn fresh_id(self) -> RecordId {
-        let mut ids = std::iter::repeat_with(random_id);
+        let mut ids = std::iter::repeat_with(fresh_id);
         match self {
             Self::Cluster => ids.find(|id| SLOTS.contains(&slot(&id.to_string()))),
             Self::Sentinel | Self::Server => ids.next(),
@@ -87,45 +87,12 @@ impl Servers {
     }
 
     pub fn pool(&self) -> RedisPool {
-        let (size, runtime) = (Some(PoolConfig::new(CONNECTIONS)), Some(Runtime::Tokio1));
         match self {
-            Self::Sentinel(group) => {
-                let user = sentinel::SentinelNodeConnectionInfo {
-                    redis_connection_info: Some(RedisConnectionInfo {
-                        username: Some(USER.to_owned()),
-                        password: Some(USER.to_owned()),
-                        ..RedisConnectionInfo::default()
-                    }),
-                    ..sentinel::SentinelNodeConnectionInfo::default()
-                };
-                let mut config = sentinel::Config::from_urls(
-                    group.urls(),
-                    group.service().to_owned(),
-                    sentinel::SentinelServerType::Master,
-                )
-                .with_node_connection_info(Some(user));
-                config.pool = size;
-                config.create_pool(runtime).expect("a pool").into()
-            }
-            Self::Cluster(cluster) => {
-                let mut config = cluster::Config::from_urls(cluster.urls());
-                config.pool = size;
-                config.create_pool(runtime).expect("a pool").into()
-            }
-            Self::Server(server) => {
-                let mut config = Config::from_url(server.url());
-                config.pool = size;
-                config.create_pool(runtime).expect("a pool").into()
-            }
+            Self::Sentinel(group) => group.pool_of_user(CONNECTIONS, USER),
+            Self::Cluster(cluster) => cluster.pool_of(CONNECTIONS),
+            Self::Server(server) => server.pool_of(CONNECTIONS),
         }
     }
-}
-
-fn random_id() -> RecordId {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(Token::random().as_bytes());
-    bytes[16..].copy_from_slice(Token::random().as_bytes());
-    RecordId::from_bytes(bytes)
 }
 
 /// The slot of a hash tag: CRC-16/XMODEM of it, modulo the number of slots.

@@ -1,3 +1,5 @@
+//! What was lost: everything that was acknowledged is looked up.
+
 use std::fmt;
 use std::time::Duration;
 

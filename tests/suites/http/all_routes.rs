@@ -16,81 +16,82 @@ use idempotency_actix::Clock;
 use idempotency_actix::{
     Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, NotExecuted, idempotent,
 };
-use idempotency_actix_tests::{Request, Server, serve};
+use idempotency_actix_tests::app::{
+    Call, Counter, FaultyStore, Site, builder, charge, covering, plain,
+};
+use idempotency_actix_tests::{Request, assert_problem};
 
-use crate::app::{Counting, Runs, Site, assert_problem, builder, charge, covering, plain};
-
-async fn any(request: HttpRequest, runs: Runs) -> impl Responder {
+async fn any(request: HttpRequest, runs: Counter) -> impl Responder {
     let method = request.method().to_string();
     HttpResponse::Ok().body(format!("{}:{method}", runs.next()))
 }
 
-async fn json(body: web::Json<u32>, runs: Runs) -> impl Responder {
+async fn json(body: web::Json<u32>, runs: Counter) -> impl Responder {
     runs.next();
     HttpResponse::Created().body(body.to_string())
 }
 
 #[post("/marked-json")]
 #[idempotent]
-async fn marked_json(body: web::Json<u32>, runs: Runs) -> impl Responder {
+async fn marked_json(body: web::Json<u32>, runs: Counter) -> impl Responder {
     runs.next();
     HttpResponse::Created().body(body.to_string())
 }
 
 #[put("/guarded")]
-async fn guarded(runs: Runs) -> impl Responder {
+async fn guarded(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
-async fn panics(runs: Runs) -> String {
+async fn panics(runs: Counter) -> String {
     panic!("secret of run {}", runs.next())
 }
 
 #[post("/marked-panic")]
 #[idempotent]
-async fn marked_panics(runs: Runs) -> String {
+async fn marked_panics(runs: Counter) -> String {
     panic!("secret of run {}", runs.next())
 }
 
 #[post("/minute")]
 #[idempotent(ttl = "1m")]
-async fn minute(runs: Runs) -> impl Responder {
+async fn minute(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
 #[post("/conflict")]
 #[idempotent(release_on = [409])]
-async fn conflict(runs: Runs) -> impl Responder {
+async fn conflict(runs: Counter) -> impl Responder {
     HttpResponse::Conflict().body(runs.next().to_string())
 }
 
 #[post("/small-answer")]
 #[idempotent(max_response = 4)]
-async fn small_answer(runs: Runs) -> impl Responder {
+async fn small_answer(runs: Counter) -> impl Responder {
     format!("{}:12345", runs.next())
 }
 
 #[post("/required")]
 #[idempotent(required)]
-async fn required(runs: Runs) -> impl Responder {
+async fn required(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
 #[post("/optional")]
 #[idempotent(required = false)]
-async fn optional(runs: Runs) -> impl Responder {
+async fn optional(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
 #[post("/lease")]
 #[idempotent(lease = "1s")]
-async fn own_lease(runs: Runs) -> impl Responder {
+async fn own_lease(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
 #[post("/max-body")]
 #[idempotent(max_body = "1KiB")]
-async fn own_max_body(runs: Runs) -> impl Responder {
+async fn own_max_body(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
@@ -112,7 +113,7 @@ impl FromRequest for Stuck {
 
 #[post("/stuck")]
 #[idempotent]
-async fn stuck(request: HttpRequest, _: Stuck, runs: Runs) -> impl Responder {
+async fn stuck(request: HttpRequest, _: Stuck, runs: Counter) -> impl Responder {
     let run = runs.next();
     if request.headers().contains_key("x-stuck-handler") {
         std::future::pending::<()>().await;
@@ -141,8 +142,8 @@ fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/put-only").route(web::put().to(any)));
 }
 
-fn counted() -> (Site, Counting) {
-    let store = Counting::default();
+fn counted() -> (Site, FaultyStore) {
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone()).all_routes();
     (Site::new(layer.build().unwrap(), routes), store)
 }
@@ -156,7 +157,7 @@ fn every_unsafe_method_is_covered() {
         assert!(first.text().ends_with(method.as_str()));
         assert!(retry.is_replay() && first.body == retry.body, "{method}");
     }
-    assert_eq!(site.runs(), 4);
+    assert_eq!(site.runs.count(), 4);
 }
 
 fn only_put() -> IdempotencyBuilder {
@@ -168,7 +169,7 @@ fn methods_keeps_the_named_ones_covered() {
     let site = Site::new(only_put().build().unwrap(), routes);
     let (_, retry) = site.twice(&Request::new(Method::PUT, "/any").key("k"));
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn methods_leaves_the_others_alone() {
     let site = Site::new(only_put().build().unwrap(), routes);
     let (_, retry) = site.twice(&Request::post("/any").key("k"));
     assert!(!retry.is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn methods_does_not_narrow_marked_handlers() {
     let site = Site::new(only_put().build().unwrap(), routes);
     let (_, retry) = site.twice(&Request::post("/charges").key("k"));
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -193,23 +194,24 @@ fn a_path_without_route_stores_nothing() {
     let (first, retry) = site.twice(&Request::post("/nowhere").key("k"));
     assert_eq!((first.status, retry.status), (404, 404));
     assert!(!retry.is_replay());
-    assert_eq!((store.begun(), store.released(), store.len()), (2, 2, 0));
+    let calls = (store.count(Call::Begin), store.count(Call::Release));
+    assert_eq!((calls, store.records()), ((2, 2), 0));
 }
 
 #[test]
 fn a_path_without_route_in_a_covered_scope_stores_nothing() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = on(&store).all_routes().build().unwrap();
-    let server = serve(move || {
+    let site = Site::serve(move |runs| {
         let scope = web::scope("/api").wrap(layer.clone());
-        App::new().service(scope.service(plain))
+        App::new().app_data(runs).service(scope.service(plain))
     });
-    let site = Site::of(server, Runs::default());
     for target in ["/api", "/api/", "/api/nowhere", "/plain"] {
         let answer = site.send(Request::post(target).key("k"));
         assert_eq!(answer.status, 404, "{target}");
     }
-    assert_eq!((store.begun(), store.released(), store.len()), (3, 3, 0));
+    let calls = (store.count(Call::Begin), store.count(Call::Release));
+    assert_eq!((calls, store.records()), ((3, 3), 0));
 }
 
 #[test]
@@ -218,7 +220,8 @@ fn a_405_binds_since_a_handler_may_have_given_it() {
     let (first, retry) = site.twice(&Request::post("/put-only").key("k"));
     assert_eq!((first.status, retry.status), (405, 405));
     assert!(retry.is_replay());
-    assert_eq!((store.completed(), store.len(), site.runs()), (1, 1, 0));
+    assert_eq!((store.count(Call::Complete), store.records()), (1, 1));
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -227,7 +230,14 @@ fn a_method_that_a_route_macro_keeps_out_stores_nothing() {
     let (first, retry) = site.twice(&Request::post("/guarded").key("k"));
     assert_eq!((first.status, retry.status), (404, 404));
     assert!(!retry.is_replay());
-    assert_eq!((store.completed(), store.len(), site.runs()), (0, 0, 0));
+    assert_eq!(
+        (
+            store.count(Call::Complete),
+            store.records(),
+            site.runs.count()
+        ),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -243,10 +253,14 @@ fn a_marked_handler_does_not_claim_twice() {
     let (first, retry) = site.twice(&Request::post("/charges").key("k"));
     assert_eq!((first.status, retry.is_replay()), (201, true));
     assert_eq!(
-        (store.begun(), store.completed(), store.released()),
+        (
+            store.count(Call::Begin),
+            store.count(Call::Complete),
+            store.count(Call::Release)
+        ),
         (2, 1, 0)
     );
-    assert_eq!((store.len(), site.runs()), (1, 1));
+    assert_eq!((store.records(), site.runs.count()), (1, 1));
 }
 
 #[test]
@@ -254,10 +268,16 @@ fn a_first_run_is_two_store_calls_and_a_replay_one() {
     let (site, store) = counted();
     let request = Request::post("/plain").key("k");
     site.send(request.clone());
-    assert_eq!((store.begun(), store.completed()), (1, 1));
+    assert_eq!(
+        (store.count(Call::Begin), store.count(Call::Complete)),
+        (1, 1)
+    );
     site.send(request);
-    assert_eq!((store.begun(), store.completed()), (2, 1));
-    assert_eq!((store.released(), site.runs()), (0, 1));
+    assert_eq!(
+        (store.count(Call::Begin), store.count(Call::Complete)),
+        (2, 1)
+    );
+    assert_eq!((store.count(Call::Release), site.runs.count()), (0, 1));
 }
 
 #[test]
@@ -272,7 +292,7 @@ fn the_ttl_of_a_marked_handler_holds() {
     assert!(site.send(request.clone()).is_replay());
     clock.advance(Duration::from_secs(1));
     assert!(!site.send(request).is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -280,7 +300,7 @@ fn the_releasing_answers_of_a_marked_handler_hold() {
     let site = Site::new(covering(), routes);
     let (_, retry) = site.twice(&Request::post("/conflict").key("k"));
     assert_eq!((retry.status, retry.text().as_str()), (409, "2"));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -289,14 +309,14 @@ fn the_answer_limit_of_a_marked_handler_holds() {
     let (first, retry) = site.twice(&Request::post("/small-answer").key("k"));
     assert_eq!(first.text(), "1:12345");
     assert_problem(&retry, 410, "response-not-kept");
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_marked_handler_that_requires_a_key_refuses_a_request_without_one() {
     let site = Site::new(covering(), routes);
     assert_problem(&site.send(Request::post("/required")), 400, "missing-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -307,7 +327,14 @@ fn an_option_that_comes_too_late_is_a_500_and_binds_nothing() {
         assert_eq!((first.status, retry.status), (500, 500), "{target}");
         assert!(!retry.is_replay(), "{target}");
     }
-    assert_eq!((store.completed(), store.len(), site.runs()), (0, 0, 0));
+    assert_eq!(
+        (
+            store.count(Call::Complete),
+            store.records(),
+            site.runs.count()
+        ),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -319,7 +346,7 @@ fn an_extractor_failure_of_an_unmarked_handler_binds() {
     assert_eq!((first.status, retry.status), (400, 400));
     assert!(retry.is_replay());
     assert_problem(&site.send(request.body("1")), 422, "key-reused");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -330,9 +357,9 @@ fn an_extractor_failure_of_a_marked_handler_releases() {
     let (first, retry) = site.twice(&request.clone().body("x"));
     assert_eq!((first.status, retry.status), (400, 400));
     assert!(!retry.is_replay());
-    assert_eq!((store.len(), site.runs()), (0, 0));
+    assert_eq!((store.records(), site.runs.count()), (0, 0));
     let corrected = site.send(request.body("1"));
-    assert_eq!((corrected.status, site.runs()), (201, 1));
+    assert_eq!((corrected.status, site.runs.count()), (201, 1));
 }
 
 #[test]
@@ -345,14 +372,14 @@ fn a_panic_is_bound_as_a_plain_500() {
             (500, "Internal Server Error")
         );
         assert!(retry.is_replay() && first.body == retry.body, "{target}");
-        assert_eq!(site.runs() as usize, i + 1);
+        assert_eq!(site.runs.count() as usize, i + 1);
     }
     assert_eq!(site.send(Request::post("/plain").key("k")).status, 201);
 }
 
 /// Counts, fails or gives up, as the request asks.
 async fn inner(
-    runs: Runs,
+    runs: Counter,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -381,27 +408,27 @@ async fn inner(
 }
 
 /// Middleware between an all-routes layer and the handlers; it has a counter of its own.
-fn around_inner(store: Counting) -> (Site, Runs) {
+fn around_inner(store: FaultyStore) -> (Site, Counter) {
     let layer = Idempotency::builder(store, KeyScope::everyone()).all_routes();
     let layer = layer.build().unwrap();
-    let (runs, inner_runs) = (Runs::default(), Runs::default());
-    let (counted, inner_counted) = (runs.clone(), inner_runs.clone());
-    let server: Server = serve(move || {
+    let inner_runs = Counter::default();
+    let inner_counted = inner_runs.clone();
+    let site = Site::serve(move |runs| {
         let inner_counted = inner_counted.clone();
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(from_fn(move |request, next| {
                 inner(inner_counted.clone(), request, next)
             }))
             .wrap(layer.clone())
             .configure(routes)
     });
-    (Site::of(server, runs), inner_runs)
+    (site, inner_runs)
 }
 
 #[test]
 fn an_error_of_inner_middleware_is_rendered_bound_and_replayed() {
-    let (site, inner) = around_inner(Counting::default());
+    let (site, inner) = around_inner(FaultyStore::default());
     let request = Request::post("/plain").key("k").header("x-fail", "1");
     let (first, retry) = site.twice(&request);
     assert_eq!(
@@ -410,12 +437,12 @@ fn an_error_of_inner_middleware_is_rendered_bound_and_replayed() {
     );
     assert!(retry.is_replay());
     assert_eq!((retry.status, &retry.body), (418, &first.body));
-    assert_eq!((inner.count(), site.runs()), (1, 0));
+    assert_eq!((inner.count(), site.runs.count()), (1, 0));
 }
 
 #[test]
 fn an_error_of_inner_middleware_that_says_it_did_not_execute_releases() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let (site, inner) = around_inner(store.clone());
     let request = Request::post("/plain").key("k").header("x-refuse", "1");
     let (first, retry) = site.twice(&request);
@@ -424,24 +451,27 @@ fn an_error_of_inner_middleware_that_says_it_did_not_execute_releases() {
         (retry.is_replay(), retry.text().as_str()),
         (false, "refused 2")
     );
-    assert_eq!((inner.count(), site.runs(), store.len()), (2, 0, 0));
+    assert_eq!(
+        (inner.count(), site.runs.count(), store.records()),
+        (2, 0, 0)
+    );
 }
 
 #[test]
 fn an_error_of_inner_middleware_after_the_handler_is_bound() {
     for (i, target) in ["/plain", "/charges"].into_iter().enumerate() {
-        let (site, inner) = around_inner(Counting::default());
+        let (site, inner) = around_inner(FaultyStore::default());
         let request = Request::post(target).key("k").header("x-fail-after", "1");
         let (first, retry) = site.twice(&request);
         assert_eq!((first.status, retry.status), (418, 418), "{target} {i}");
         assert!(retry.is_replay(), "{target}");
-        assert_eq!((inner.count(), site.runs()), (1, 1));
+        assert_eq!((inner.count(), site.runs.count()), (1, 1));
     }
 }
 
 #[test]
 fn a_panic_of_inner_middleware_is_bound_as_a_plain_500() {
-    let (site, inner) = around_inner(Counting::default());
+    let (site, inner) = around_inner(FaultyStore::default());
     let request = Request::post("/plain").key("k").header("x-panic", "1");
     let (first, retry) = site.twice(&request);
     assert_eq!(
@@ -449,118 +479,133 @@ fn a_panic_of_inner_middleware_is_bound_as_a_plain_500() {
         (500, "Internal Server Error")
     );
     assert!(retry.is_replay());
-    assert_eq!((inner.count(), site.runs()), (1, 0));
+    assert_eq!((inner.count(), site.runs.count()), (1, 0));
 }
 
 #[test]
 fn an_error_before_a_marked_handler_started_releases() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let (site, inner) = around_inner(store.clone());
     let request = Request::post("/stuck").key("k");
     let late = request.clone().header("x-give-up", "1");
     let late = site.send(late.header("x-stuck-extractor", "1"));
     assert_eq!((late.status, late.text().as_str()), (504, "gave up"));
-    assert_eq!((site.runs(), store.len()), (0, 0));
+    assert_eq!((site.runs.count(), store.records()), (0, 0));
     let retry = site.send(request);
     assert_eq!((retry.status, retry.is_replay()), (201, false));
-    assert_eq!((inner.count(), site.runs()), (2, 1));
+    assert_eq!((inner.count(), site.runs.count()), (2, 1));
 }
 
 #[test]
 fn an_error_after_a_marked_handler_started_binds() {
-    let (site, inner) = around_inner(Counting::default());
+    let (site, inner) = around_inner(FaultyStore::default());
     let request = Request::post("/stuck").key("k");
     let late = request.clone().header("x-give-up", "1");
     let late = site.send(late.header("x-stuck-handler", "1"));
-    assert_eq!((late.status, site.runs()), (504, 1));
+    assert_eq!((late.status, site.runs.count()), (504, 1));
     let retry = site.send(request);
     assert_eq!((retry.status, retry.is_replay()), (504, true));
-    assert_eq!((inner.count(), site.runs()), (1, 1));
+    assert_eq!((inner.count(), site.runs.count()), (1, 1));
 }
 
 #[test]
 fn a_replay_skips_inner_middleware() {
-    let (site, inner) = around_inner(Counting::default());
+    let (site, inner) = around_inner(FaultyStore::default());
     let (_, retry) = site.twice(&Request::post("/plain").key("k"));
     assert!(retry.is_replay());
-    assert_eq!((inner.count(), site.runs()), (1, 1));
+    assert_eq!((inner.count(), site.runs.count()), (1, 1));
 }
 
 #[test]
 fn outer_middleware_sees_replays() {
-    let (layer, outer_runs, runs) = (covering(), Runs::default(), Runs::default());
-    let (counted, outer_counted) = (runs.clone(), outer_runs.clone());
-    let server = serve(move || {
+    let (layer, outer_runs) = (covering(), Counter::default());
+    let outer_counted = outer_runs.clone();
+    let site = Site::serve(move |runs| {
         let outer_counted = outer_counted.clone();
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(layer.clone())
             .wrap(from_fn(move |request, next| {
                 inner(outer_counted.clone(), request, next)
             }))
             .configure(routes)
     });
-    let site = Site::of(server, runs);
     site.twice(&Request::post("/plain").key("k"));
-    assert_eq!((outer_runs.count(), site.runs()), (2, 1));
+    assert_eq!((outer_runs.count(), site.runs.count()), (2, 1));
 }
 
 /// Two layers, each on a store of its own.
 fn nested(outer: IdempotencyBuilder, inner: IdempotencyBuilder) -> Site {
     let (outer, inner) = (outer.build().unwrap(), inner.build().unwrap());
-    let runs = Runs::default();
-    let counted = runs.clone();
-    let server = serve(move || {
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(inner.clone())
             .wrap(outer.clone())
             .configure(routes)
-    });
-    Site::of(server, runs)
+    })
 }
 
-fn on(store: &Counting) -> IdempotencyBuilder {
+fn on(store: &FaultyStore) -> IdempotencyBuilder {
     Idempotency::builder(store.clone(), KeyScope::everyone())
 }
 
 #[test]
 fn nested_layers_claim_once_in_the_outer_one() {
     for target in ["/plain", "/charges"] {
-        let (outer, inner) = (Counting::default(), Counting::default());
+        let (outer, inner) = (FaultyStore::default(), FaultyStore::default());
         let site = nested(on(&outer).all_routes(), on(&inner).all_routes());
         let (_, retry) = site.twice(&Request::post(target).key("k"));
         assert!(retry.is_replay(), "{target}");
-        assert_eq!((outer.begun(), outer.completed()), (2, 1), "{target}");
-        assert_eq!((inner.begun(), site.runs()), (0, 1), "{target}");
+        assert_eq!(
+            (outer.count(Call::Begin), outer.count(Call::Complete)),
+            (2, 1),
+            "{target}"
+        );
+        assert_eq!(
+            (inner.count(Call::Begin), site.runs.count()),
+            (0, 1),
+            "{target}"
+        );
     }
 }
 
 #[test]
 fn a_layer_for_marked_handlers_around_an_all_routes_layer_leaves_it_the_claim() {
-    let (outer, inner) = (Counting::default(), Counting::default());
+    let (outer, inner) = (FaultyStore::default(), FaultyStore::default());
     let site = nested(on(&outer), on(&inner).all_routes());
     let (_, retry) = site.twice(&Request::post("/charges").key("k"));
     assert!(retry.is_replay());
-    assert_eq!((outer.begun(), inner.begun(), inner.completed()), (0, 2, 1));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(
+        (
+            outer.count(Call::Begin),
+            inner.count(Call::Begin),
+            inner.count(Call::Complete)
+        ),
+        (0, 2, 1)
+    );
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn one_layer_wrapped_twice_claims_once() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = on(&store).all_routes().build().unwrap();
-    let runs = Runs::default();
-    let counted = runs.clone();
-    let server = serve(move || {
+    let site = Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(layer.clone())
             .wrap(layer.clone())
             .configure(routes)
     });
-    let site = Site::of(server, runs);
     let (first, retry) = site.twice(&Request::post("/plain").key("k"));
     assert_eq!((first.status, retry.is_replay()), (201, true));
-    assert_eq!((store.begun(), store.completed(), site.runs()), (2, 1, 1));
+    assert_eq!(
+        (
+            store.count(Call::Begin),
+            store.count(Call::Complete),
+            site.runs.count()
+        ),
+        (2, 1, 1)
+    );
 }

@@ -3,16 +3,14 @@
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
 use idempotency_actix::{Attempt, Idempotency, IdempotencyKey, KeyScope, Recovery, idempotent};
-use idempotency_actix_tests::{Client, Request, Response};
+use idempotency_actix_tests::app::{Counter, FaultyStore, Gate, Site, marked};
+use idempotency_actix_tests::{Client, Request, Response, assert_problem, eventually};
 
-use crate::app::{Gate, Runs, Site, assert_problem, marked};
-use crate::faulty_store::FaultyStore;
-use crate::rig::{eventually, store_and_clock};
-use crate::unknown::{Orphan, SHORT};
+use crate::orphan::{Orphan, SHORT};
 
 #[post("/wait")]
 #[idempotent(wait = "5m")]
-async fn wait(gate: Gate, runs: Runs) -> impl Responder {
+async fn wait(gate: Gate, runs: Counter) -> impl Responder {
     runs.next();
     gate.pass().await;
     HttpResponse::Created()
@@ -20,7 +18,7 @@ async fn wait(gate: Gate, runs: Runs) -> impl Responder {
 
 #[post("/max_in_flight")]
 #[idempotent(max_in_flight = 1)]
-async fn max_in_flight(gate: Gate, runs: Runs) -> impl Responder {
+async fn max_in_flight(gate: Gate, runs: Counter) -> impl Responder {
     runs.next();
     gate.pass().await;
     HttpResponse::Created()
@@ -71,7 +69,7 @@ fn gated() -> (Site, Gate) {
 }
 
 fn start(site: &Site, gate: &Gate, request: &Request) -> Client {
-    let mut client = Client::connect(site.addr());
+    let mut client = site.connect();
     client.send(request);
     gate.wait();
     client
@@ -79,7 +77,7 @@ fn start(site: &Site, gate: &Gate, request: &Request) -> Client {
 
 /// What a retry is told in the end about a request whose process died.
 fn after_a_death(path: &str, key: &str) -> Response {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let site = Site::new(on(&store), routes);
     let request = Request::post(path).key(key);
     let send = || site.send(request.clone());
@@ -102,13 +100,13 @@ fn a_retry_waits() {
     let (site, gate) = gated();
     let request = Request::post("/wait").key("k");
     let mut first = start(&site, &gate, &request);
-    let mut retry = Client::connect(site.addr());
+    let mut retry = site.connect();
     retry.send(&request);
-    gate.open();
+    gate.let_one_through();
     assert_eq!(first.receive().status, 201);
     let retry = retry.receive();
     assert_eq!((retry.status, retry.is_replay()), (201, true));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -117,7 +115,7 @@ fn a_quota_is_kept() {
     let request = |key| Request::post("/max_in_flight").key(key);
     let mut first = start(&site, &gate, &request("1"));
     assert_problem(&site.send(request("2")), 429, "quota-exceeded");
-    gate.open();
+    gate.let_one_through();
     assert_eq!(first.receive().status, 201);
 }
 

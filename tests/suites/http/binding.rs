@@ -9,70 +9,71 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::Clock;
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
-use idempotency_actix_tests::{Request, Response, serve};
+use idempotency_actix_tests::app::{
+    Call, Counter, FaultyStore, Site, builder, charge, covering, marked,
+};
+use idempotency_actix_tests::{Request, Response};
 
-use crate::app::{Counting, Runs, Site, builder, charge, covering, marked};
-
-fn answer(status: u16, run: u32) -> HttpResponse {
+fn answer(status: u16, run: usize) -> HttpResponse {
     HttpResponse::build(StatusCode::from_u16(status).unwrap()).body(run.to_string())
 }
 
 #[post("/marked/{status}")]
 #[idempotent]
-async fn with_status(status: web::Path<u16>, runs: Runs) -> HttpResponse {
+async fn with_status(status: web::Path<u16>, runs: Counter) -> HttpResponse {
     answer(*status, runs.next())
 }
 
-async fn with_status_unmarked(status: web::Path<u16>, runs: Runs) -> HttpResponse {
+async fn with_status_unmarked(status: web::Path<u16>, runs: Counter) -> HttpResponse {
     answer(*status, runs.next())
 }
 
 #[post("/releasing/{status}")]
 #[idempotent(release_on = [409, 500..=599])]
-async fn releasing(status: web::Path<u16>, runs: Runs) -> HttpResponse {
+async fn releasing(status: web::Path<u16>, runs: Counter) -> HttpResponse {
     answer(*status, runs.next())
 }
 
 #[post("/keeping/{status}")]
 #[idempotent(release_on = [])]
-async fn keeping(status: web::Path<u16>, runs: Runs) -> HttpResponse {
+async fn keeping(status: web::Path<u16>, runs: Counter) -> HttpResponse {
     answer(*status, runs.next())
 }
 
 #[post("/error")]
 #[idempotent]
-async fn error(runs: Runs) -> Result<String, Error> {
+async fn error(runs: Counter) -> Result<String, Error> {
     Err(ErrorPaymentRequired(runs.next()))
 }
 
 #[post("/not-executed")]
 #[idempotent]
-async fn not_executed(runs: Runs) -> impl Responder {
+async fn not_executed(runs: Counter) -> impl Responder {
     NotExecuted(answer(503, runs.next()))
 }
 
 #[post("/not-executed-error")]
 #[idempotent]
-async fn not_executed_error(runs: Runs) -> Result<String, Error> {
+async fn not_executed_error(runs: Counter) -> Result<String, Error> {
     let refused = ErrorServiceUnavailable(format!("no ledger {}", runs.next()));
     Err(NotExecuted::error(refused))
 }
 
-async fn not_executed_unmarked(runs: Runs) -> Result<String, Error> {
+async fn not_executed_unmarked(runs: Counter) -> Result<String, Error> {
     let refused = ErrorServiceUnavailable(format!("no ledger {}", runs.next()));
     Err(NotExecuted::error(refused))
 }
 
 #[post("/not-executed-ok")]
 #[idempotent]
-async fn not_executed_ok(runs: Runs) -> Result<impl Responder, Error> {
+async fn not_executed_ok(runs: Counter) -> Result<impl Responder, Error> {
     let refusal = NotExecuted(answer(503, runs.next()));
     Ok(refusal.customize().insert_header(("x-refused", "1")))
 }
 
 #[post("/panic")]
 #[idempotent]
-async fn panics(runs: Runs) -> String {
+async fn panics(runs: Counter) -> String {
     panic!("secret of run {}", runs.next())
 }
 
@@ -88,7 +89,7 @@ impl Responder for PanicsLate {
 
 #[post("/late-panic")]
 #[idempotent]
-async fn panics_late(runs: Runs) -> impl Responder {
+async fn panics_late(runs: Counter) -> impl Responder {
     runs.next();
     PanicsLate
 }
@@ -109,13 +110,13 @@ impl actix_web::FromRequest for PanicsEarly {
 
 #[post("/early-panic")]
 #[idempotent]
-async fn panics_early(_: PanicsEarly, runs: Runs) -> impl Responder {
+async fn panics_early(_: PanicsEarly, runs: Counter) -> impl Responder {
     answer(201, runs.next())
 }
 
 #[post("/minute")]
 #[idempotent(ttl = "1m")]
-async fn minute(runs: Runs) -> impl Responder {
+async fn minute(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
@@ -150,19 +151,19 @@ fn twice(site: &Site, target: &str) -> (Response, Response) {
 
 #[track_caller]
 fn assert_binds(site: &Site, target: &str) {
-    let before = site.runs();
+    let before = site.runs.count();
     let (first, retry) = twice(site, target);
     assert!(
         !first.is_replay() && retry.is_replay(),
         "{target}: {retry:?}"
     );
     assert_eq!((retry.status, &retry.body), (first.status, &first.body));
-    assert_eq!(site.runs() - before, 1, "{target}");
+    assert_eq!(site.runs.count() - before, 1, "{target}");
 }
 
 #[track_caller]
 fn assert_releases(site: &Site, target: &str) {
-    let before = site.runs();
+    let before = site.runs.count();
     let (first, retry) = twice(site, target);
     assert!(
         !first.is_replay() && !retry.is_replay(),
@@ -170,7 +171,7 @@ fn assert_releases(site: &Site, target: &str) {
     );
     assert_eq!(retry.status, first.status, "{target}");
     assert_ne!(retry.body, first.body, "{target}");
-    assert_eq!(site.runs() - before, 2, "{target}");
+    assert_eq!(site.runs.count() - before, 2, "{target}");
 }
 
 #[test]
@@ -220,20 +221,24 @@ fn a_released_key_can_be_used_for_another_request() {
     let request = Request::post("/marked/429").key("k");
     assert_eq!(site.send(request.clone().body("a")).text(), "1");
     assert_eq!(site.send(request.body("b")).text(), "2");
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
 fn a_released_claim_leaves_no_record() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::new(store.clone(), KeyScope::everyone());
     let site = Site::new(layer, routes);
     site.send(Request::post("/marked/429").key("k"));
     assert_eq!(
-        (store.begun(), store.released(), store.completed()),
+        (
+            store.count(Call::Begin),
+            store.count(Call::Release),
+            store.count(Call::Complete)
+        ),
         (1, 1, 0)
     );
-    assert_eq!((store.len(), site.runs()), (0, 1));
+    assert_eq!((store.records(), site.runs.count()), (0, 1));
 }
 
 #[test]
@@ -297,23 +302,25 @@ fn a_customized_answer_that_says_it_did_not_execute_releases() {
 
 #[test]
 fn what_did_not_execute_releases_through_inner_middleware() {
-    let (layer, runs) = (covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let layer = covering();
+    let site = Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(Compress::default())
             .wrap(DefaultHeaders::new().add(("x-inner", "1")))
             .wrap(layer.clone())
             .configure(routes)
     });
-    let site = Site::of(server, runs);
     for target in ["/not-executed", "/covered/error"] {
-        let before = site.runs();
+        let before = site.runs.count();
         let request = Request::post(target).key("k");
         let (_, retry) = site.twice(&request.header("Accept-Encoding", "gzip"));
         assert!(!retry.is_replay(), "{target}");
-        assert_eq!((retry.status, site.runs() - before), (503, 2), "{target}");
+        assert_eq!(
+            (retry.status, site.runs.count() - before),
+            (503, 2),
+            "{target}"
+        );
     }
 }
 
@@ -323,7 +330,7 @@ fn an_error_that_says_it_did_not_execute_releases() {
     let (first, retry) = twice(&site, "/not-executed-error");
     assert_eq!((first.status, first.text().as_str()), (503, "no ledger 1"));
     assert_eq!((retry.status, retry.text().as_str()), (503, "no ledger 2"));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -340,7 +347,7 @@ fn a_panic_is_bound_as_a_plain_500() {
         (500, "Internal Server Error")
     );
     assert_eq!((retry.is_replay(), retry.body), (true, first.body));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -371,13 +378,13 @@ fn the_workers_survive_panics() {
         assert_eq!(site.send(Request::post("/panic").key(&key)).status, 500);
     }
     assert_eq!(site.send(Request::post("/charges").key("k")).status, 201);
-    assert_eq!(site.runs(), 9);
+    assert_eq!(site.runs.count(), 9);
 }
 
 #[test]
 fn the_connection_survives_a_panic() {
     let site = Site::new(marked(), routes);
-    let mut client = idempotency_actix_tests::Client::connect(site.addr());
+    let mut client = site.connect();
     client.send(&Request::post("/panic").key("k"));
     assert_eq!(client.receive().status, 500);
     client.send(&Request::post("/charges").key("k"));
@@ -389,10 +396,10 @@ fn a_panic_in_an_extractor_leaves_the_key_unused() {
     let site = Site::new(marked(), routes);
     let request = Request::post("/early-panic").key("k");
     let panicked = site.send(request.clone().header("x-panic", "1"));
-    assert_eq!((panicked.status, site.runs()), (500, 0));
+    assert_eq!((panicked.status, site.runs.count()), (500, 0));
     let retry = site.send(request);
     assert_eq!(
-        (retry.status, retry.is_replay(), site.runs()),
+        (retry.status, retry.is_replay(), site.runs.count()),
         (201, false, 1)
     );
 }
@@ -413,10 +420,10 @@ fn assert_kept_for(target: &str, ttl: Duration) {
     site.send(request.clone());
     clock.advance(ttl - Duration::from_millis(1));
     assert!(site.send(request.clone()).is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
     clock.advance(Duration::from_millis(1));
     assert!(!site.send(request).is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -438,7 +445,7 @@ fn a_replay_does_not_prolong_a_record() {
         clock.advance(Duration::from_secs(25));
     }
     assert!(!site.send(request).is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -452,5 +459,5 @@ fn a_record_is_replayed_for_a_day_by_default() {
     assert!(site.send(request.clone()).is_replay());
     clock.advance(Duration::from_secs(1));
     assert!(!site.send(request).is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }

@@ -9,7 +9,7 @@ use idempotency_actix::{
     RedisStoreBuilder, RouteOptions,
 };
 
-use crate::app::builder;
+use idempotency_actix_tests::app::builder;
 
 const YEAR: Duration = Duration::from_secs(31_557_600);
 const HOUR: Duration = Duration::from_secs(3600);

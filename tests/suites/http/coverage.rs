@@ -8,19 +8,19 @@ use actix_web::{App, HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::{
     Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RouteOptions, idempotent,
 };
-use idempotency_actix_tests::{Request, Response, serve};
+use idempotency_actix_tests::{Request, Response, assert_problem};
 
-use crate::app::{Runs, Site, assert_problem, builder, charge};
+use idempotency_actix_tests::app::{Counter, Site, builder, charge};
 
-async fn acts(runs: Runs) -> impl Responder {
+async fn acts(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
-async fn refuses(runs: Runs) -> impl Responder {
+async fn refuses(runs: Counter) -> impl Responder {
     HttpResponse::MethodNotAllowed().body(runs.next().to_string())
 }
 
-async fn finds_nothing(runs: Runs) -> impl Responder {
+async fn finds_nothing(runs: Counter) -> impl Responder {
     HttpResponse::NotFound().body(runs.next().to_string())
 }
 
@@ -39,9 +39,9 @@ fn assert_covered(site: &Site, request: &Request) {
     assert!(!first.is_replay(), "{first:?}");
     assert!(retry.is_replay(), "{retry:?}");
     assert_eq!((first.status, first.text()), (retry.status, retry.text()));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
     assert_problem(&site.send(request.clone()), 400, "missing-key");
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -76,16 +76,15 @@ fn a_route_behind_guarded_scopes_is_covered() {
 
 #[test]
 fn a_path_that_is_changed_inside_of_the_layer_is_covered() {
-    let runs = Runs::default();
-    let (counted, layer) = (runs.clone(), covering().build().unwrap());
-    let server = serve(move || {
+    let layer = covering().build().unwrap();
+    let site = Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(NormalizePath::trim())
             .wrap(layer.clone())
             .route("/charges", web::post().to(acts))
     });
-    assert_covered(&Site::of(server, runs), &Request::post("/charges/"));
+    assert_covered(&site, &Request::post("/charges/"));
 }
 
 #[test]
@@ -114,7 +113,7 @@ fn a_default_service_s_own_404_binds() {
 
 #[test]
 fn a_scope_s_default_service_binds_also_with_an_empty_404() {
-    async fn empty(runs: Runs) -> impl Responder {
+    async fn empty(runs: Counter) -> impl Responder {
         runs.next();
         HttpResponse::NotFound()
     }
@@ -156,16 +155,16 @@ fn two_spellings_of_one_path_are_one_operation() {
         let send = |id: &str| site.send(Request::post(&format!("{path}{id}")).key("k"));
         assert!(!send("x").is_replay());
         assert!(send("%78").is_replay());
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
         // What decodes to a separator is another path, for the router as well.
         assert!(!send("a%2Fb").is_replay());
-        assert_eq!(site.runs(), 2);
+        assert_eq!(site.runs.count(), 2);
     }
 }
 
 #[post("/mine/{id}")]
 #[idempotent]
-async fn mine(runs: Runs) -> impl Responder {
+async fn mine(runs: Counter) -> impl Responder {
     acts(runs).await
 }
 
@@ -224,7 +223,7 @@ fn rows_that_differ_where_guards_choose_are_refused() {
     for answer in versions(&skipped, "/pay/7") {
         assert_eq!((answer.status, answer.is_replay()), (500, false));
     }
-    assert_eq!((site.runs(), skipped.runs()), (0, 0));
+    assert_eq!((site.runs.count(), skipped.runs.count()), (0, 0));
 }
 
 #[test]
@@ -243,7 +242,7 @@ fn rows_that_are_alike_hold_where_guards_choose() {
     assert_problem(&site.send(Request::post("/pay/7")), 400, "missing-key");
     let [first, retry] = versions(&site, "/pay/7");
     assert_eq!((first.status, retry.is_replay()), (201, true));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -260,18 +259,18 @@ fn scopes_that_guards_choose_are_seen_behind_each_other() {
         config.service(first).service(second);
     });
     let answer = site.send(Request::post("/x").key("k").header("x-user", "one"));
-    assert_eq!((answer.status, site.runs()), (500, 0));
+    assert_eq!((answer.status, site.runs.count()), (500, 0));
     assert_eq!(site.send(Request::post("/y").key("k")).status, 201);
 }
 
 #[post("/unused")]
 #[idempotent(required)]
-async fn required(runs: Runs) -> impl Responder {
+async fn required(runs: Counter) -> impl Responder {
     acts(runs).await
 }
 
 #[idempotent(required)]
-async fn moved(runs: Runs) -> impl Responder {
+async fn moved(runs: Counter) -> impl Responder {
     acts(runs).await
 }
 
@@ -289,13 +288,13 @@ fn a_marked_handler_runs_by_no_method_unprotected() {
             Request::new(method, "/any").key("k"),
         ] {
             let answer = site.send(request);
-            assert_eq!((answer.status, site.runs()), (500, 0));
+            assert_eq!((answer.status, site.runs.count()), (500, 0));
         }
     }
     for method in [Method::GET, Method::OPTIONS] {
         assert_eq!(site.send(Request::new(method, "/any")).status, 201);
     }
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -317,7 +316,7 @@ fn a_panicking_function_of_the_application_is_a_500() {
             assert_eq!(answer.status, 500);
             assert!(!answer.text().contains("4111"));
         }
-        assert_eq!(site.runs(), 0);
+        assert_eq!(site.runs.count(), 0);
     }
     assert_eq!(store.len(), 0);
 }

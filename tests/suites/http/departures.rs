@@ -4,10 +4,8 @@ use std::net::Shutdown;
 use std::sync::{Arc, Barrier};
 
 use actix_web::HttpResponse;
-use idempotency_actix_tests::Response;
-
-use crate::faulty_store::{Call, Fault};
-use crate::rig::{Gate, Mode, Rig, assert_first, created, in_both_modes, store};
+use idempotency_actix_tests::app::{Call, Fault, FaultyStore, Gate, Mode, Rig, Run, created};
+use idempotency_actix_tests::{Http2, Response, assert_first, in_both_modes};
 
 in_both_modes! {
     a_client_that_closes_mid_handler_does_not_stop_it
@@ -38,73 +36,34 @@ fn assert_runs_to_its_end(rig: &Rig) {
 }
 
 fn a_client_that_closes_mid_handler_does_not_stop_it(mode: Mode) {
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     drop(rig.start("k"));
     assert_runs_to_its_end(&rig);
 }
 
 fn a_client_that_resets_mid_handler_does_not_stop_it(mode: Mode) {
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     rig.start("k").reset();
     rig.let_go.wait_for(1);
     assert_runs_to_its_end(&rig);
 }
 
 fn a_half_closed_client_does_not_stop_the_handler(mode: Mode) {
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     let client = rig.start("k");
     client.stream().shutdown(Shutdown::Write).unwrap();
     assert_runs_to_its_end(&rig);
 }
 
-/// A request over HTTP/2, sent and not answered.
-pub struct Http2 {
-    pub runtime: tokio::runtime::Runtime,
-    pub answer: h2::client::ResponseFuture,
-    pub stream: h2::SendStream<actix_web::web::Bytes>,
-    pub requests: h2::client::SendRequest<actix_web::web::Bytes>,
-}
-
-impl Http2 {
-    fn start(rig: &Rig) -> Self {
-        let client = Self::ask(rig);
-        rig.runs.wait_for(1);
-        client
-    }
-
-    pub fn ask(rig: &Rig) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let uri = format!("http://{}{}", rig.addr(), rig.path());
-        let addr = rig.addr();
-        let (requests, answer, stream) = runtime.block_on(async move {
-            let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
-            let (requests, connection) = h2::client::handshake(socket).await.unwrap();
-            tokio::spawn(connection);
-            let mut requests = requests.ready().await.unwrap();
-            let request = http::Request::post(uri)
-                .header("idempotency-key", "k")
-                .body(())
-                .unwrap();
-            let (answer, mut stream) = requests.send_request(request, false).unwrap();
-            stream.send_data("100 EUR".into(), true).unwrap();
-            (requests, answer, stream)
-        });
-        Self {
-            runtime,
-            answer,
-            stream,
-            requests,
-        }
-    }
+fn start_over_http2(rig: &Rig) -> Http2 {
+    let client = rig.ask_http2("k");
+    rig.runs.wait_for(1);
+    client
 }
 
 fn a_reset_http2_stream_does_not_stop_the_handler(mode: Mode) {
-    let rig = Rig::gated(mode, store());
-    let mut client = Http2::start(&rig);
+    let rig = Rig::gated(mode, FaultyStore::default());
+    let mut client = start_over_http2(&rig);
     client.stream.send_reset(h2::Reason::CANCEL);
     drop(client.answer);
     // The server has read the reset once it answers a later ping.
@@ -119,8 +78,8 @@ fn a_reset_http2_stream_does_not_stop_the_handler(mode: Mode) {
 }
 
 fn a_dropped_http2_connection_does_not_stop_the_handler(mode: Mode) {
-    let rig = Rig::gated(mode, store());
-    let client = Http2::start(&rig);
+    let rig = Rig::gated(mode, FaultyStore::default());
+    let client = start_over_http2(&rig);
     drop((client.answer, client.stream, client.requests));
     drop(client.runtime);
     assert_runs_to_its_end(&rig);
@@ -138,14 +97,14 @@ fn reset_during(rig: &Rig, call: Call) {
 }
 
 fn a_client_that_resets_while_its_claim_is_asked_for_changes_nothing(mode: Mode) {
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     reset_during(&rig, Call::Begin);
     rig.runs.wait_for(1);
     assert_runs_to_its_end(&rig);
 }
 
 fn a_client_that_resets_while_its_answer_is_recorded_changes_nothing(mode: Mode) {
-    let rig = Rig::prompt(mode, store());
+    let rig = Rig::prompt(mode, FaultyStore::default());
     reset_during(&rig, Call::Complete);
     rig.assert_replayed("k", 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
@@ -154,7 +113,7 @@ fn a_client_that_resets_while_its_answer_is_recorded_changes_nothing(mode: Mode)
 fn a_client_that_resets_while_its_claim_is_released_changes_nothing(mode: Mode) {
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         |run| async move {
             match run.number {
@@ -170,12 +129,12 @@ fn a_client_that_resets_while_its_claim_is_released_changes_nothing(mode: Mode) 
 }
 
 fn a_client_that_leaves_mid_upload_claims_nothing(mode: Mode) {
-    let rig = Rig::prompt(mode, store());
+    let rig = Rig::prompt(mode, FaultyStore::default());
     let request = rig.request("k").bytes();
-    let mut client = idempotency_actix_tests::Client::connect(rig.addr());
+    let mut client = rig.connect();
     client.write(&request[..request.len() - 1]);
     client.reset();
-    let mut idle = idempotency_actix_tests::Client::connect(rig.addr());
+    let mut idle = rig.connect();
     idle.send(&rig.request("other"));
     assert_first(&idle.receive(), 201, "run 1");
     assert_first(&rig.send("k"), 201, "run 2");
@@ -183,7 +142,7 @@ fn a_client_that_leaves_mid_upload_claims_nothing(mode: Mode) {
     assert_eq!(rig.runs.count(), 2);
 }
 
-async fn panic_at_gate(run: crate::rig::Run) -> HttpResponse {
+async fn panic_at_gate(run: Run) -> HttpResponse {
     run.gate.pass().await;
     panic!("the secret of the handler");
 }
@@ -195,7 +154,7 @@ fn assert_panicked(answer: &Response) {
 }
 
 fn a_panic_is_bound_as_a_plain_500(mode: Mode) {
-    let rig = Rig::new(mode, store(), |layer| layer, panic_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), |layer| layer, panic_at_gate);
     rig.gate.open();
     let first = rig.send("k");
     assert_panicked(&first);
@@ -207,7 +166,7 @@ fn a_panic_is_bound_as_a_plain_500(mode: Mode) {
 }
 
 fn a_panic_after_the_client_left_is_bound_as_a_plain_500(mode: Mode) {
-    let rig = Rig::new(mode, store(), |layer| layer, panic_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), |layer| layer, panic_at_gate);
     rig.start("k").reset();
     rig.let_go.wait_for(1);
     rig.assert_in_flight("k");
@@ -226,7 +185,7 @@ fn crowd(rig: &Arc<Rig>, size: usize) -> std::sync::mpsc::Receiver<Response> {
     for _ in 0..size {
         let (rig, barrier, answers) = (Arc::clone(rig), Arc::clone(&barrier), answers.clone());
         std::thread::spawn(move || {
-            let mut client = idempotency_actix_tests::Client::connect(rig.addr());
+            let mut client = rig.connect();
             barrier.wait();
             client.send(&rig.request("k"));
             let answer = client.receive();
@@ -238,7 +197,7 @@ fn crowd(rig: &Arc<Rig>, size: usize) -> std::sync::mpsc::Receiver<Response> {
 }
 
 fn fifty_waiting_duplicates_make_one_run(mode: Mode) {
-    let rig = Arc::new(Rig::gated(mode, store()));
+    let rig = Arc::new(Rig::gated(mode, FaultyStore::default()));
     let answers = crowd(&rig, 50);
     let early: Vec<_> = answers.iter().take(49).collect();
     assert!(early.iter().all(|answer| answer.status == 409), "{early:?}");
@@ -252,7 +211,7 @@ fn fifty_waiting_duplicates_make_one_run(mode: Mode) {
 }
 
 fn fifty_racing_duplicates_make_one_run(mode: Mode) {
-    let rig = Arc::new(Rig::prompt(mode, store()));
+    let rig = Arc::new(Rig::prompt(mode, FaultyStore::default()));
     let answers: Vec<_> = crowd(&rig, 50).iter().collect();
     assert_eq!(answers.len(), 50);
     type Answers = Vec<Response>;
@@ -269,7 +228,7 @@ fn fifty_racing_duplicates_make_one_run(mode: Mode) {
 
 fn many_abandoned_requests_all_finish_once(mode: Mode) {
     const MANY: usize = 40;
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     let keys: Vec<String> = (0..MANY).map(|n| format!("k{n}")).collect();
     let clients: Vec<_> = keys.iter().map(|key| rig.ask(key)).collect();
     rig.runs.wait_for(MANY);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::ErrorServiceUnavailable;
@@ -14,10 +14,10 @@ use idempotency_actix::store::{
     Store, StoreError, Verdict,
 };
 use idempotency_actix::{Caller, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
-use idempotency_actix_tests::{Client, Request, serve};
+use idempotency_actix_tests::{Client, Request, assert_problem, eventually};
 
-use crate::app::{Gate, Runs, Site, assert_problem};
-use crate::log;
+use idempotency_actix_tests::app::{Counter, Gate, Site};
+use idempotency_actix_tests::log;
 
 /// A store that may say of every claim that it is lost.
 #[derive(Clone, Default)]
@@ -94,7 +94,7 @@ impl FromRequest for Slow {
 
 #[post("/gated")]
 #[idempotent]
-async fn gated(runs: Runs, gate: Gate, _slow: Slow) -> Result<HttpResponse, Error> {
+async fn gated(runs: Counter, gate: Gate, _slow: Slow) -> Result<HttpResponse, Error> {
     if runs.next() == 1 {
         gate.pass().await;
         return Err(NotExecuted::error(ErrorServiceUnavailable("later")));
@@ -111,24 +111,20 @@ fn a_waiter_that_loses_its_claim_while_it_extracts_again_starts_nothing() {
         .lease(Duration::from_millis(600))
         .wait(Duration::from_secs(60));
     let layer = layer.build().unwrap();
-    let (runs, first, slow) = (
-        Runs::default(),
+    let (first, slow) = (
         Gate::closed(),
         Slow {
             extractions: Arc::default(),
             gate: Gate::closed(),
         },
     );
-    let (counted, at_first, lent) = (runs.clone(), first.clone(), slow.clone());
-    let server = serve(move || {
-        let app = App::new()
-            .app_data(counted.clone())
-            .app_data(at_first.clone());
+    let (at_first, lent) = (first.clone(), slow.clone());
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).app_data(at_first.clone());
         app.app_data(lent.clone())
             .wrap(layer.clone())
             .service(gated)
     });
-    let site = Site::of(server, runs);
     let request = Request::post("/gated").key("lost");
     let mut owner = Client::connect(site.addr());
     owner.send(&request);
@@ -138,17 +134,14 @@ fn a_waiter_that_loses_its_claim_while_it_extracts_again_starts_nothing() {
     while slow.extractions.load(SeqCst) < 2 {
         std::thread::yield_now();
     }
-    first.open();
+    first.let_one_through();
     assert_eq!(owner.receive().status, 503);
     slow.gate.wait();
     store.forgets.store(true, SeqCst);
     let id = RecordId::of(&Caller::everyone(), &Method::POST, "/gated", "lost");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while log::lines_with(&["claim_lost", &format!("{id:?}")]).is_empty() {
-        assert!(Instant::now() < deadline, "a claim that is lost");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    slow.gate.open();
+    let lost = || !log::lines_with(&["claim_lost", &format!("{id:?}")]).is_empty();
+    eventually("a claim that is lost", lost);
+    slow.gate.let_one_through();
     assert_problem(&waiter.receive(), 409, "in-flight");
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }

@@ -4,29 +4,28 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 use idempotency_actix::idempotent;
-use idempotency_actix_tests::{Request, Response};
-
-use crate::app::{Runs, Site, assert_problem, builder, charge, covering, marked, plain};
+use idempotency_actix_tests::app::{Counter, Site, builder, charge, covering, marked, plain};
+use idempotency_actix_tests::{Request, Response, assert_problem};
 
 #[get("/charges")]
 #[idempotent(required)]
-async fn list(runs: Runs) -> impl Responder {
+async fn list(runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(runs.next().to_string())
 }
 
 #[post("/required")]
 #[idempotent(required)]
-async fn required(runs: Runs) -> impl Responder {
+async fn required(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
 #[post("/optional")]
 #[idempotent(required = false)]
-async fn optional(runs: Runs) -> impl Responder {
+async fn optional(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
-async fn any(runs: Runs) -> impl Responder {
+async fn any(runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(runs.next().to_string())
 }
 
@@ -53,7 +52,7 @@ fn assert_one_key(first: &[u8], retry: &[u8]) {
     let site = Site::new(marked(), routes);
     assert_eq!(keyed(&site, "/charges", first).status, 201);
     assert!(keyed(&site, "/charges", retry).is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -86,7 +85,7 @@ fn keys_that_differ_in_case_are_two_keys() {
     let site = Site::new(marked(), routes);
     keyed(&site, "/charges", b"k");
     assert!(!keyed(&site, "/charges", b"K").is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -95,7 +94,7 @@ fn a_key_of_255_characters_is_accepted() {
     let key = "k".repeat(255);
     assert_eq!(keyed(&site, "/charges", key.as_bytes()).status, 201);
     assert!(keyed(&site, "/charges", format!("\"{key}\"").as_bytes()).is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn a_key_counts_decoded_characters() {
     let site = Site::new(marked(), routes);
     let key = format!("\"{}\"", "\\\"".repeat(255));
     assert_eq!(keyed(&site, "/charges", key.as_bytes()).status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 macro_rules! refused {
@@ -116,7 +115,7 @@ macro_rules! refused {
                 fn $name() {
                     let site = Site::new(marked(), routes);
                     assert_problem(&keyed(&site, "/charges", $line), 400, "invalid-key");
-                    assert_eq!(site.runs(), 0);
+                    assert_eq!(site.runs.count(), 0);
                 }
             )*
         }
@@ -129,7 +128,7 @@ macro_rules! refused {
                 fn $name() {
                     let site = Site::new(covering(), routes);
                     assert_problem(&keyed(&site, "/plain", $line), 400, "invalid-key");
-                    assert_eq!(site.runs(), 0);
+                    assert_eq!(site.runs.count(), 0);
                 }
             )*
         }
@@ -159,7 +158,7 @@ refused! {
 fn a_strict_layer_refuses_bare_keys() {
     let site = Site::new(builder().strict_keys(true).build().unwrap(), routes);
     assert_problem(&keyed(&site, "/charges", b"k"), 400, "invalid-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -167,7 +166,7 @@ fn a_strict_layer_accepts_strings() {
     let site = Site::new(builder().strict_keys(true).build().unwrap(), routes);
     assert_eq!(keyed(&site, "/charges", b"\"k\"").status, 201);
     assert!(keyed(&site, "/charges", b"\"k\"").is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -177,7 +176,7 @@ fn the_key_is_read_from_the_header_that_was_named() {
     let request = Request::post("/charges").header("x-request-key", "k");
     let (_, retry) = site.twice(&request);
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -186,7 +185,7 @@ fn the_usual_header_is_ignored_once_another_was_named() {
     let site = Site::new(layer, routes);
     let (_, retry) = site.twice(&Request::post("/charges").key("k"));
     assert!(!retry.is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -195,7 +194,7 @@ fn a_malformed_key_on_a_marked_get_handler_is_ignored() {
     let request = Request::new(Method::GET, "/charges").key("a, b");
     let (first, second) = site.twice(&request);
     assert_eq!((first.status, second.status), (200, 200));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -204,18 +203,18 @@ fn safe_methods_with_a_malformed_key_are_not_touched_in_all_routes_mode() {
     for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
         let mut bytes = format!("{method} /any HTTP/1.0\r\nHost: localhost\r\n").into_bytes();
         bytes.extend(b"Idempotency-Key: \"\r\n\r\n");
-        let mut client = idempotency_actix_tests::Client::connect(site.addr());
+        let mut client = site.connect();
         client.write(&bytes);
         assert_eq!(client.receive_head().unwrap().status, 200, "{method}");
     }
-    assert_eq!(site.runs(), 3);
+    assert_eq!(site.runs.count(), 3);
 }
 
 #[test]
 fn a_marked_get_handler_runs_without_a_required_key() {
     let site = Site::new(marked(), routes);
     let answer = site.send(Request::new(Method::GET, "/charges"));
-    assert_eq!((answer.status, site.runs()), (200, 1));
+    assert_eq!((answer.status, site.runs.count()), (200, 1));
 }
 
 #[test]
@@ -223,7 +222,7 @@ fn a_route_that_requires_a_key_refuses_a_request_without_one() {
     let site = Site::new(marked(), routes);
     let answer = site.send(Request::post("/required"));
     assert_problem(&answer, 400, "missing-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -232,28 +231,28 @@ fn a_route_that_requires_a_key_runs_with_one() {
     let (first, retry) = site.twice(&Request::post("/required").key("k"));
     assert_eq!(first.status, 201);
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_layer_that_requires_keys_refuses_a_marked_handler_without_one() {
     let site = Site::new(builder().required(true).build().unwrap(), routes);
     assert_problem(&site.send(Request::post("/charges")), 400, "missing-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
 fn a_layer_that_requires_keys_leaves_unmarked_handlers_alone() {
     let site = Site::new(builder().required(true).build().unwrap(), routes);
     assert_eq!(site.send(Request::post("/plain")).status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_route_may_take_back_what_the_layer_requires() {
     let site = Site::new(builder().required(true).build().unwrap(), routes);
     assert_eq!(site.send(Request::post("/optional")).status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -261,7 +260,7 @@ fn a_covering_layer_that_requires_keys_refuses_every_route_without_one() {
     let layer = builder().all_routes().required(true).build().unwrap();
     let site = Site::new(layer, routes);
     assert_problem(&site.send(Request::post("/plain")), 400, "missing-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]

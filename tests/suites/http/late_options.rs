@@ -3,10 +3,8 @@
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use idempotency_actix::{Idempotency, KeyScope, Recovery, idempotent};
-use idempotency_actix_tests::Request;
-
-use crate::app::{Counting, Runs, Site, covering, marked};
-use crate::log;
+use idempotency_actix_tests::app::{Counter, FaultyStore, Site, covering, marked};
+use idempotency_actix_tests::{Request, log};
 
 fn text(_: &HttpRequest) -> Option<String> {
     Some("text".into())
@@ -28,7 +26,7 @@ mod handler {
         ($($name:ident($($option:tt)*))*) => {
             $(
                 #[idempotent($($option)*)]
-                pub(super) async fn $name(runs: Runs) -> impl Responder {
+                pub(super) async fn $name(runs: Counter) -> impl Responder {
                     runs.next();
                     HttpResponse::Created()
                 }
@@ -64,7 +62,7 @@ mod handler {
 #[test]
 fn each_is_a_500_that_binds_nothing_and_a_log_line_that_says_what_to_write() {
     log::listen();
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone());
     let site = Site::new(layer.all_routes().build().unwrap(), handler::route);
     for option in handler::NAMES {
@@ -74,7 +72,7 @@ fn each_is_a_500_that_binds_nothing_and_a_log_line_that_says_what_to_write() {
         let entry = format!(".route(Method::POST, \"/{option}\", RouteOptions::new().{option}(");
         assert_eq!(log::lines_with(&[&entry]).len(), 2, "{option}");
     }
-    assert_eq!((store.len(), site.runs()), (0, 0));
+    assert_eq!((store.records(), site.runs.count()), (0, 0));
 }
 
 #[test]
@@ -94,5 +92,5 @@ fn a_key_that_the_layer_does_not_look_for_is_the_handler_s_own() {
     let delivery = Request::post("/key_header").header("webhook-id", "k");
     let (first, retry) = site.twice(&delivery);
     assert_eq!((first.status, retry.is_replay()), (201, true));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }

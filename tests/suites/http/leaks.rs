@@ -7,10 +7,10 @@ use actix_web::body::BodyStream;
 use actix_web::web::Bytes;
 use futures_util::stream;
 
-use crate::faulty_store::{Call, DOWN, Fault};
-use crate::rig::{
-    Gate, Mode, PATIENCE, Rig, answer, created, eventually, in_both_modes, store, wait_at_gate,
+use idempotency_actix_tests::app::{
+    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, answer, created, wait_at_gate,
 };
+use idempotency_actix_tests::{PATIENCE, eventually, in_both_modes};
 
 in_both_modes! {
     after_every_fault_no_record_is_in_flight
@@ -26,7 +26,7 @@ in_both_modes! {
 const SHORT: Duration = Duration::from_millis(300);
 
 fn after_every_fault_no_record_is_in_flight(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::new(
         mode,
         store.clone(),
@@ -76,7 +76,7 @@ fn assert_lets_go(rig: Rig) {
 
 #[cfg(target_os = "linux")]
 fn the_renewing_thread_ends_with_its_layer(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::new(
         mode,
         store.clone(),
@@ -99,13 +99,13 @@ fn the_renewing_thread_ends_with_its_layer(mode: Mode) {
 fn the_renewing_thread_ends_with_its_layer(_: Mode) {}
 
 fn an_idle_layer_lets_go_of_its_store(mode: Mode) {
-    let rig = Rig::prompt(mode, store());
+    let rig = Rig::prompt(mode, FaultyStore::default());
     assert_eq!(rig.send("k").status, 201);
     assert_lets_go(rig);
 }
 
 fn an_undelivered_answer_does_not_outlive_its_layer(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, DOWN);
     let rig = Rig::prompt(mode, store);
     assert_eq!(rig.send("k").header("idempotency-status"), Some("unstored"));
@@ -113,7 +113,7 @@ fn an_undelivered_answer_does_not_outlive_its_layer(mode: Mode) {
 }
 
 fn an_unreleased_claim_does_not_outlive_its_layer(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN).always(Call::Release, DOWN);
     let rig = Rig::prompt(mode, store);
     assert_eq!(rig.send("k").status, 503);
@@ -121,7 +121,7 @@ fn an_unreleased_claim_does_not_outlive_its_layer(mode: Mode) {
 }
 
 fn a_hanging_store_does_not_keep_the_layer(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     for call in [Call::Begin, Call::Complete, Call::Release, Call::Renew] {
         store.always(call, Fault::Hang);
     }
@@ -132,7 +132,7 @@ fn a_hanging_store_does_not_keep_the_layer(mode: Mode) {
 }
 
 fn a_handler_that_never_ends_does_not_outlive_its_server(mode: Mode) {
-    let rig = Rig::gated(mode, store());
+    let rig = Rig::gated(mode, FaultyStore::default());
     let stays = rig.ask("stays");
     let leaves = rig.ask("leaves");
     rig.runs.wait_for(2);
@@ -146,7 +146,7 @@ fn a_stream_that_never_ends_does_not_outlive_its_server(mode: Mode) {
     let never = Gate::closed();
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |_| {
             let never = never.clone();

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use idempotency_actix::store::State;
 
-use crate::faulty_store::{Call, DOWN, Fault};
-use crate::rig::{
-    Mode, PATIENCE, Rig, Run, assert_first, assert_problem, created, eventually, in_both_modes,
-    store, store_and_clock, wait_at_gate,
+use idempotency_actix_tests::app::{
+    Call, DOWN, Fault, FaultyStore, Mode, Rig, Run, created, wait_at_gate,
 };
+use idempotency_actix_tests::{PATIENCE, assert_first, assert_problem, eventually, in_both_modes};
 
 in_both_modes! {
     a_lapsed_lease_is_unknown_and_never_a_second_run
@@ -31,7 +30,7 @@ in_both_modes! {
 const SHORT: Duration = Duration::from_millis(300);
 
 fn a_lapsed_lease_is_unknown_and_never_a_second_run(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::gated(mode, store);
     let _owner = rig.start("k");
     clock.advance(Duration::from_secs(29));
@@ -46,7 +45,7 @@ fn a_lapsed_lease_is_unknown_and_never_a_second_run(mode: Mode) {
 }
 
 fn a_late_answer_is_accepted_and_replayed(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::gated(mode, store);
     let mut owner = rig.start("k");
     clock.advance(Duration::from_secs(31));
@@ -60,14 +59,14 @@ fn a_late_answer_is_accepted_and_replayed(mode: Mode) {
 fn a_handler_that_blocks_its_worker_is_renewed(mode: Mode) {
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::new(
         mode,
         store.clone(),
         |layer| layer.lease(SHORT).max_run(PATIENCE),
         move |run| {
             let released = released.lock().unwrap().recv_timeout(PATIENCE);
-            let current = run.attempt.is_current();
+            let current = run.attempt().is_current();
             async move {
                 released.expect("the test to release the worker");
                 HttpResponse::Ok().body(format!("current: {current}"))
@@ -86,7 +85,7 @@ fn a_handler_that_blocks_its_worker_is_renewed(mode: Mode) {
 /// A handler that looks whether it is still the owner until it is not, or may end.
 async fn watch_claim(run: Run) -> HttpResponse {
     let mut pass = std::pin::pin!(run.gate.pass());
-    while run.attempt.is_current() {
+    while run.attempt().is_current() {
         let tick = std::pin::pin!(tokio::time::sleep(Duration::from_millis(2)));
         if let futures_util::future::Either::Left(_) =
             futures_util::future::select(&mut pass, tick).await
@@ -94,11 +93,11 @@ async fn watch_claim(run: Run) -> HttpResponse {
             break;
         }
     }
-    HttpResponse::Ok().body(format!("current: {}", run.attempt.is_current()))
+    HttpResponse::Ok().body(format!("current: {}", run.attempt().is_current()))
 }
 
 fn a_lost_renewal_is_visible_to_the_handler(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Renew, Fault::Lost);
     let rig = Rig::new(mode, store, |layer| layer.lease(SHORT), watch_claim);
     let mut owner = rig.ask("k");
@@ -110,7 +109,7 @@ fn a_lost_renewal_is_visible_to_the_handler(mode: Mode) {
 }
 
 fn a_failing_renewal_is_no_loss_and_is_tried_again(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Renew, DOWN).next(Call::Renew, DOWN);
     let rig = Rig::new(
         mode,
@@ -126,7 +125,7 @@ fn a_failing_renewal_is_no_loss_and_is_tried_again(mode: Mode) {
 }
 
 fn a_hanging_renewal_is_cut_and_tried_again(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Renew, Fault::Hang);
     let rig = Rig::new(
         mode,
@@ -145,7 +144,7 @@ fn a_hanging_renewal_is_cut_and_tried_again(mode: Mode) {
 const SLOW: Fault = Fault::Block(Duration::from_millis(120));
 
 fn a_slow_begin_is_renewed_before_the_handler_starts(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, SLOW);
     let seen = store.clone();
     let rig = Rig::new(
@@ -162,7 +161,7 @@ fn a_slow_begin_is_renewed_before_the_handler_starts(mode: Mode) {
 }
 
 fn a_slow_begin_that_lost_its_claim_does_not_run(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, SLOW).next(Call::Renew, Fault::Lost);
     let rig = Rig::new(mode, store, |layer| layer.lease(SHORT), wait_at_gate);
     let answer = rig.send("k");
@@ -172,7 +171,7 @@ fn a_slow_begin_that_lost_its_claim_does_not_run(mode: Mode) {
 }
 
 fn a_slow_begin_that_cannot_be_renewed_does_not_run(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, SLOW).next(Call::Renew, DOWN);
     let rig = Rig::new(mode, store, |layer| layer.lease(SHORT), wait_at_gate);
     assert_problem(&rig.send("k"), 503, "store-unavailable");
@@ -184,7 +183,7 @@ fn a_slow_begin_that_cannot_be_renewed_does_not_run(mode: Mode) {
 
 fn a_handler_past_max_run_is_renewed_no_more_and_its_late_answer_stored(mode: Mode) {
     let max_run = 3 * SHORT;
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::new(
         mode,
         store.clone(),
@@ -208,7 +207,7 @@ fn a_handler_past_max_run_is_renewed_no_more_and_its_late_answer_stored(mode: Mo
 }
 
 fn an_answered_claim_is_renewed_no_more(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::new(
         mode,
         store.clone(),

@@ -1,42 +1,63 @@
-//! The layer's behaviour over HTTP, through the public interface.
+//! The layer's behaviour over HTTP on a memory store, through the public interface, in the order of a
+//! request's way.
 
-mod app;
+// What several of them stand on.
+mod orphan;
+mod places;
 
-mod all_routes;
-mod attribute;
-mod binding;
-mod config;
-mod counted;
-mod coverage;
-mod departures;
-mod faulty_store;
-mod fingerprints;
-mod gate;
+// The key: what is one, where it comes from, and what passes without one.
 mod key_sources;
 mod keys;
-mod late_options;
-mod leaks;
-mod leases;
-mod log;
-mod not_kept;
-mod operator;
-mod outages;
 mod pass_through;
-mod policy;
-mod problems;
-mod quota;
-mod recover;
-mod replay;
+
+// The body, and what makes two requests the same.
+mod fingerprints;
 mod request_body;
-mod rerun;
-mod rig;
-mod route_table;
+
+// The caller: whose key it is, and how much of one's own may be in flight.
+mod quota;
 mod scope;
-mod stop;
+
+// The claim: its lease, and stores that fail it.
+mod leases;
+mod outages;
 mod store_failure;
-mod streams;
-mod unknown;
+
+// The handler: what stands before it, clients that leave it, and what is left behind.
+mod departures;
+mod gate;
+mod leaks;
+mod stop;
+
+// The answer: which bind the key, which are not kept, and those of our own.
+mod binding;
+mod not_kept;
+mod problems;
+
+// The replay.
+mod replay;
+
+// Retries that wait.
 mod waiting;
 mod waiting_arguments;
+
+// Unknown outcomes.
+mod recover;
+mod rerun;
+mod unknown;
+
+// Streams.
+mod streams;
+
+// The operator.
+mod operator;
+
+// Configuration: the layer's, a mark's, all routes', their table's, and how the parts come together.
+mod all_routes;
+mod attribute;
+mod config;
+mod coverage;
+mod late_options;
+mod route_table;
 mod wiring;
 mod wrapped;

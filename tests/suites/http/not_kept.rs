@@ -7,11 +7,10 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{App, Error, HttpResponse, post};
 use futures_util::{StreamExt, stream};
 use idempotency_actix::idempotent;
-use idempotency_actix_tests::{Client, Request, serve};
+use idempotency_actix_tests::app::{Counter, Site, builder, covering, marked};
+use idempotency_actix_tests::{Request, assert_problem};
 
-use crate::app::{Runs, Site, assert_problem, builder, covering, marked};
-
-fn respond(case: &str, run: u32) -> HttpResponse {
+fn respond(case: &str, run: usize) -> HttpResponse {
     let parts = ["data: 1\n\n", "data: 2\n\n"];
     let parts = stream::iter(parts.map(|part| Ok::<_, Error>(Bytes::from(part))));
     let mut response = HttpResponse::Created();
@@ -52,11 +51,11 @@ fn text() -> String {
 
 #[post("/marked/{case}")]
 #[idempotent]
-async fn of_marked(case: web::Path<String>, runs: Runs) -> HttpResponse {
+async fn of_marked(case: web::Path<String>, runs: Counter) -> HttpResponse {
     respond(&case, runs.next())
 }
 
-async fn of_covered(case: web::Path<String>, runs: Runs) -> HttpResponse {
+async fn of_covered(case: web::Path<String>, runs: Counter) -> HttpResponse {
     respond(&case, runs.next())
 }
 
@@ -83,7 +82,7 @@ fn a_buffer_over_the_limit_goes_to_the_first_client_only() {
         let (first, retry) = site.twice(&request);
         assert_eq!((first.status, first.text()), (201, "0123456789".repeat(10)));
         assert_problem(&retry, 410, "response-not-kept");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -93,7 +92,7 @@ fn a_buffer_of_exactly_the_limit_is_kept() {
         let request = Request::post(&format!("{mode}/buffer")).key("k");
         let (first, retry) = site.twice(&request);
         assert!(retry.is_replay() && first.body == retry.body, "{mode}");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -104,7 +103,7 @@ fn a_stream_over_the_limit_goes_to_the_first_client_only() {
         let (first, retry) = site.twice(&request);
         assert_eq!((first.status, first.text()), (201, "0123456789".repeat(10)));
         assert_problem(&retry, 410, "response-not-kept");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -114,7 +113,7 @@ fn a_stream_of_exactly_the_limit_is_kept() {
         let request = Request::post(&format!("{mode}/stream")).key("k");
         let (first, retry) = site.twice(&request);
         assert!(retry.is_replay() && first.body == retry.body, "{mode}");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -125,7 +124,7 @@ fn an_event_stream_is_not_kept() {
         let (first, retry) = site.twice(&request);
         assert_eq!(first.text(), "data: 1\n\ndata: 2\n\n");
         assert_problem(&retry, 410, "response-not-kept");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -139,7 +138,7 @@ fn an_encoded_answer_is_not_kept() {
             (Some("br"), "not really")
         );
         assert_problem(&retry, 410, "response-not-kept");
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -147,13 +146,13 @@ fn an_encoded_answer_is_not_kept() {
 fn an_upgraded_connection_is_not_kept() {
     for (site, mode) in modes(1024) {
         let request = Request::post(&format!("{mode}/upgrade")).key("k");
-        let mut client = Client::connect(site.addr());
+        let mut client = site.connect();
         client.send(&request);
         assert_eq!(client.receive_head().unwrap().status, 101, "{mode}");
         let retry = site.send(request);
         assert_problem(&retry, 410, "response-not-kept");
         assert!(retry.text().contains("101"), "{}", retry.text());
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -177,13 +176,13 @@ fn a_stream_that_panics_is_not_kept() {
 fn assert_cut(case: &str) {
     for (site, mode) in modes(1024) {
         let request = Request::post(&format!("{mode}/{case}")).key("k");
-        let mut client = Client::connect(site.addr());
+        let mut client = site.connect();
         client.send(&request);
         assert!(client.try_receive().is_err(), "{mode}: a whole answer");
         let retry = site.send(request);
         assert_problem(&retry, 410, "response-not-kept");
         assert!(!retry.text().contains("sesame"));
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
         let other = Request::post(&format!("{mode}/text")).key("k");
         assert_eq!(site.send(other).status, 201);
     }
@@ -191,31 +190,27 @@ fn assert_cut(case: &str) {
 
 /// `Compress` between the layer and the handlers.
 fn compressed_inside() -> Site {
-    let (layer, runs) = (covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let layer = covering();
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(Compress::default())
             .wrap(layer.clone())
             .configure(routes)
-    });
-    Site::of(server, runs)
+    })
 }
 
 /// `Compress` around the layer, and a site for each mode.
 fn compressed_outside() -> [(Site, &'static str); 2] {
     [(marked(), "/marked"), (covering(), "/covered")].map(|(layer, mode)| {
-        let runs = Runs::default();
-        let counted = runs.clone();
-        let server = serve(move || {
+        let site = Site::serve(move |runs| {
             App::new()
-                .app_data(counted.clone())
+                .app_data(runs)
                 .wrap(layer.clone())
                 .wrap(Compress::default())
                 .configure(routes)
         });
-        (Site::of(server, runs), mode)
+        (site, mode)
     })
 }
 
@@ -232,7 +227,7 @@ fn what_was_compressed_inside_of_the_layer_is_not_kept() {
     let retry = site.send(request);
     assert_problem(&retry, 410, "response-not-kept");
     assert_eq!(retry.header("content-encoding"), None);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -244,7 +239,7 @@ fn what_was_not_compressed_inside_of_the_layer_is_kept() {
     assert_eq!((first.text(), retry.text()), (text(), text()));
     assert!(retry.is_replay());
     assert_ne!(retry.header("content-encoding"), Some("gzip"));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -262,6 +257,6 @@ fn compression_around_the_layer_encodes_for_each_client() {
         assert!(packed.is_replay());
         assert_eq!(packed.header("content-encoding"), Some("gzip"), "{mode}");
         assert_eq!(packed.body, first.body);
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }

@@ -7,18 +7,15 @@ use actix_web::rt::System;
 use actix_web::{HttpResponse, Responder, post, web};
 use idempotency_actix::store::{AttemptId, Finished, RecordId, Resolved, State, StoreErrorKind};
 use idempotency_actix::{Caller, Clock, Idempotency, KeyScope, MemoryStore, Recovery, idempotent};
-use idempotency_actix_tests::{Client, Request};
-
-use crate::app::{Gate, Runs, Site, assert_problem};
-use crate::faulty_store::{Call, DOWN, FaultyStore};
-use crate::log;
+use idempotency_actix_tests::app::{Call, Counter, DOWN, FaultyStore, Gate, Site};
+use idempotency_actix_tests::{Request, assert_problem, log};
 
 /// Short enough that half of it may pass in a test.
 const LEASE: Duration = Duration::from_millis(200);
 
 #[post("/charges")]
 #[idempotent]
-async fn charge(gate: web::Data<Gate>, runs: Runs) -> impl Responder {
+async fn charge(gate: web::Data<Gate>, runs: Counter) -> impl Responder {
     let run = runs.next();
     gate.pass().await;
     HttpResponse::Created().body(run.to_string())
@@ -65,7 +62,7 @@ impl Desk {
     }
 
     fn run_once(&self) {
-        self.gate.open();
+        self.gate.let_one_through();
         assert_eq!(self.site.send(self.request()).status, 201);
         self.gate.wait();
     }
@@ -73,7 +70,7 @@ impl Desk {
     /// Starts a run whose process is gone: its client left, and its renewals fail.
     fn lose(&self) {
         self.store.always(Call::Renew, DOWN);
-        let mut client = Client::connect(self.site.addr());
+        let mut client = self.site.connect();
         client.send(&self.request());
         self.gate.wait();
         self.clock.advance(LEASE);
@@ -82,11 +79,11 @@ impl Desk {
 
     /// While the lost run still stands at the gate.
     fn assert_runs_again(&self) {
-        let mut client = Client::connect(self.site.addr());
+        let mut client = self.site.connect();
         client.send(&self.request());
         self.gate.wait();
-        self.gate.open();
-        self.gate.open();
+        self.gate.let_one_through();
+        self.gate.let_one_through();
         assert_eq!(client.receive().text(), "2");
     }
 
@@ -137,7 +134,7 @@ fn every_kind_of_caller_can_be_named() {
         let store = MemoryStore::new();
         let layer = Idempotency::new(store, scope);
         let gate = Gate::closed();
-        gate.open();
+        gate.let_one_through();
         let data = web::Data::new(gate);
         let site = Site::new(layer.clone(), move |config| {
             config.app_data(data.clone()).service(charge);
@@ -165,7 +162,7 @@ fn an_unknown_outcome_that_happened_is_answered_from_then_on() {
     assert_eq!((retry.status, retry.text().as_str()), (201, "found"));
     assert!(retry.is_replay());
     assert_eq!(retry.header("x-found"), Some("yes"));
-    assert_eq!(desk.site.runs(), 1);
+    assert_eq!(desk.site.runs.count(), 1);
 }
 
 #[test]
@@ -203,7 +200,7 @@ fn an_attempt_that_shows_a_sign_of_life_meanwhile_is_not_decided_about() {
 #[test]
 fn what_runs_is_neither_decided_about_nor_forgotten() {
     let desk = Desk::new();
-    let mut client = Client::connect(desk.site.addr());
+    let mut client = desk.site.connect();
     client.send(&desk.request());
     desk.gate.wait();
     let seen = desk.attempt();
@@ -212,7 +209,7 @@ fn what_runs_is_neither_decided_about_nor_forgotten() {
         Resolved::Refused
     );
     assert_eq!(desk.forget(&seen), Resolved::Refused);
-    desk.gate.open();
+    desk.gate.let_one_through();
     assert_eq!(client.receive().status, 201);
 }
 
@@ -223,7 +220,7 @@ fn a_forgotten_record_runs_again_under_a_higher_generation() {
     let seen = desk.attempt();
     assert_eq!(desk.forget(&seen), Resolved::Done);
     desk.run_once();
-    assert_eq!(desk.site.runs(), 2);
+    assert_eq!(desk.site.runs.count(), 2);
     assert_eq!(desk.attempt().generation(), 2);
 }
 

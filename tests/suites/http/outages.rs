@@ -11,11 +11,11 @@ use idempotency_actix::store::{
 };
 use idempotency_actix::{Clock, MemoryStore, NotExecuted};
 
-use crate::counted;
-use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
-use crate::rig::{
-    Mode, PATIENCE, Rig, Run, answer, assert_first, assert_problem, created, eventually,
-    in_both_modes, store, store_and_clock,
+use idempotency_actix_tests::app::{
+    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, Run, answer, created,
+};
+use idempotency_actix_tests::{
+    PATIENCE, assert_first, assert_problem, eventually, in_both_modes, incidents,
 };
 
 in_both_modes! {
@@ -60,7 +60,7 @@ fn assert_refused(rig: &Rig, key: &str) {
 }
 
 fn a_refused_begin_is_503_and_the_next_try_runs(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, DOWN);
     let rig = Rig::prompt(mode, store);
     assert_refused(&rig, "k");
@@ -71,7 +71,7 @@ fn a_refused_begin_is_503_and_the_next_try_runs(mode: Mode) {
 }
 
 fn a_ghost_claim_is_released_in_the_background(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::LoseReply);
     let rig = Rig::prompt(mode, store.clone());
     assert_refused(&rig, "k");
@@ -83,7 +83,7 @@ fn a_ghost_claim_is_released_in_the_background(mode: Mode) {
 }
 
 fn a_ghost_claim_that_lands_late_is_released_too(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, DOWN);
     let rig = Rig::prompt(mode, store.clone());
     assert_refused(&rig, "k");
@@ -97,7 +97,7 @@ fn a_ghost_claim_that_lands_late_is_released_too(mode: Mode) {
 }
 
 fn a_ghost_claim_that_lands_after_a_long_outage_is_released_too(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, DOWN).always(Call::Release, DOWN);
     let lease = Duration::from_millis(40);
     let rig = Rig::new(mode, store.clone(), |layer| layer.lease(lease), answer);
@@ -113,7 +113,7 @@ fn a_ghost_claim_that_lands_after_a_long_outage_is_released_too(mode: Mode) {
 }
 
 fn a_hanging_begin_is_cut_by_the_store_timeout(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::HangApplied);
     let timeout = Duration::from_millis(50);
     let rig = Rig::new(mode, store, |layer| layer.store_timeout(timeout), answer);
@@ -124,7 +124,7 @@ fn a_hanging_begin_is_cut_by_the_store_timeout(mode: Mode) {
 }
 
 fn a_full_store_is_503_and_nothing_is_released(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::Refuse(StoreErrorKind::Full));
     store.next(Call::Begin, DOWN);
     let rig = Rig::prompt(mode, store.clone());
@@ -140,7 +140,7 @@ fn a_full_store_is_503_and_nothing_is_released(mode: Mode) {
 }
 
 fn an_unreadable_record_is_503_on_every_retry(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::prompt(mode, store.clone());
     assert_first(&rig.send("k"), 201, "run 1");
     store.always(Call::Begin, Fault::Refuse(StoreErrorKind::Unreadable));
@@ -154,13 +154,13 @@ fn an_unreadable_record_is_503_on_every_retry(mode: Mode) {
 }
 
 fn a_fingerprint_of_an_unknown_scheme_is_503(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let rig = Rig::prompt(mode, store.clone());
     assert_first(&rig.send("k"), 201, "run 1");
     store.always(Call::Begin, Fault::Scheme(200));
     assert_refused(&rig, "k");
     let other = rig.request("k").body("200 EUR");
-    assert_problem(&rig.send_request(other), 503, "store-unavailable");
+    assert_problem(&rig.send_request(&other), 503, "store-unavailable");
     assert_eq!(rig.runs.count(), 1);
 }
 
@@ -200,7 +200,7 @@ fn a_full_memory_store_never_evicts_a_claim(mode: Mode) {
 }
 
 fn a_complete_that_fails_once_is_tried_again(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Complete, DOWN);
     let rig = Rig::prompt(mode, store.clone());
     assert_first(&rig.send("k"), 201, "run 1");
@@ -210,7 +210,7 @@ fn a_complete_that_fails_once_is_tried_again(mode: Mode) {
 }
 
 fn a_complete_whose_reply_is_lost_is_repeated(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Complete, Fault::LoseReply);
     let rig = Rig::prompt(mode, store.clone());
     assert_first(&rig.send("k"), 201, "run 1");
@@ -224,7 +224,7 @@ fn a_complete_whose_reply_is_lost_is_repeated(mode: Mode) {
 /// The true answer, marked; then 409 for longer than the lease; then, once the store is well, the
 /// replay.
 fn assert_delivered_later(mode: Mode, fault: Fault) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, fault);
     let rig = Rig::new(
         mode,
@@ -255,7 +255,7 @@ fn a_complete_that_hangs_marks_the_answer_and_is_delivered_later(mode: Mode) {
 }
 
 fn a_complete_whose_replies_are_all_lost_is_replayed_at_once(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, Fault::LoseReply);
     let rig = Rig::prompt(mode, store.clone());
     let first = rig.send("k");
@@ -268,7 +268,7 @@ fn a_complete_whose_replies_are_all_lost_is_replayed_at_once(mode: Mode) {
 
 /// The answer is known, so it is not the handler's time that is over: `max_run` bounds that one.
 fn an_undelivered_answer_is_renewed_past_max_run(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, DOWN);
     let rig = Rig::new(
         mode,
@@ -288,7 +288,7 @@ fn an_undelivered_answer_is_renewed_past_max_run(mode: Mode) {
 
 fn answers_over_64_mib_wait_as_not_kept(mode: Mode) {
     const MIB: usize = 1024 * 1024;
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, DOWN);
     let rig = Rig::new(
         mode,
@@ -312,8 +312,8 @@ fn answers_over_64_mib_wait_as_not_kept(mode: Mode) {
 
 /// No byte comes while the store holds the record back, and a retry finds it in flight.
 fn assert_waits_for_its_record(mode: Mode, status: u16, act: fn() -> HttpResponse) {
-    let store = store();
-    let gate = crate::rig::Gate::closed();
+    let store = FaultyStore::default();
+    let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     let rig = Rig::new(
         mode,
@@ -323,7 +323,7 @@ fn assert_waits_for_its_record(mode: Mode, status: u16, act: fn() -> HttpRespons
     );
     let mut client = rig.ask("k");
     store.entered(Call::Complete).wait_for(1);
-    crate::rig::assert_silent(&mut client, 1);
+    client.assert_silent(1);
     rig.assert_in_flight("k");
     gate.open();
     assert_eq!(client.receive().status, status);
@@ -340,7 +340,7 @@ fn a_bodiless_answer_waits_for_its_record(mode: Mode) {
 }
 
 fn a_refused_answer_is_unknown_where_the_record_cannot_be_read(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     store.next(Call::Inspect, DOWN);
     let rig = Rig::gated(mode, store.clone());
     let mut owner = rig.start("k");
@@ -355,7 +355,7 @@ fn a_refused_answer_is_unknown_where_the_record_cannot_be_read(mode: Mode) {
 }
 
 fn a_verdict_with_an_answer_beats_the_owners_answer(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::gated(mode, store.clone());
     let mut owner = rig.start("k");
     clock.advance(Duration::from_secs(31));
@@ -372,7 +372,7 @@ fn a_verdict_with_an_answer_beats_the_owners_answer(mode: Mode) {
 }
 
 fn a_verdict_without_an_answer_beats_the_owners_answer(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::gated(mode, store.clone());
     let mut owner = rig.start("k");
     clock.advance(Duration::from_secs(31));
@@ -386,8 +386,8 @@ fn a_verdict_without_an_answer_beats_the_owners_answer(mode: Mode) {
 }
 
 fn an_owner_declared_not_executed_is_recorded_while_the_record_is_absent(mode: Mode) {
-    counted::start();
-    let (store, clock) = store_and_clock();
+    incidents::start();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::gated(mode, store.clone());
     let mut owner = rig.start("k");
     clock.advance(Duration::from_secs(31));
@@ -396,12 +396,12 @@ fn an_owner_declared_not_executed_is_recorded_while_the_record_is_absent(mode: M
     assert_first(&owner.receive(), 201, "run 1");
     rig.assert_replayed("k", 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
-    assert!(counted::incidents("recorded_absent") >= 1);
+    assert!(incidents::count("recorded_absent") >= 1);
 }
 
 fn an_owner_declared_not_executed_gets_409_while_another_attempt_runs(mode: Mode) {
-    let (store, clock) = store_and_clock();
-    let second = crate::rig::Gate::closed();
+    let (store, clock) = FaultyStore::and_clock();
+    let second = Gate::closed();
     let gate = second.clone();
     let rig = Rig::new(
         mode,
@@ -433,12 +433,12 @@ fn an_owner_declared_not_executed_gets_409_while_another_attempt_runs(mode: Mode
 }
 
 fn a_claim_that_the_store_lost_is_recorded_and_counted(mode: Mode) {
-    counted::start();
-    let store = store();
+    incidents::start();
+    let store = FaultyStore::default();
     store.next(Call::Complete, Fault::Vanish);
     let rig = Rig::prompt(mode, store.clone());
     assert_first(&rig.send("k"), 201, "run 1");
-    assert!(counted::incidents("recorded_absent") >= 1);
+    assert!(incidents::count("recorded_absent") >= 1);
     rig.assert_replayed("k", 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
 }
@@ -454,7 +454,7 @@ async fn refuse_once(run: Run) -> HttpResponse {
 }
 
 fn assert_released_later(mode: Mode, fault: Fault) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Release, fault);
     let timeout = Duration::from_millis(100);
     let rig = Rig::new(

@@ -4,18 +4,18 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use futures_util::StreamExt;
-use idempotency_actix_tests::{Client, Request};
+use idempotency_actix_tests::Request;
+use idempotency_actix_tests::app::{Call, Counter, FaultyStore, Site, charge, plain};
 
-use crate::app::{Counting, Runs, Site, charge, plain};
 use idempotency_actix::{Idempotency, KeyScope};
 
-async fn any(runs: Runs) -> impl Responder {
+async fn any(runs: Counter) -> impl Responder {
     HttpResponse::Ok()
         .append_header(("set-cookie", "a=b"))
         .body(runs.next().to_string())
 }
 
-async fn count(mut payload: web::Payload, runs: Runs) -> impl Responder {
+async fn count(mut payload: web::Payload, runs: Counter) -> impl Responder {
     runs.next();
     let mut length = 0;
     while let Some(Ok(chunk)) = payload.next().await {
@@ -32,8 +32,8 @@ fn routes(config: &mut ServiceConfig) {
         .route("/count", web::post().to(count));
 }
 
-fn site(all_routes: bool) -> (Site, Counting) {
-    let store = Counting::default();
+fn site(all_routes: bool) -> (Site, FaultyStore) {
+    let store = FaultyStore::default();
     let mut layer = Idempotency::builder(store.clone(), KeyScope::by(|_| None::<&str>));
     if all_routes {
         layer = layer.all_routes();
@@ -47,7 +47,7 @@ fn a_marked_handler_without_key_runs_every_time() {
     let (site, store) = site(false);
     let (first, second) = site.twice(&Request::post("/charges").body("x"));
     assert_eq!((first.text(), second.text()), ("1:x".into(), "2:x".into()));
-    assert_eq!((site.runs(), store.begun()), (2, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (2, 0));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_covered_route_without_key_runs_every_time() {
     let (site, store) = site(true);
     let (first, second) = site.twice(&Request::post("/plain").body("x"));
     assert_eq!((first.text(), second.text()), ("1:x".into(), "2:x".into()));
-    assert_eq!((site.runs(), store.begun()), (2, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (2, 0));
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn an_unmarked_handler_with_key_runs_every_time_without_all_routes() {
     let (site, store) = site(false);
     let (_, second) = site.twice(&Request::post("/plain").key("k"));
     assert!(!second.is_replay());
-    assert_eq!((site.runs(), store.begun()), (2, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (2, 0));
 }
 
 #[test]
 fn a_request_without_key_may_have_any_length() {
     let (site, _) = site(true);
     let answer = site.send(Request::post("/count").body([b'x'; 100]));
-    assert_eq!((answer.text().as_str(), site.runs()), ("100", 1));
+    assert_eq!((answer.text().as_str(), site.runs.count()), ("100", 1));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_answer_without_key_keeps_its_cookies() {
     let answer = site.send(Request::post("/any"));
     assert_eq!(answer.header("set-cookie"), Some("a=b"));
     assert_eq!(answer.header("idempotent-replayed"), None);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -90,16 +90,16 @@ fn safe_methods_with_a_key_make_no_store_call() {
         assert_eq!(second.status, 200, "{method}");
         assert!(!second.is_replay(), "{method}");
     }
-    assert_eq!((site.runs(), store.begun()), (6, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (6, 0));
 }
 
 #[test]
 fn head_with_a_key_makes_no_store_call() {
     let (site, store) = site(true);
     for _ in 0..2 {
-        let mut client = Client::connect(site.addr());
+        let mut client = site.connect();
         client.send(&Request::new(Method::HEAD, "/any").key("k"));
         assert_eq!(client.receive_head().unwrap().status, 200);
     }
-    assert_eq!((site.runs(), store.begun()), (2, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (2, 0));
 }

@@ -6,10 +6,9 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::Clock;
 use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent};
-use idempotency_actix_tests::{Client, Request, Response};
+use idempotency_actix_tests::app::{Counter, Gate, Site, builder};
+use idempotency_actix_tests::{Request, Response, assert_problem};
 use serde_json::Value;
-
-use crate::app::{Gate, Runs, Site, assert_problem, builder};
 
 const KEY: &str = "sesame-key";
 const SCOPE: &str = "sesame-scope";
@@ -17,13 +16,13 @@ const BODY: &str = "sesame-body";
 
 #[post("/sesame-path")]
 #[idempotent]
-async fn handler(body: String, runs: Runs) -> impl Responder {
+async fn handler(body: String, runs: Counter) -> impl Responder {
     HttpResponse::Created().body(format!("{}:{body}", runs.next()))
 }
 
 #[post("/large")]
 #[idempotent(max_response = 4)]
-async fn large(runs: Runs) -> impl Responder {
+async fn large(runs: Counter) -> impl Responder {
     HttpResponse::Created()
         .insert_header(("location", "/charges/1"))
         .body(format!("{}:sesame-answer", runs.next()))
@@ -31,13 +30,13 @@ async fn large(runs: Runs) -> impl Responder {
 
 #[post("/large-without-location")]
 #[idempotent(max_response = 4)]
-async fn large_without_location(runs: Runs) -> impl Responder {
+async fn large_without_location(runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:sesame-answer", runs.next()))
 }
 
 #[post("/slow")]
 #[idempotent]
-async fn slow(gate: Gate, _body: web::Bytes, runs: Runs) -> impl Responder {
+async fn slow(gate: Gate, _body: web::Bytes, runs: Counter) -> impl Responder {
     runs.next();
     gate.pass().await;
     HttpResponse::Created()
@@ -88,25 +87,25 @@ fn problem(name: &str, layer: IdempotencyBuilder) -> Response {
             let site = site(layer);
             site.send(request("/sesame-path"));
             let other = site.send(request("/sesame-path").body("sesame-other"));
-            assert_eq!(site.runs(), 1);
+            assert_eq!(site.runs.count(), 1);
             other
         }
         "in-flight" => {
             let gate = Gate::closed();
             let site = Site::new(layer.build().unwrap(), routes(&gate));
-            let mut first = Client::connect(site.addr());
+            let mut first = site.connect();
             first.send(&request("/slow"));
             gate.wait();
             let retry = site.send(request("/slow"));
-            gate.open();
-            assert_eq!((first.receive().status, site.runs()), (201, 1));
+            gate.let_one_through();
+            assert_eq!((first.receive().status, site.runs.count()), (201, 1));
             retry
         }
         "response-not-kept" => {
             let site = site(layer);
             site.send(request("/large"));
             let retry = site.send(request("/large"));
-            assert_eq!(site.runs(), 1);
+            assert_eq!(site.runs.count(), 1);
             retry
         }
         other => panic!("no problem {other}"),
@@ -216,7 +215,7 @@ fn a_410_has_no_location_where_the_first_answer_had_none() {
     assert_problem(&retry, 410, "response-not-kept");
     assert_eq!(json(&retry)["original_status"], 200);
     assert_eq!(retry.header("location"), None);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -226,7 +225,7 @@ fn problems_do_not_bind() {
     assert_eq!(site.send(too_large).status, 413);
     let first = site.send(request("/sesame-path"));
     assert_eq!((first.status, first.is_replay()), (201, false));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -237,7 +236,7 @@ fn a_full_store_refuses_the_claim_with_503() {
     assert_problem(&answer, 503, "store-unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert!(!format!("{answer:?}{}", answer.text()).contains("sesame"));
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -247,14 +246,14 @@ fn an_outcome_that_nobody_knows_is_a_500_of_its_own() {
     let gate = Gate::closed();
     let layer = Idempotency::new(store, KeyScope::everyone());
     let site = Site::new(layer, routes(&gate));
-    let mut first = Client::connect(site.addr());
+    let mut first = site.connect();
     first.send(&request("/slow"));
     gate.wait();
     clock.advance(Duration::from_secs(30));
     let unknown = site.send(request("/slow"));
-    gate.open();
+    gate.let_one_through();
     assert_problem(&unknown, 500, "outcome-unknown");
     assert_eq!(first.receive().status, 201);
     assert!(site.send(request("/slow")).is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }

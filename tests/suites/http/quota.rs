@@ -9,22 +9,22 @@ use idempotency_actix::store::Store;
 use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent,
 };
-use idempotency_actix_tests::{Client, Request};
+use idempotency_actix_tests::app::{
+    Call, Counter, Fault, FaultyStore, Gate, Mode, Rig, builder, created,
+};
+use idempotency_actix_tests::{Client, Request, Response, app, assert_problem, eventually};
 
-use crate::app::{Gate, Runs, assert_problem, builder};
-use crate::faulty_store::{Call, Fault, FaultyStore};
-use crate::policy::Place;
-use crate::rig::{self, Mode, Rig};
+use crate::places::Place;
 
-async fn gated(gate: Gate, runs: Runs) -> impl Responder {
+async fn gated(gate: Gate, runs: Counter) -> impl Responder {
     let run = runs.next();
     gate.pass().await;
     HttpResponse::Created().body(run.to_string())
 }
 
-#[post("/marked")]
+#[post("/charges")]
 #[idempotent]
-async fn marked(gate: Gate, runs: Runs) -> impl Responder {
+async fn marked(gate: Gate, runs: Counter) -> impl Responder {
     gated(gate, runs).await
 }
 
@@ -36,7 +36,7 @@ fn routes(config: &mut ServiceConfig) {
 
 /// A site on which each account may have that many operations in flight, and its gate.
 struct Site {
-    site: crate::app::Site,
+    site: app::Site,
     gate: Gate,
     place: Place,
 }
@@ -55,7 +55,7 @@ impl Site {
         );
         let gate = Gate::closed();
         let data = gate.clone();
-        let site = crate::app::Site::new(layer, move |config| {
+        let site = app::Site::new(layer, move |config| {
             routes(config.app_data(data.clone()));
         });
         Self { site, gate, place }
@@ -68,18 +68,18 @@ impl Site {
 
     /// Sends a request, and waits until its handler runs.
     fn start(&self, account: &str, key: &str) -> Client {
-        let mut client = Client::connect(self.site.addr());
+        let mut client = self.site.connect();
         client.send(&self.request(account, key));
         self.gate.wait();
         client
     }
 
     fn finish(&self, mut client: Client) {
-        self.gate.open();
+        self.gate.let_one_through();
         assert_eq!(client.receive().status, 201);
     }
 
-    fn send(&self, account: &str, key: &str) -> idempotency_actix_tests::Response {
+    fn send(&self, account: &str, key: &str) -> Response {
         self.site.send(self.request(account, key))
     }
 }
@@ -97,7 +97,7 @@ fn one_operation_too_many_is_429_and_does_not_run() {
         let refused = site.send("a", "3");
         assert_problem(&refused, 429, "quota-exceeded");
         assert_eq!(refused.header("retry-after"), Some("1"));
-        assert_eq!(site.site.runs(), 2);
+        assert_eq!(site.site.runs.count(), 2);
         for client in running {
             site.finish(client);
         }
@@ -136,7 +136,7 @@ fn a_full_quota_replays_and_tells_what_runs_and_what_differs() {
         let other = site.site.send(site.request("a", "done").body("another"));
         assert_problem(&other, 422, "key-reused");
         site.finish(running);
-        assert_eq!(site.site.runs(), 2);
+        assert_eq!(site.site.runs.count(), 2);
     });
 }
 
@@ -144,14 +144,14 @@ fn a_full_quota_replays_and_tells_what_runs_and_what_differs() {
 #[test]
 fn a_replay_takes_no_seat_from_a_first_request() {
     for place in Place::ALL {
-        let store = FaultyStore::new(MemoryStore::new());
+        let store = FaultyStore::default();
         let site = Site::on(place, 1, store.clone());
         let done = site.start("a", "done");
         site.finish(done);
-        let hold = rig::Gate::closed();
+        let hold = Gate::closed();
         store.next(Call::Begin, Fault::Hold(hold.clone()));
         let begun = store.entered(Call::Begin).count();
-        let mut replay = Client::connect(site.site.addr());
+        let mut replay = site.site.connect();
         replay.send(&site.request("a", "done"));
         store.entered(Call::Begin).wait_for(begun + 1);
         let new = site.start("a", "new");
@@ -166,7 +166,7 @@ fn a_client_that_leaves_keeps_its_seat_until_the_handler_has_ended() {
     in_each_place(1, |site| {
         site.start("a", "1").reset();
         assert_problem(&site.send("a", "2"), 429, "quota-exceeded");
-        site.gate.open();
+        site.gate.let_one_through();
         let mut answer = site.send("a", "1");
         while answer.status == 409 {
             answer = site.send("a", "1");
@@ -181,14 +181,19 @@ fn a_client_that_leaves_keeps_its_seat_until_the_handler_has_ended() {
 fn a_handler_that_never_ends_gives_its_seat_up_with_its_claim() {
     let short = Duration::from_millis(200);
     let options = |layer: IdempotencyBuilder| layer.lease(short).max_run(short).max_in_flight(1);
-    let rig = Rig::new(Mode::Marked, rig::store(), options, |run| async move {
-        if run.number == 1 {
-            pending::<()>().await;
-        }
-        rig::created(&run)
-    });
+    let rig = Rig::new(
+        Mode::Marked,
+        FaultyStore::default(),
+        options,
+        |run| async move {
+            if run.number == 1 {
+                pending::<()>().await;
+            }
+            created(&run)
+        },
+    );
     let _lost = rig.start("1");
-    rig::eventually("a seat", || rig.send("2").status == 201);
+    eventually("a seat", || rig.send("2").status == 201);
 }
 
 #[test]
@@ -196,10 +201,10 @@ fn a_request_without_a_key_is_not_counted() {
     in_each_place(1, |site| {
         let running = site.start("a", "1");
         let request = Request::post(site.place.path()).header("x-account", "a");
-        let mut client = Client::connect(site.site.addr());
+        let mut client = site.site.connect();
         client.send(&request);
         site.gate.wait();
-        site.gate.open();
+        site.gate.let_one_through();
         site.finish(running);
         assert_eq!(client.receive().status, 201);
     });

@@ -16,14 +16,14 @@ use idempotency_actix::store::{
     Begun, Claim, Completion, RecordId, Released, Renewed, State, Store, Token,
 };
 use idempotency_actix::{Attempt, IdempotencyBuilder, IdempotencyKey, Recovery};
-use idempotency_actix_tests::Response;
-
-use crate::faulty_store::{Call, DOWN, Fault};
-use crate::rig::{
-    Bell, Gate, Mode, PATIENCE, Rig, Stage, assert_first, assert_problem, created, eventually,
-    in_both_modes, store_and_clock,
+use idempotency_actix_tests::app::{
+    Call, Counter, DOWN, Fault, FaultyStore, Gate, Mode, Rig, Stage, created, wait_at_gate,
 };
-use crate::unknown::{Orphan, SHORT, look};
+use idempotency_actix_tests::{
+    PATIENCE, Response, assert_first, assert_problem, eventually, in_both_modes,
+};
+
+use crate::orphan::{Orphan, SHORT, look};
 
 in_both_modes! {
     an_answer_that_was_found_is_replayed_and_the_handler_does_not_run
@@ -68,7 +68,7 @@ in_both_modes! {
 #[derive(Clone, Default)]
 struct Questions {
     /// How often it was called.
-    asked: Bell,
+    asked: Counter,
     seen: Arc<Mutex<Vec<u64>>>,
 }
 
@@ -90,7 +90,7 @@ fn rig<F: Future<Output = Recovery> + 'static>(
     let recover = move |attempt: Attempt| {
         let Questions { asked, seen } = &of_recovery;
         seen.lock().unwrap().push(attempt.generation());
-        finding(asked.ring())
+        finding(asked.next())
     };
     let (rig, orphan) = rig_of(mode, |layer| options(layer).recover(recover));
     (rig, orphan, questions)
@@ -102,11 +102,11 @@ fn rig_of(
     mode: Mode,
     options: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder,
 ) -> (Rig, Orphan) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(mode, store, options, |run| async move {
-        let (number, generation) = (run.number, run.attempt.generation());
+        let (number, generation) = (run.number, run.attempt().generation());
         HttpResponse::Created()
-            .insert_header(("x-derived", run.key.derive("mail")))
+            .insert_header(("x-derived", run.key().derive("mail")))
             .body(format!("run {number}, generation {generation}"))
     });
     let orphan = Orphan::leave(&rig, &clock, "k");
@@ -160,11 +160,11 @@ fn an_answer_that_was_found_is_replayed_and_the_handler_does_not_run(mode: Mode)
 }
 
 fn it_is_not_asked_within_half_a_lease_of_the_first_look(mode: Mode) {
-    let asked = Bell::default();
+    let asked = Counter::default();
     let bell = asked.clone();
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let recover = move || {
-        bell.ring();
+        bell.next();
         async { found() }
     };
     let rig = Rig::new(
@@ -288,7 +288,7 @@ fn a_streamed_answer_that_breaks_is_410_from_the_first_retry_on(mode: Mode) {
 
 /// The outcome is as unknown as before, and the next retry asks again.
 #[track_caller]
-fn assert_left_unknown(rig: &Rig, orphan: &Orphan, asked: Option<&Bell>) {
+fn assert_left_unknown(rig: &Rig, orphan: &Orphan, asked: Option<&Counter>) {
     let attempt = orphan.attempt();
     for times in 1..=3 {
         assert_problem(&rig.send("k"), 500, "outcome-unknown");
@@ -377,7 +377,7 @@ fn a_recovery_sees_what_its_handler_sees(mode: Mode) {
 }
 
 fn a_run_after_a_recovery_learns_when_its_own_claim_is_lost(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(
         mode,
         store.clone(),
@@ -386,8 +386,8 @@ fn a_run_after_a_recovery_learns_when_its_own_claim_is_lost(mode: Mode) {
             layer.recover(|_: Attempt| async { Recovery::NotExecuted })
         },
         |run| async move {
-            let before = run.attempt.is_current();
-            while run.attempt.is_current() {
+            let before = run.attempt().is_current();
+            while run.attempt().is_current() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             HttpResponse::Ok().body(format!("current: {before}, then not"))
@@ -483,13 +483,13 @@ fn one_recovery_at_a_time_is_asked_for_one_operation(mode: Mode) {
 
 fn a_retry_that_waits_gets_what_another_ones_recovery_found(mode: Mode) {
     let gate = Gate::closed();
-    let (store, clock) = store_and_clock();
-    let questions = Bell::default();
+    let (store, clock) = FaultyStore::and_clock();
+    let questions = Counter::default();
     let asked = questions.clone();
     let recover = {
         let gate = gate.clone();
         move || {
-            asked.ring();
+            asked.next();
             let gate = gate.clone();
             async move {
                 gate.pass().await;
@@ -522,12 +522,12 @@ fn a_retry_that_waits_gets_what_another_ones_recovery_found(mode: Mode) {
 fn a_recovery_of_one_key_is_not_in_the_way_of_another(mode: Mode) {
     let gate = Gate::closed();
     let of_first = gate.clone();
-    let (store, clock) = store_and_clock();
-    let asked = Bell::default();
+    let (store, clock) = FaultyStore::and_clock();
+    let asked = Counter::default();
     let bell = asked.clone();
     let recover = move |key: IdempotencyKey| {
         let gate = (key.as_str() == "k").then(|| of_first.clone());
-        bell.ring();
+        bell.next();
         async move {
             if let Some(gate) = gate {
                 gate.pass().await;
@@ -709,14 +709,14 @@ fn a_recovery_that_cannot_be_claimed_is_503_and_not_in_the_way_of_the_next(mode:
 }
 
 fn an_owner_that_answers_after_the_verdict_gives_its_client_what_was_found(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     store.next(Call::Renew, Fault::Lost);
     let lease = Duration::from_secs(3);
     let rig = Rig::new(
         mode,
         store.clone(),
         |layer| layer.lease(lease).recover(|| async { found() }),
-        crate::rig::wait_at_gate,
+        wait_at_gate,
     );
     let mut owner = rig.start("k");
     store.answered(Call::Renew).wait_for(1);
@@ -758,7 +758,7 @@ fn a_recovery_that_keeps_the_request_takes_no_worker_down(mode: Mode) {
 
 /// The owner was not dead, finds itself shut out, and says that it did not act.
 fn no_run_is_of_a_generation_that_a_recovery_has_shut_out(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let lowest = Arc::new(AtomicU64::new(0));
     let (of_recovery, of_handler) = (Arc::clone(&lowest), lowest);
     let recover = move |attempt: Attempt| {
@@ -773,7 +773,7 @@ fn no_run_is_of_a_generation_that_a_recovery_has_shut_out(mode: Mode) {
         let lowest = Arc::clone(&of_handler);
         async move {
             run.gate.pass().await;
-            match run.attempt.generation() < lowest.load(SeqCst) {
+            match run.attempt().generation() < lowest.load(SeqCst) {
                 true => HttpResponse::Conflict().finish(),
                 false => created(&run),
             }

@@ -7,13 +7,16 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
 use futures_util::stream;
 use idempotency_actix::{IdempotencyBuilder, RouteOptions, idempotent};
-use idempotency_actix_tests::{Client, Request, Response};
-
-use crate::app::{Gate, Runs, Site, assert_problem, builder, charge, covering, marked};
+use idempotency_actix_tests::app::{
+    Counter, FaultyStore, Mode, Rig, Site, builder, charge, covering, marked,
+};
+use idempotency_actix_tests::{
+    Client, Request, Response, assert_first, assert_problem, assert_replay,
+};
 
 const LARGE: usize = 10 * 1024 * 1024;
 
-fn respond(case: &str, run: u32) -> HttpResponse {
+fn respond(case: &str, run: usize) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header(("x-run", run.to_string()));
     match case {
@@ -73,20 +76,12 @@ fn respond(case: &str, run: u32) -> HttpResponse {
 
 #[post("/marked/{case}")]
 #[idempotent]
-async fn of_marked(case: web::Path<String>, runs: Runs) -> HttpResponse {
+async fn of_marked(case: web::Path<String>, runs: Counter) -> HttpResponse {
     respond(&case, runs.next())
 }
 
-async fn of_covered(case: web::Path<String>, runs: Runs) -> HttpResponse {
+async fn of_covered(case: web::Path<String>, runs: Counter) -> HttpResponse {
     respond(&case, runs.next())
-}
-
-#[post("/slow")]
-#[idempotent]
-async fn slow(gate: Gate, runs: Runs) -> impl Responder {
-    let run = runs.next();
-    gate.pass().await;
-    HttpResponse::Created().body(run.to_string())
 }
 
 fn routes(config: &mut ServiceConfig) {
@@ -104,7 +99,7 @@ fn answers(case: &str) -> (Response, Response) {
         let target = format!("/{mode}/{case}");
         let (first, retry) = site.twice(&Request::post(&target).key("k"));
         assert!(!first.is_replay() && retry.is_replay(), "{mode}");
-        assert_eq!(site.runs(), 1, "{mode}");
+        assert_eq!(site.runs.count(), 1, "{mode}");
         for answer in [&first, &retry] {
             assert_eq!(answer.lines("date").len(), 1, "{mode}: {answer:?}");
         }
@@ -294,13 +289,13 @@ fn a_large_answer_is_replayed_where_it_may_be_kept() {
     let (first, retry) = site.twice(&Request::post("/marked/large").key("k"));
     assert_eq!(first.body.len(), LARGE);
     assert!(retry.is_replay() && first.body == retry.body);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_retry_on_the_same_connection_is_replayed() {
     let site = Site::new(marked(), routes);
-    let mut client = Client::connect(site.addr());
+    let mut client = site.connect();
     let request = Request::post("/charges").key("k").body("x");
     for run in 0..3 {
         client.send(&request);
@@ -310,43 +305,36 @@ fn a_retry_on_the_same_connection_is_replayed() {
             ("1:x", run > 0)
         );
     }
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn pipelined_retries_run_once() {
     let site = Site::new(marked(), routes);
     let request = Request::post("/charges").key("k").body("x").bytes();
-    let mut client = Client::connect(site.addr());
+    let mut client = site.connect();
     client.write(&request.repeat(5));
     let answers: Vec<_> = (0..5).map(|_| client.receive()).collect();
     assert!(answers.iter().all(|answer| answer.text() == "1:x"));
     assert_eq!(answers.iter().filter(|a| a.is_replay()).count(), 4);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_retry_while_the_first_one_runs_gets_409() {
-    let gate = Gate::closed();
-    let data = gate.clone();
-    let site = Site::new(marked(), move |config: &mut ServiceConfig| {
-        config.app_data(data.clone()).service(slow);
-    });
-    let request = Request::post("/slow").key("k");
-    let mut first = Client::connect(site.addr());
-    first.send(&request);
-    gate.wait();
-    assert_problem(&site.send(request.clone()), 409, "in-flight");
-    gate.open();
-    assert_eq!(first.receive().text(), "1");
-    assert!(site.send(request).is_replay());
-    assert_eq!(site.runs(), 1);
+    let rig = Rig::gated(Mode::Marked, FaultyStore::default());
+    let mut first = rig.start("k");
+    rig.assert_in_flight("k");
+    rig.gate.open();
+    assert_first(&first.receive(), 201, "run 1");
+    assert_replay(&rig.send("k"), 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
 }
 
 #[track_caller]
 fn assert_fifty_run_once(site: &Site, target: &str) {
     let request = Request::post(target).key("k").body("x");
-    let mut clients: Vec<_> = (0..50).map(|_| Client::connect(site.addr())).collect();
+    let mut clients: Vec<_> = (0..50).map(|_| site.connect()).collect();
     let answers: Vec<Response> = std::thread::scope(|scope| {
         let send = |client: &mut Client| {
             client.send(&request);
@@ -365,11 +353,11 @@ fn assert_fifty_run_once(site: &Site, target: &str) {
     }
     let told = answers.iter().filter(|answer| answer.status == 201);
     assert!(told.into_iter().all(|answer| answer.text() == "1:x"));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 /// Gives the others time to arrive while it runs.
-async fn unhurried(runs: Runs, body: String) -> impl Responder {
+async fn unhurried(runs: Counter, body: String) -> impl Responder {
     let run = runs.next();
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -379,7 +367,7 @@ async fn unhurried(runs: Runs, body: String) -> impl Responder {
 
 #[post("/marked-unhurried")]
 #[idempotent]
-async fn marked_unhurried(runs: Runs, body: String) -> impl Responder {
+async fn marked_unhurried(runs: Counter, body: String) -> impl Responder {
     unhurried(runs, body).await
 }
 

@@ -6,56 +6,57 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, post};
 use futures_util::StreamExt;
 use idempotency_actix::{Idempotency, KeyScope, idempotent};
-use idempotency_actix_tests::{Client, Request, Response};
-
-use crate::app::{Counting, Runs, Site, assert_problem, charge, covering, marked, plain};
+use idempotency_actix_tests::app::{
+    Call, Counter, FaultyStore, Site, charge, covering, marked, plain,
+};
+use idempotency_actix_tests::{Request, Response, assert_problem};
 
 type Fields = BTreeMap<String, String>;
 
 #[post("/marked/json")]
 #[idempotent]
-async fn marked_json(body: web::Json<Fields>, runs: Runs) -> impl Responder {
+async fn marked_json(body: web::Json<Fields>, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), body.0))
 }
 
 #[post("/marked/form")]
 #[idempotent]
-async fn marked_form(body: web::Form<Fields>, runs: Runs) -> impl Responder {
+async fn marked_form(body: web::Form<Fields>, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), body.0))
 }
 
 #[post("/marked/bytes")]
 #[idempotent]
-async fn marked_bytes(body: Bytes, runs: Runs) -> impl Responder {
+async fn marked_bytes(body: Bytes, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{body:?}", runs.next()))
 }
 
 #[post("/marked/stream")]
 #[idempotent]
-async fn marked_stream(body: web::Payload, runs: Runs) -> impl Responder {
+async fn marked_stream(body: web::Payload, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), read(body).await))
 }
 
 #[post("/marked/both")]
 #[idempotent]
-async fn marked_both(request: HttpRequest, body: web::Payload, runs: Runs) -> impl Responder {
+async fn marked_both(request: HttpRequest, body: web::Payload, runs: Counter) -> impl Responder {
     let length = request.headers().get("content-length").cloned();
     HttpResponse::Ok().body(format!("{}:{length:?}:{:?}", runs.next(), read(body).await))
 }
 
-async fn json(body: web::Json<Fields>, runs: Runs) -> impl Responder {
+async fn json(body: web::Json<Fields>, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), body.0))
 }
 
-async fn form(body: web::Form<Fields>, runs: Runs) -> impl Responder {
+async fn form(body: web::Form<Fields>, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), body.0))
 }
 
-async fn bytes(body: Bytes, runs: Runs) -> impl Responder {
+async fn bytes(body: Bytes, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{body:?}", runs.next()))
 }
 
-async fn stream(body: web::Payload, runs: Runs) -> impl Responder {
+async fn stream(body: web::Payload, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{:?}", runs.next(), read(body).await))
 }
 
@@ -69,7 +70,7 @@ async fn read(mut body: web::Payload) -> Bytes {
 
 #[post("/small")]
 #[idempotent(max_body = 4)]
-async fn small(body: String, runs: Runs) -> impl Responder {
+async fn small(body: String, runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(format!("{}:{body}", runs.next()))
 }
 
@@ -103,7 +104,7 @@ fn assert_sees(route: &str, content_type: &str, body: &[u8], seen: &str) {
         let retry = site.send(request.chunked(&[left, right]));
         assert!(retry.is_replay(), "{mode}: {retry:?}");
         assert_eq!(retry.body, first.body);
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -154,7 +155,7 @@ fn a_body_of_no_length_and_no_body_are_the_same() {
     assert_eq!(site.send_bytes(head.as_bytes()).text(), "1:");
     let retry = site.send(Request::post("/charges").key("k").body(""));
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -165,14 +166,14 @@ fn a_client_that_waits_to_be_told_to_continue_is_told_so() {
             "POST {target} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n\
              Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"
         );
-        let mut client = Client::connect(site.addr());
+        let mut client = site.connect();
         client.write(head.as_bytes());
         assert_eq!(client.receive_head().unwrap().status, 100);
         client.write(b"abc");
         assert_eq!(client.receive().text(), "1:abc");
         let retry = site.send(Request::post(target).key("k").body("abc"));
         assert!(retry.is_replay());
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -182,7 +183,7 @@ fn a_request_and_its_payload_can_be_taken_together() {
     let (first, retry) = site.twice(&Request::post("/marked/both").key("k").body("abc"));
     assert_eq!(first.text(), r#"1:Some("3"):b"abc""#);
     assert_eq!(retry.body, first.body);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_large_body_arrives_whole() {
     let (first, retry) = site.twice(&request);
     assert!(first.text() == format!("1:{:?}", Bytes::from(body)));
     assert!(retry.is_replay() && retry.body == first.body);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -203,25 +204,25 @@ fn chunks_cut_elsewhere_are_the_same_body() {
     site.send(request.clone().chunked(&[b"a", b"bc", b"def"]));
     let retry = site.send(request.chunked(&[b"abcde", b"f"]));
     assert_eq!((retry.is_replay(), retry.text()), (true, "1:abcdef".into()));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 struct Limited {
     site: Site,
-    store: Counting,
+    store: FaultyStore,
     target: &'static str,
 }
 
 /// A marked handler and a covered route, each with room for four bytes.
 fn limited() -> [Limited; 2] {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone()).max_body(4);
     let marked = Limited {
         site: Site::new(layer.build().unwrap(), routes),
         store,
         target: "/charges",
     };
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone()).max_body(4);
     let covered = Limited {
         site: Site::new(layer.all_routes().build().unwrap(), routes),
@@ -237,7 +238,7 @@ fn a_body_of_exactly_the_limit_is_read() {
         let request = Request::post(target).key("k");
         assert_eq!(site.send(request.clone().body("1234")).text(), "1:1234");
         assert!(site.send(request.chunked(&[b"12", b"34"])).is_replay());
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
     }
 }
 
@@ -250,7 +251,10 @@ fn a_body_that_declares_too_much_is_refused_before_it_is_sent() {
         );
         let answer = limited.site.send_bytes(head.as_bytes());
         assert_problem(&answer, 413, "body-too-large");
-        assert_eq!((limited.site.runs(), limited.store.begun()), (0, 0));
+        assert_eq!(
+            (limited.site.runs.count(), limited.store.count(Call::Begin)),
+            (0, 0)
+        );
     }
 }
 
@@ -261,7 +265,7 @@ fn send_chunked(limited: &Limited) -> Response {
          Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n",
         limited.target
     );
-    let mut client = Client::connect(limited.site.addr());
+    let mut client = limited.site.connect();
     client.write(head.as_bytes());
     client.receive()
 }
@@ -270,7 +274,10 @@ fn send_chunked(limited: &Limited) -> Response {
 fn a_chunked_body_is_refused_once_it_is_too_long() {
     for limited in limited() {
         assert_problem(&send_chunked(&limited), 413, "body-too-large");
-        assert_eq!((limited.site.runs(), limited.store.begun()), (0, 0));
+        assert_eq!(
+            (limited.site.runs.count(), limited.store.count(Call::Begin)),
+            (0, 0)
+        );
     }
 }
 
@@ -282,7 +289,7 @@ fn a_smaller_retry_runs_after_a_body_that_was_too_long() {
         assert_eq!(send_chunked(&limited).status, 413);
         let smaller = limited.site.send(request.body("1234"));
         assert_eq!((smaller.status, smaller.text()), (201, "1:1234".into()));
-        assert_eq!(limited.site.runs(), 1);
+        assert_eq!(limited.site.runs.count(), 1);
     }
 }
 
@@ -296,7 +303,7 @@ fn the_limit_of_a_route_holds() {
         "body-too-large",
     );
     assert_eq!(site.send(request.body("1234")).text(), "1:1234");
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -312,7 +319,7 @@ fn the_too_large_answer_names_the_limit() {
 
 #[test]
 fn a_request_that_fails_to_extract_leaves_the_key_unused() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::new(store.clone(), KeyScope::everyone());
     let site = Site::new(layer, routes);
     let request = Request::post("/marked/json")
@@ -320,16 +327,16 @@ fn a_request_that_fails_to_extract_leaves_the_key_unused() {
         .header("Content-Type", "application/json");
     let broken = site.send(request.clone().body("{"));
     assert_eq!((broken.status, broken.problem()), (400, None));
-    assert_eq!((site.runs(), store.begun()), (0, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (0, 0));
     let corrected = site.send(request.body("{}"));
     assert_eq!((corrected.status, corrected.text()), (200, "1:{}".into()));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_body_that_breaks_off_claims_nothing() {
     for limited in limited() {
-        let mut client = Client::connect(limited.site.addr());
+        let mut client = limited.site.connect();
         let head = format!(
             "POST {} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n\
              Transfer-Encoding: chunked\r\n\r\nnot a length\r\n",
@@ -339,6 +346,6 @@ fn a_body_that_breaks_off_claims_nothing() {
         assert_eq!(client.receive().status, 400);
         let whole = limited.site.send(Request::post(limited.target).key("k"));
         assert_eq!((whole.status, whole.is_replay()), (201, false));
-        assert_eq!(limited.site.runs(), 1);
+        assert_eq!(limited.site.runs.count(), 1);
     }
 }

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use idempotency_actix::store::{Completion, Released, Renewed, StoreErrorKind};
 use idempotency_actix::{Clock, IdempotencyBuilder, OnUnknown};
-use idempotency_actix_tests::{Client, Response};
-
-use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
-use crate::rig::{
-    Bell, Gate, Mode, PATIENCE, Rig, Run, assert_first, assert_problem, eventually, in_both_modes,
-    store_and_clock,
+use idempotency_actix_tests::app::{Call, Counter, DOWN, Fault, FaultyStore, Gate, Mode, Rig, Run};
+use idempotency_actix_tests::{
+    Client, PATIENCE, Response, assert_first, assert_problem, eventually, in_both_modes,
 };
-use crate::unknown::{Orphan, SHORT, look};
+
+use crate::orphan::{Orphan, SHORT, look};
 
 in_both_modes! {
     a_claim_that_just_lapsed_is_in_flight_for_half_a_lease
@@ -43,7 +41,7 @@ fn rerun(layer: IdempotencyBuilder) -> IdempotencyBuilder {
 }
 
 fn named(run: &Run) -> HttpResponse {
-    let (number, generation) = (run.number, run.attempt.generation());
+    let (number, generation) = (run.number, run.attempt().generation());
     HttpResponse::Created().body(format!("run {number}, generation {generation}"))
 }
 
@@ -60,7 +58,7 @@ fn gated(mode: Mode, store: FaultyStore) -> Rig {
 }
 
 fn a_claim_that_just_lapsed_is_in_flight_for_half_a_lease(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store);
     let orphan = Orphan::leave_with(&rig, &clock, "k", Duration::from_secs(600));
     let attempt = orphan.attempt();
@@ -74,7 +72,7 @@ fn a_claim_that_just_lapsed_is_in_flight_for_half_a_lease(mode: Mode) {
 }
 
 fn half_a_lease_after_the_first_look_it_runs_one_generation_higher(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store);
     let _orphan = Orphan::leave(&rig, &clock, "k");
     let before = Instant::now();
@@ -88,7 +86,7 @@ fn half_a_lease_after_the_first_look_it_runs_one_generation_higher(mode: Mode) {
 }
 
 fn a_retry_that_waits_runs_when_the_time_has_come(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(
         mode,
         store,
@@ -102,7 +100,7 @@ fn a_retry_that_waits_runs_when_the_time_has_come(mode: Mode) {
 }
 
 fn a_retry_that_waits_sees_the_claim_lapse_and_runs(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(
         mode,
         store.clone(),
@@ -121,7 +119,7 @@ fn a_retry_that_waits_sees_the_claim_lapse_and_runs(mode: Mode) {
 }
 
 fn an_owner_that_renewed_is_watched_anew(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store);
     let orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -135,7 +133,7 @@ fn an_owner_that_renewed_is_watched_anew(mode: Mode) {
 
 /// A retry whose takeover is held on its way to the store.
 fn at_the_takeover(mode: Mode) -> (Rig, Orphan, Client, Gate) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store.clone());
     let orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -180,7 +178,7 @@ fn an_owner_that_released_before_the_takeover_leaves_a_first_run(mode: Mode) {
 }
 
 fn a_taken_over_claim_is_nobody_elses_to_renew_complete_or_release(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = gated(mode, store);
     let orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -210,7 +208,7 @@ struct Contest {
 impl Contest {
     /// Starts the first run, which renews no more.
     fn start(mode: Mode) -> Self {
-        let (store, clock) = store_and_clock();
+        let (store, clock) = FaultyStore::and_clock();
         store.next(Call::Renew, Fault::Lost);
         let others = Gate::closed();
         let of_others = others.clone();
@@ -323,9 +321,9 @@ fn a_rerun_that_is_lost_is_rerun_in_its_turn(mode: Mode) {
 }
 
 fn an_owner_that_renews_too_late_learns_that_it_is_none(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     store.always(Call::Renew, DOWN);
-    let lost = Bell::default();
+    let lost = Counter::default();
     let bell = lost.clone();
     let rig = Rig::new(
         mode,
@@ -334,10 +332,10 @@ fn an_owner_that_renews_too_late_learns_that_it_is_none(mode: Mode) {
         move |run| {
             let bell = bell.clone();
             async move {
-                while run.number == 1 && run.attempt.is_current() {
+                while run.number == 1 && run.attempt().is_current() {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
-                bell.ring();
+                bell.next();
                 named(&run)
             }
         },
@@ -354,7 +352,7 @@ fn an_owner_that_renews_too_late_learns_that_it_is_none(mode: Mode) {
 
 fn twenty_retries_at_the_moment_of_takeover_are_one_run(mode: Mode) {
     const RETRIES: usize = 20;
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store.clone());
     let _orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -384,7 +382,7 @@ fn a_takeover_that_fails_is_503_and_the_next_retry_runs(mode: Mode) {
         StoreErrorKind::Full,
         StoreErrorKind::Unreadable,
     ] {
-        let (store, clock) = store_and_clock();
+        let (store, clock) = FaultyStore::and_clock();
         let rig = prompt(mode, store.clone());
         let orphan = Orphan::leave(&rig, &clock, "k");
         let attempt = orphan.attempt();
@@ -398,7 +396,7 @@ fn a_takeover_that_fails_is_503_and_the_next_retry_runs(mode: Mode) {
 }
 
 fn a_takeover_without_an_answer_is_released_and_the_next_run_is_higher_still(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = prompt(mode, store.clone());
     let orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -411,10 +409,10 @@ fn a_takeover_without_an_answer_is_released_and_the_next_run_is_higher_still(mod
 }
 
 fn a_rerun_that_releases_leaves_its_generation_behind(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(mode, store, rerun, |run| async move {
         match run.number {
-            1 => HttpResponse::TooManyRequests().body(run.attempt.generation().to_string()),
+            1 => HttpResponse::TooManyRequests().body(run.attempt().generation().to_string()),
             _ => named(&run),
         }
     });
@@ -428,7 +426,7 @@ fn a_rerun_that_releases_leaves_its_generation_behind(mode: Mode) {
 }
 
 fn a_rerun_that_panics_binds_the_key(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(mode, store, rerun, |_| async { panic!("on purpose") });
     let _orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");
@@ -438,7 +436,7 @@ fn a_rerun_that_panics_binds_the_key(mode: Mode) {
 }
 
 fn a_rerun_is_finished_when_its_client_leaves(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = gated(mode, store);
     let _orphan = Orphan::leave(&rig, &clock, "k");
     look(&rig, "k");

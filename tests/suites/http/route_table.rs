@@ -10,17 +10,16 @@ use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
     RouteMistake, RouteOptions, idempotent,
 };
-use idempotency_actix_tests::Request;
-
-use crate::app::{Counting, Runs, Site, assert_problem, builder};
+use idempotency_actix_tests::app::{Call, Counter, FaultyStore, Site, builder};
+use idempotency_actix_tests::{Request, assert_problem};
 
 const ITEM: &str = "/v1/items/{id}";
 
-async fn any(runs: Runs) -> impl Responder {
+async fn any(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
-async fn refused(request: HttpRequest, runs: Runs) -> impl Responder {
+async fn refused(request: HttpRequest, runs: Counter) -> impl Responder {
     let status = request
         .match_info()
         .query("status")
@@ -32,13 +31,13 @@ async fn refused(request: HttpRequest, runs: Runs) -> impl Responder {
 
 #[post("/optional")]
 #[idempotent(required = false)]
-async fn optional(runs: Runs) -> impl Responder {
+async fn optional(runs: Counter) -> impl Responder {
     any(runs).await
 }
 
 #[post("/marked")]
 #[idempotent]
-async fn marked(runs: Runs) -> impl Responder {
+async fn marked(runs: Counter) -> impl Responder {
     any(runs).await
 }
 
@@ -87,7 +86,7 @@ fn an_entry_holds_for_its_method_and_pattern_only() {
         201
     );
     assert_eq!(long(Request::post("/plain"), "k").status, 201);
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -100,7 +99,7 @@ fn the_ttl_of_an_entry_holds() {
     let [short, long] = ["/plain", "/v1/items/1"].map(|path| Request::post(path).key("k"));
     site.twice(&short);
     site.twice(&long);
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
     clock.advance(Duration::from_secs(61));
     assert_eq!(site.send(short).text(), "3");
     assert!(site.send(long).is_replay());
@@ -135,7 +134,7 @@ fn an_entry_may_require_a_key() {
     let site = site(covering().route(Method::POST, ITEM, required));
     assert_problem(&site.send(Request::post("/v1/items/1")), 400, "missing-key");
     assert_eq!(site.send(Request::post("/plain")).status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn an_attribute_that_takes_back_what_the_layer_requires_comes_too_late() {
     let (first, retry) = site.twice(&Request::post("/optional").key("k"));
     assert_eq!((first.status, retry.status), (500, 500));
     assert!(!retry.is_replay());
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -185,7 +184,7 @@ fn a_marked_handler_takes_its_key_from_where_its_entry_does() {
     let delivery = Request::post("/marked").header("webhook-id", "k");
     let (_, retry) = site.twice(&delivery);
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 3);
+    assert_eq!(site.runs.count(), 3);
 }
 
 #[test]
@@ -199,12 +198,12 @@ fn an_extractor_of_the_key_asks_for_the_header_of_its_entry() {
 
 #[test]
 fn a_skipped_route_is_left_alone() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone()).all_routes();
     let site = site(layer.route(Method::POST, "/plain", RouteOptions::new().skip()));
     let (first, retry) = site.twice(&Request::post("/plain").key("k"));
     assert_eq!((first.text(), retry.text()), ("1".into(), "2".into()));
-    assert_eq!((store.begun(), store.len()), (0, 0));
+    assert_eq!((store.count(Call::Begin), store.records()), (0, 0));
     assert!(
         site.twice(&Request::post("/v1/items/1").key("k"))
             .1
@@ -225,7 +224,7 @@ fn a_marked_handler_on_a_skipped_route_claims_for_itself() {
     let (first, retry) = site.twice(&Request::post("/marked").key("k"));
     assert_eq!(first.text(), retry.text());
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[track_caller]
@@ -298,7 +297,7 @@ async fn page() -> impl Responder {
 }
 
 #[post("/overlap/pay")]
-async fn pay(runs: Runs) -> impl Responder {
+async fn pay(runs: Counter) -> impl Responder {
     any(runs).await
 }
 
@@ -317,7 +316,7 @@ fn an_entry_holds_where_a_resource_for_another_method_matches_first() {
     let site = overlapping(covering().route(Method::POST, "/overlap/pay", required));
     let answer = site.send(Request::post("/overlap/pay"));
     assert_problem(&answer, 400, "missing-key");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]

@@ -6,30 +6,21 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::{Idempotency, KeyScope, MemoryStore, idempotent};
-use idempotency_actix_tests::{Client, Request, serve};
-
-use crate::app::{
-    Account, Gate, Runs, Site, assert_problem, authenticate, charge, marked, plain, principal,
+use idempotency_actix_tests::app::{
+    Account, Counter, FaultyStore, Mode, Rig, Site, authenticate, charge, plain, principal,
 };
+use idempotency_actix_tests::{Request, assert_problem};
 
 #[post("/accounts")]
 #[idempotent]
-async fn guarded(account: Account, runs: Runs) -> impl Responder {
+async fn guarded(account: Account, runs: Counter) -> impl Responder {
     HttpResponse::Created().body(format!("{}:{}", runs.next(), account.0))
 }
 
 #[idempotent]
-async fn anywhere(request: HttpRequest, runs: Runs) -> impl Responder {
+async fn anywhere(request: HttpRequest, runs: Counter) -> impl Responder {
     let method = request.method().to_string();
     HttpResponse::Ok().body(format!("{}:{method}", runs.next()))
-}
-
-#[post("/slow")]
-#[idempotent]
-async fn slow(gate: Gate, runs: Runs) -> impl Responder {
-    runs.next();
-    gate.pass().await;
-    HttpResponse::Created()
 }
 
 fn routes(config: &mut ServiceConfig) {
@@ -49,16 +40,13 @@ fn covered_by_principal() -> Site {
     let store = MemoryStore::new();
     let layer = Idempotency::builder(store, KeyScope::by(principal));
     let layer = layer.all_routes().build().unwrap();
-    let runs = Runs::default();
-    let counted = runs.clone();
-    let server = serve(move || {
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(layer.clone())
             .wrap(from_fn(authenticate))
             .configure(routes)
-    });
-    Site::of(server, runs)
+    })
 }
 
 fn from(target: &str, account: &str) -> Request {
@@ -74,7 +62,7 @@ fn two_principals_with_one_key_get_their_own_answers() {
     let (bob, bob_again) = site.twice(&from("/accounts", "bob"));
     assert_eq!((ada.text(), bob.text()), ("1:ada".into(), "2:bob".into()));
     assert_eq!((ada_again.body, bob_again.body), (ada.body, bob.body));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -84,7 +72,7 @@ fn two_principals_with_one_key_get_their_own_answers_on_a_covered_route() {
     let (bob, bob_again) = site.twice(&from("/plain", "bob"));
     assert_eq!((ada.text(), bob.text()), ("1:".into(), "2:".into()));
     assert_eq!((ada_again.body, bob_again.body), (ada.body, bob.body));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -93,7 +81,7 @@ fn another_principal_with_another_body_is_no_reuse() {
     site.send(from("/plain", "ada").body("a"));
     let bob = site.send(from("/plain", "bob").body("b"));
     assert_eq!((bob.status, bob.text().as_str()), (201, "2:b"));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -101,7 +89,7 @@ fn a_caller_without_a_principal_is_refused() {
     let site = scoped(KeyScope::by(principal));
     let answer = site.send(Request::post("/charges").key("k"));
     assert_problem(&answer, 400, "no-scope");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -110,14 +98,14 @@ fn a_caller_without_a_principal_is_refused_on_a_covered_route() {
     let site = Site::new(layer.all_routes().build().unwrap(), routes);
     let answer = site.send(Request::post("/plain").key("k"));
     assert_problem(&answer, 400, "no-scope");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
 fn a_caller_without_key_needs_no_principal() {
     let site = scoped(KeyScope::by(principal));
     assert_eq!(site.send(Request::post("/charges")).status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -125,7 +113,7 @@ fn an_empty_principal_is_a_principal_of_its_own() {
     let site = scoped(KeyScope::by(|_| Some("")));
     let (_, retry) = site.twice(&Request::post("/charges").key("k"));
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -137,7 +125,7 @@ fn the_error_of_a_scope_is_the_answer() {
         (answer.status, answer.text().as_str()),
         (401, "sign in first")
     );
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -149,7 +137,7 @@ fn a_fallible_scope_separates_callers() {
     let ada = site.send(from("/accounts", "ada"));
     let bob = site.send(from("/accounts", "bob"));
     assert_eq!((ada.text(), bob.text()), ("1:ada".into(), "2:bob".into()));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -159,7 +147,7 @@ fn a_header_separates_callers() {
     let (_, retry) = site.twice(&request.clone().header("X-Api-Key", "one"));
     let other = site.send(request.header("X-Api-Key", "two"));
     assert!(retry.is_replay() && !other.is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -172,7 +160,7 @@ fn every_line_of_a_scope_header_counts() {
         assert!(!site.send(request.clone()).is_replay());
     }
     assert!(site.send(two).is_replay());
-    assert_eq!(site.runs(), 3);
+    assert_eq!(site.runs.count(), 3);
 }
 
 #[test]
@@ -184,7 +172,7 @@ fn the_lines_of_a_scope_header_do_not_run_together() {
     let right = request.header("X-Api-Key", "a").header("X-Api-Key", "bc");
     site.send(left);
     assert!(!site.send(right).is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -192,7 +180,7 @@ fn a_caller_without_the_scope_header_is_refused() {
     let site = scoped(KeyScope::header("X-Api-Key"));
     let answer = site.send(Request::post("/charges").key("k"));
     assert_problem(&answer, 400, "no-scope");
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -203,7 +191,7 @@ fn an_authenticating_extractor_answers_before_the_scope() {
         (answer.status, answer.text().as_str()),
         (401, "sign in first")
     );
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -213,7 +201,7 @@ fn an_authenticating_extractor_guards_replays_too() {
     let stranger = site.send(from("/accounts", "refused"));
     assert_eq!(stranger.status, 401);
     assert!(!stranger.is_replay() && !stranger.text().contains("ada"));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -222,7 +210,7 @@ fn another_path_is_another_operation() {
     let one = site.send(Request::post("/things/1").key("k"));
     let two = site.send(Request::post("/things/2").key("k"));
     assert_eq!((one.text(), two.text()), ("1:POST".into(), "2:POST".into()));
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
@@ -234,7 +222,7 @@ fn another_method_is_another_operation() {
         assert!(!first.is_replay() && retry.is_replay(), "{method}");
         assert!(retry.text().ends_with(method.as_str()));
     }
-    assert_eq!(site.runs(), 4);
+    assert_eq!(site.runs.count(), 4);
 }
 
 #[track_caller]
@@ -243,7 +231,7 @@ fn assert_reuse(first: Request, other: Request) {
     assert_eq!(site.send(first.clone()).status, 201);
     assert_problem(&site.send(other), 422, "key-reused");
     assert!(site.send(first).is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
@@ -285,25 +273,18 @@ fn a_header_of_no_meaning_under_one_key_is_the_same_request() {
     site.send(request.clone().header("User-Agent", "one"));
     let retry = site.send(request.header("User-Agent", "two"));
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn another_request_is_refused_while_the_first_one_runs() {
-    let gate = Gate::closed();
-    let data = gate.clone();
-    let site = Site::new(marked(), move |config: &mut ServiceConfig| {
-        config.app_data(data.clone()).service(slow);
-    });
-    let request = Request::post("/slow").key("k");
-    let mut first = Client::connect(site.addr());
-    first.send(&request);
-    gate.wait();
-    let other = site.send(request.clone().body("other"));
-    let same = site.send(request);
-    gate.open();
+    let rig = Rig::gated(Mode::Marked, FaultyStore::default());
+    let mut first = rig.start("k");
+    let other = rig.send_request(&rig.request("k").body("other"));
+    let same = rig.send("k");
+    rig.gate.open();
     assert_problem(&other, 422, "key-reused");
     assert_problem(&same, 409, "in-flight");
     assert_eq!(first.receive().status, 201);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(rig.runs.count(), 1);
 }

@@ -11,14 +11,11 @@ use idempotency_actix::{
     Idempotency, IdempotencyBuilder, KeyScope, NotExecuted, OnStoreFailure, RouteOptions,
     idempotent,
 };
-use idempotency_actix_tests::Request;
-
-use crate::app::{Runs, Site};
-use crate::counted;
-use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
-use crate::rig::{
-    Mode, Rig, Run, answer, assert_first, assert_problem, created, eventually, in_both_modes,
-    store, wait_at_gate,
+use idempotency_actix_tests::app::{
+    Call, Counter, DOWN, Fault, FaultyStore, Mode, Rig, Run, Site, answer, created, wait_at_gate,
+};
+use idempotency_actix_tests::{
+    Request, assert_first, assert_problem, eventually, in_both_modes, incidents,
 };
 
 in_both_modes! {
@@ -39,7 +36,7 @@ fn run_anyway(layer: IdempotencyBuilder) -> IdempotencyBuilder {
 }
 
 fn a_handler_runs_while_the_store_is_down_and_is_recorded_at_its_end(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN);
     let rig = Rig::new(mode, store.clone(), run_anyway, answer);
     assert_first(&rig.send("k"), 201, "run 1");
@@ -50,16 +47,16 @@ fn a_handler_runs_while_the_store_is_down_and_is_recorded_at_its_end(mode: Mode)
 }
 
 fn a_handler_that_runs_unprotected_is_counted(mode: Mode) {
-    counted::start();
-    let store = store();
+    incidents::start();
+    let store = FaultyStore::default();
     store.next(Call::Begin, DOWN);
     let rig = Rig::new(mode, store, run_anyway, answer);
     assert_first(&rig.send("k"), 201, "run 1");
-    assert!(counted::incidents("unprotected") >= 1);
+    assert!(incidents::count("unprotected") >= 1);
 }
 
 fn a_store_that_refuses_is_down_too(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::Refuse(StoreErrorKind::Refused));
     let rig = Rig::new(mode, store, run_anyway, answer);
     assert_first(&rig.send("k"), 201, "run 1");
@@ -67,7 +64,7 @@ fn a_store_that_refuses_is_down_too(mode: Mode) {
 }
 
 fn an_answer_is_marked_and_delivered_where_the_store_stays_down(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN).always(Call::Complete, DOWN);
     let rig = Rig::new(mode, store.clone(), run_anyway, answer);
     let first = rig.send("k");
@@ -82,7 +79,7 @@ fn an_answer_is_marked_and_delivered_where_the_store_stays_down(mode: Mode) {
 }
 
 fn a_claim_is_asked_for_again_while_the_handler_runs(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, DOWN).next(Call::Begin, DOWN);
     let rig = Rig::new(mode, store.clone(), run_anyway, wait_at_gate);
     let mut owner = rig.start("k");
@@ -98,7 +95,7 @@ fn a_claim_is_asked_for_again_while_the_handler_runs(mode: Mode) {
 }
 
 fn a_claim_that_another_attempt_got_meanwhile_is_not_overwritten(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN);
     let rig = Rig::new(mode, store.clone(), run_anyway, wait_at_gate);
     let mut owner = rig.start("k");
@@ -125,7 +122,7 @@ fn an_unreadable_record_is_refused_all_the_same(mode: Mode) {
 }
 
 fn refused_all_the_same(mode: Mode, kind: StoreErrorKind) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::Refuse(kind));
     let rig = Rig::new(mode, store, run_anyway, answer);
     assert_problem(&rig.send("k"), 503, "store-unavailable");
@@ -142,7 +139,7 @@ async fn decline_once(run: Run) -> HttpResponse {
 }
 
 fn a_handler_that_did_not_act_leaves_no_claim_behind(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.next(Call::Begin, Fault::LoseReply);
     let rig = Rig::new(mode, store.clone(), run_anyway, decline_once);
     assert_eq!(rig.send("k").status, 503);
@@ -153,13 +150,13 @@ fn a_handler_that_did_not_act_leaves_no_claim_behind(mode: Mode) {
 
 #[post("/lenient")]
 #[idempotent(on_store_failure = "run")]
-async fn lenient(runs: Runs) -> impl Responder {
+async fn lenient(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
 #[post("/strict")]
 #[idempotent(on_store_failure = "reject")]
-async fn strict(runs: Runs) -> impl Responder {
+async fn strict(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
@@ -173,7 +170,7 @@ fn on(store: &FaultyStore) -> IdempotencyBuilder {
 
 #[test]
 fn an_attribute_chooses_for_its_handler() {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN);
     let layer = on(&store).on_store_failure(OnStoreFailure::Run);
     let site = Site::new(layer.build().expect("a layer"), routes);
@@ -188,7 +185,7 @@ fn an_attribute_chooses_for_its_handler() {
 
 #[test]
 fn an_attribute_comes_too_late_in_all_routes_mode_and_an_entry_does_not() {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Begin, DOWN);
     let run = RouteOptions::new().on_store_failure(OnStoreFailure::Run);
     let layer = on(&store)
@@ -197,7 +194,7 @@ fn an_attribute_comes_too_late_in_all_routes_mode_and_an_entry_does_not() {
     let site = Site::new(layer.build().expect("a layer"), routes);
     let key = Request::post("/lenient").key("k");
     assert_eq!(site.send(key.clone()).status, 500);
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
     let layer = on(&store).all_routes().route(Method::POST, "/strict", run);
     let site = Site::new(
         layer.build().expect("a layer"),
@@ -209,6 +206,6 @@ fn an_attribute_comes_too_late_in_all_routes_mode_and_an_entry_does_not() {
 }
 
 #[post("/strict")]
-async fn unmarked(runs: Runs) -> impl Responder {
+async fn unmarked(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }

@@ -12,14 +12,11 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::Stream;
 use idempotency_actix::IdempotencyBuilder;
 use idempotency_actix::store::{Finished, Resolved, StoredResponse, Verdict};
-use idempotency_actix_tests::{Client, Response};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
-use crate::rig::{
-    Bell, Gate, Mode, PATIENCE, Rig, assert_problem, assert_silent, eventually, in_both_modes,
-    store, store_and_clock,
+use idempotency_actix_tests::app::{Call, Counter, DOWN, Fault, FaultyStore, Gate, Mode, Rig};
+use idempotency_actix_tests::{
+    Client, PATIENCE, Response, assert_problem, eventually, in_both_modes,
 };
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 in_both_modes! {
     chunks_pass_as_they_are_produced_while_the_operation_is_in_flight
@@ -90,7 +87,7 @@ impl Tap {
 /// The server's end; tells the test when it is dropped.
 struct Pipe {
     chunks: UnboundedReceiver<Chunk>,
-    dropped: Bell,
+    dropped: Counter,
 }
 
 impl Stream for Pipe {
@@ -103,7 +100,7 @@ impl Stream for Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        self.dropped.ring();
+        self.dropped.next();
     }
 }
 
@@ -112,7 +109,7 @@ struct Flow {
     rig: Rig,
     tap: Tap,
     /// Rings when nobody reads the stream any more.
-    dropped: Bell,
+    dropped: Counter,
 }
 
 impl Flow {
@@ -123,7 +120,7 @@ impl Flow {
         respond: impl Fn(HttpResponseBuilder, Pipe) -> HttpResponse<B> + Copy + Send + Sync + 'static,
     ) -> Self {
         let (tap, chunks) = unbounded_channel();
-        let dropped = Bell::default();
+        let dropped = Counter::default();
         let pipe = Pipe {
             chunks,
             dropped: dropped.clone(),
@@ -201,7 +198,7 @@ fn assert_cut<T: std::fmt::Debug>(read: std::io::Result<T>) {
 }
 
 fn chunks_pass_as_they_are_produced_while_the_operation_is_in_flight(mode: Mode) {
-    let mut flow = Flow::chunked(mode, store());
+    let mut flow = Flow::chunked(mode, FaultyStore::default());
     let (mut client, head) = flow.start();
     assert_eq!(head.header("transfer-encoding"), Some("chunked"));
     for produced in ["one", "two", "three"] {
@@ -218,7 +215,7 @@ fn chunks_pass_as_they_are_produced_while_the_operation_is_in_flight(mode: Mode)
 }
 
 fn the_terminator_waits_for_the_record(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     let mut flow = Flow::chunked(mode, store.clone());
@@ -227,7 +224,7 @@ fn the_terminator_waits_for_the_record(mode: Mode) {
     flow.tap.close();
     store.entered(Call::Complete).wait_for(1);
     assert_eq!(chunk(&mut client).as_deref(), Some("all of it"));
-    assert_silent(&mut client, 1);
+    client.assert_silent(1);
     flow.rig.assert_in_flight("k");
     gate.open();
     assert_eq!(chunk(&mut client), None);
@@ -235,7 +232,7 @@ fn the_terminator_waits_for_the_record(mode: Mode) {
 }
 
 fn the_last_byte_of_a_sized_stream_waits_for_the_record(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     let flow = Flow::new(mode, store.clone(), |layer| layer, sized);
@@ -247,7 +244,7 @@ fn the_last_byte_of_a_sized_stream_waits_for_the_record(mode: Mode) {
     flow.tap.pour("def");
     store.entered(Call::Complete).wait_for(1);
     assert_eq!(client.take(2).unwrap(), b"de");
-    assert_silent(&mut client, 1);
+    client.assert_silent(1);
     flow.rig.assert_in_flight("k");
     gate.open();
     assert_eq!(client.take(1).unwrap(), b"f");
@@ -257,30 +254,13 @@ fn the_last_byte_of_a_sized_stream_waits_for_the_record(mode: Mode) {
 
 /// Sends the request over HTTP/2; the runtime drives the connection.
 fn ask_on_http2(rig: &Rig) -> (tokio::runtime::Runtime, h2::RecvStream) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    let (addr, path) = (rig.addr(), rig.path());
-    let body = runtime.block_on(async move {
-        let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
-        let (requests, connection) = h2::client::handshake(socket).await.unwrap();
-        tokio::spawn(connection);
-        let mut requests = requests.ready().await.unwrap();
-        let request = http::Request::post(format!("http://{addr}{path}"))
-            .header("idempotency-key", "k")
-            .body(())
-            .unwrap();
-        let (answer, mut stream) = requests.send_request(request, false).unwrap();
-        stream.send_data(Bytes::from("100 EUR"), true).unwrap();
-        answer.await.unwrap().into_body()
-    });
-    (runtime, body)
+    let client = rig.ask_http2("k");
+    let answer = client.runtime.block_on(client.answer).unwrap();
+    (client.runtime, answer.into_body())
 }
 
 fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     let mut flow = Flow::chunked(mode, store.clone());
@@ -301,7 +281,7 @@ fn a_stream_on_http2_ends_after_its_record(mode: Mode) {
 }
 
 fn an_error_mid_stream_resets_an_http2_stream_and_is_not_kept(mode: Mode) {
-    let mut flow = Flow::chunked(mode, store());
+    let mut flow = Flow::chunked(mode, FaultyStore::default());
     let (runtime, mut body) = ask_on_http2(&flow.rig);
     flow.tap.pour("half of it");
     let data = runtime.block_on(body.data()).expect("data").unwrap();
@@ -313,7 +293,7 @@ fn an_error_mid_stream_resets_an_http2_stream_and_is_not_kept(mode: Mode) {
 }
 
 fn a_refused_complete_resets_an_http2_stream_before_its_end(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let mut flow = Flow::chunked(mode, store.clone());
     let (runtime, mut body) = ask_on_http2(&flow.rig);
     flow.tap.pour("all of it");
@@ -328,7 +308,7 @@ fn a_refused_complete_resets_an_http2_stream_before_its_end(mode: Mode) {
 }
 
 fn an_empty_stream_is_replayed(mode: Mode) {
-    let mut flow = Flow::chunked(mode, store());
+    let mut flow = Flow::chunked(mode, FaultyStore::default());
     flow.tap.close();
     let (mut client, _) = flow.start();
     assert_eq!(chunk(&mut client), None);
@@ -337,7 +317,7 @@ fn an_empty_stream_is_replayed(mode: Mode) {
 
 fn an_empty_sized_stream_is_replayed(mode: Mode) {
     let empty = |mut response: HttpResponseBuilder, pipe| response.body(SizedStream::new(0, pipe));
-    let mut flow = Flow::new(mode, store(), |layer| layer, empty);
+    let mut flow = Flow::new(mode, FaultyStore::default(), |layer| layer, empty);
     flow.tap.close();
     let first = flow.rig.send("k");
     assert_eq!(
@@ -352,14 +332,14 @@ fn assert_answered_after_its_record<B: MessageBody + 'static>(
     mode: Mode,
     respond: impl Fn(HttpResponseBuilder, Pipe) -> HttpResponse<B> + Copy + Send + Sync + 'static,
 ) {
-    let store = store();
+    let store = FaultyStore::default();
     let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     let mut flow = Flow::new(mode, store.clone(), |layer| layer, respond);
     flow.tap.close();
     let mut client = flow.rig.ask("k");
     store.entered(Call::Complete).wait_for(1);
-    assert_silent(&mut client, 1);
+    client.assert_silent(1);
     gate.open();
     assert!(client.receive().status < 400);
     let retry = flow.rig.send("k");
@@ -393,7 +373,7 @@ fn a_304_with_a_stream_is_answered_after_its_record(mode: Mode) {
 }
 
 fn the_last_byte_of_an_unchunked_stream_waits_for_the_record(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let gate = Gate::closed();
     store.next(Call::Complete, Fault::Hold(gate.clone()));
     // Actix-web's other way to declare a length: in the header only.
@@ -410,7 +390,7 @@ fn the_last_byte_of_an_unchunked_stream_waits_for_the_record(mode: Mode) {
     flow.tap.close();
     store.entered(Call::Complete).wait_for(1);
     assert_eq!(client.take(2).unwrap(), b"de");
-    assert_silent(&mut client, 1);
+    client.assert_silent(1);
     flow.rig.assert_in_flight("k");
     gate.open();
     assert_eq!(client.take(1).unwrap(), b"f");
@@ -418,7 +398,7 @@ fn the_last_byte_of_an_unchunked_stream_waits_for_the_record(mode: Mode) {
 }
 
 fn a_sized_stream_that_runs_over_is_settled_before_its_last_byte(mode: Mode) {
-    let flow = Flow::new(mode, store(), |layer| layer, sized);
+    let flow = Flow::new(mode, FaultyStore::default(), |layer| layer, sized);
     let (mut client, _) = flow.start();
     flow.tap.pour("abcdefghi");
     // Whether the client gets what was declared or is cut off: it has an end, so a retry has one.
@@ -431,7 +411,12 @@ fn a_sized_stream_that_runs_over_is_settled_before_its_last_byte(mode: Mode) {
 }
 
 fn a_stream_of_the_limit_is_kept(mode: Mode) {
-    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let mut flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     flow.tap.pour("01234");
     flow.tap.pour("56789");
@@ -441,7 +426,12 @@ fn a_stream_of_the_limit_is_kept(mode: Mode) {
 }
 
 fn a_stream_of_a_byte_over_the_limit_is_not_kept(mode: Mode) {
-    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let mut flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     flow.tap.pour("01234");
     flow.tap.pour("567890");
@@ -452,7 +442,12 @@ fn a_stream_of_a_byte_over_the_limit_is_not_kept(mode: Mode) {
 }
 
 fn an_error_over_the_limit_cuts_the_client(mode: Mode) {
-    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let mut flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     flow.tap.pour("eleven bytes");
     assert_eq!(chunk(&mut client).as_deref(), Some("eleven bytes"));
@@ -463,7 +458,12 @@ fn an_error_over_the_limit_cuts_the_client(mode: Mode) {
 }
 
 fn an_endless_stream_whose_client_left_is_dropped(mode: Mode) {
-    let flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     flow.tap.pour("one");
     assert_eq!(chunk(&mut client).as_deref(), Some("one"));
@@ -479,7 +479,7 @@ fn an_endless_stream_whose_client_left_is_dropped(mode: Mode) {
 }
 
 fn a_sized_stream_that_falls_short_is_cut_and_not_kept(mode: Mode) {
-    let mut flow = Flow::new(mode, store(), |layer| layer, sized);
+    let mut flow = Flow::new(mode, FaultyStore::default(), |layer| layer, sized);
     let (mut client, _) = flow.start();
     flow.tap.pour("abc");
     assert_eq!(client.take(3).unwrap(), b"abc");
@@ -489,7 +489,7 @@ fn a_sized_stream_that_falls_short_is_cut_and_not_kept(mode: Mode) {
 }
 
 fn an_error_mid_stream_cuts_the_client_and_is_not_kept(mode: Mode) {
-    let mut flow = Flow::chunked(mode, store());
+    let mut flow = Flow::chunked(mode, FaultyStore::default());
     let (mut client, _) = flow.start();
     flow.tap.pour("half of it");
     assert_eq!(chunk(&mut client).as_deref(), Some("half of it"));
@@ -515,7 +515,7 @@ impl Stream for Panicking {
 fn a_panic_in_a_stream_cuts_the_client_and_is_not_kept(mode: Mode) {
     let respond =
         |mut response: HttpResponseBuilder, pipe| response.body(BodyStream::new(Panicking(pipe)));
-    let mut flow = Flow::new(mode, store(), |layer| layer, respond);
+    let mut flow = Flow::new(mode, FaultyStore::default(), |layer| layer, respond);
     let (mut client, _) = flow.start();
     flow.tap.pour("half of it");
     assert_eq!(chunk(&mut client).as_deref(), Some("half of it"));
@@ -539,7 +539,12 @@ fn pour_megabytes(tap: &Tap) -> Vec<u8> {
 
 fn a_client_that_stalls_does_not_hold_up_the_record(mode: Mode) {
     let limit = MEGABYTES * 1024 * 1024;
-    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(limit), chunked);
+    let mut flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(limit),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     let poured = pour_megabytes(&flow.tap);
     flow.tap.close();
@@ -554,7 +559,7 @@ fn a_client_that_stalls_does_not_hold_up_the_record(mode: Mode) {
 fn a_client_that_stalls_on_http2_does_not_hold_up_the_record(mode: Mode) {
     let limit = MEGABYTES * 1024 * 1024;
     let options = |layer: IdempotencyBuilder| layer.max_response(limit);
-    let mut flow = Flow::new(mode, store(), options, chunked);
+    let mut flow = Flow::new(mode, FaultyStore::default(), options, chunked);
     // Its flow-control window fills, and it never grants more.
     let _stalled = ask_on_http2(&flow.rig);
     let poured = pour_megabytes(&flow.tap);
@@ -566,7 +571,7 @@ fn a_client_that_stalls_on_http2_does_not_hold_up_the_record(mode: Mode) {
 }
 
 fn a_client_that_resets_its_http2_stream_changes_nothing(mode: Mode) {
-    let mut flow = Flow::chunked(mode, store());
+    let mut flow = Flow::chunked(mode, FaultyStore::default());
     let (runtime, mut body) = ask_on_http2(&flow.rig);
     flow.tap.pour("one");
     let data = runtime.block_on(body.data()).expect("data").unwrap();
@@ -592,21 +597,21 @@ fn assert_flows_on_without_its_client(mut flow: Flow, leave: fn(Client)) {
 }
 
 fn a_client_that_resets_mid_stream_changes_nothing(mode: Mode) {
-    assert_flows_on_without_its_client(Flow::chunked(mode, store()), Client::reset);
+    assert_flows_on_without_its_client(Flow::chunked(mode, FaultyStore::default()), Client::reset);
 }
 
 fn a_client_that_closes_mid_stream_changes_nothing(mode: Mode) {
-    assert_flows_on_without_its_client(Flow::chunked(mode, store()), drop);
+    assert_flows_on_without_its_client(Flow::chunked(mode, FaultyStore::default()), drop);
 }
 
 fn a_client_that_resets_before_the_stream_starts_changes_nothing(mode: Mode) {
     let (tap, chunks) = unbounded_channel();
     let mut tap = Tap(Some(tap));
-    let dropped = Bell::default();
+    let dropped = Counter::default();
     let pipe = Mutex::new(Some(Pipe { chunks, dropped }));
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |run| {
             let pipe = pipe.lock().unwrap().take().expect("only one run");
@@ -629,7 +634,12 @@ fn a_client_that_resets_before_the_stream_starts_changes_nothing(mode: Mode) {
 }
 
 fn a_stream_over_the_limit_reaches_the_first_client_whole_and_is_not_kept(mode: Mode) {
-    let mut flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let mut flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (mut client, _) = flow.start();
     for produced in ["four", "five5", "six", "seven"] {
         flow.tap.pour(produced);
@@ -642,7 +652,12 @@ fn a_stream_over_the_limit_reaches_the_first_client_whole_and_is_not_kept(mode: 
 }
 
 fn a_sized_stream_declared_over_the_limit_is_not_kept(mode: Mode) {
-    let flow = Flow::new(mode, store(), |layer| layer.max_response(5), sized);
+    let flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(5),
+        sized,
+    );
     let (mut client, _) = flow.start();
     flow.assert_not_kept();
     flow.tap.pour("abcdef");
@@ -650,7 +665,12 @@ fn a_sized_stream_declared_over_the_limit_is_not_kept(mode: Mode) {
 }
 
 fn an_endless_stream_is_not_kept_and_its_client_may_leave(mode: Mode) {
-    let flow = Flow::new(mode, store(), |layer| layer.max_response(10), chunked);
+    let flow = Flow::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.max_response(10),
+        chunked,
+    );
     let (client, _) = flow.start();
     flow.tap.pour("eleven bytes");
     flow.assert_not_kept();
@@ -669,7 +689,7 @@ fn an_event_stream_passes_at_once_and_is_not_kept(mode: Mode) {
             .content_type("text/event-stream")
             .body(BodyStream::new(pipe))
     };
-    let mut flow = Flow::new(mode, store(), |layer| layer, events);
+    let mut flow = Flow::new(mode, FaultyStore::default(), |layer| layer, events);
     let (mut client, _) = flow.start();
     flow.assert_not_kept();
     flow.tap.pour("data: 1\n\n");
@@ -688,7 +708,7 @@ fn by_hand(store: &FaultyStore) {
 }
 
 fn a_refused_complete_cuts_a_chunked_stream_before_its_terminator(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let mut flow = Flow::chunked(mode, store.clone());
     let (mut client, _) = flow.start();
     flow.tap.pour("all of it");
@@ -701,7 +721,7 @@ fn a_refused_complete_cuts_a_chunked_stream_before_its_terminator(mode: Mode) {
 }
 
 fn a_refused_complete_cuts_a_sized_stream_before_its_last_byte(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let flow = Flow::new(mode, store.clone(), |layer| layer, sized);
     let (mut client, _) = flow.start();
     clock.advance(Duration::from_secs(31));
@@ -714,7 +734,7 @@ fn a_refused_complete_cuts_a_sized_stream_before_its_last_byte(mode: Mode) {
 }
 
 fn a_failing_complete_does_not_hold_up_the_end(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     store.always(Call::Complete, DOWN);
     let mut flow = Flow::chunked(mode, store.clone());
     let (mut client, _) = flow.start();
@@ -728,7 +748,7 @@ fn a_failing_complete_does_not_hold_up_the_end(mode: Mode) {
 
 fn a_stream_past_max_run_is_not_kept_and_goes_on(mode: Mode) {
     let short = |layer: IdempotencyBuilder| layer.lease(SHORT).max_run(SHORT);
-    let mut flow = Flow::new(mode, store(), short, chunked);
+    let mut flow = Flow::new(mode, FaultyStore::default(), short, chunked);
     let (mut client, _) = flow.start();
     flow.tap.pour("one");
     assert_eq!(chunk(&mut client).as_deref(), Some("one"));
@@ -747,7 +767,7 @@ fn a_stream_past_max_run_is_not_kept_and_goes_on(mode: Mode) {
 }
 
 fn a_stream_of_a_lapsed_lease_is_recorded_all_the_same(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let mut flow = Flow::chunked(mode, store);
     let (mut client, _) = flow.start();
     flow.tap.pour("one");
@@ -759,7 +779,7 @@ fn a_stream_of_a_lapsed_lease_is_recorded_all_the_same(mode: Mode) {
 }
 
 fn a_claim_is_renewed_while_its_stream_runs(mode: Mode) {
-    let store = store();
+    let store = FaultyStore::default();
     let long = |layer: IdempotencyBuilder| layer.lease(SHORT).max_run(PATIENCE);
     let mut flow = Flow::new(mode, store.clone(), long, chunked);
     let (client, _) = flow.start();
@@ -772,23 +792,23 @@ fn a_claim_is_renewed_while_its_stream_runs(mode: Mode) {
 }
 
 /// A stream that always has more, and counts what was taken.
-struct Spring(Bell);
+struct Spring(Counter);
 
 impl Stream for Spring {
     type Item = Chunk;
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Chunk>> {
-        self.0.ring();
+        self.0.next();
         Poll::Ready(Some(Ok(Bytes::from_static(&[b'x'; 64 * 1024]))))
     }
 }
 
 fn a_stalled_client_of_a_stream_over_the_limit_holds_its_producer_back(mode: Mode) {
-    let taken = Bell::default();
+    let taken = Counter::default();
     let bell = taken.clone();
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer.max_response(1024 * 1024),
         move |_| {
             let spring = Spring(bell.clone());

@@ -1,25 +1,18 @@
 //! What a layer may make of an unknown outcome: who decides, and what a dead process leaves behind.
 
-use std::time::Duration;
-
+use actix_web::HttpResponse;
 use actix_web::http::Method;
-use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
-use actix_web::{App, HttpResponse};
-use futures_util::FutureExt;
-use idempotency_actix::store::{
-    AttemptId, Claim, Completion, Finished, RecordId, Released, Renewed, Store, StoreErrorKind,
-    StoredResponse,
-};
+use actix_web::web::ServiceConfig;
 use idempotency_actix::{
-    Clock, ConfigError, Idempotency, IdempotencyBuilder, KeyScope, OnUnknown, Recovery,
-    RouteMistake, RouteOptions,
+    ConfigError, Idempotency, IdempotencyBuilder, KeyScope, OnUnknown, Recovery, RouteMistake,
+    RouteOptions,
 };
-use idempotency_actix_tests::{Request, Response, serve};
+use idempotency_actix_tests::app::{
+    FaultyStore, Mode, Rig, Site, answer, builder, plain, wait_at_gate,
+};
+use idempotency_actix_tests::{Request, Response, assert_problem, in_both_modes};
 
-use crate::app::{Runs, Site, builder, plain};
-use crate::faulty_store::{Call, Fault, FaultyStore};
-use crate::rig::{Mode, Rig, assert_problem, in_both_modes, store_and_clock};
+use crate::orphan::{Orphan, SHORT, look};
 
 in_both_modes! {
     a_route_that_rejects_answers_500_and_never_runs
@@ -27,113 +20,13 @@ in_both_modes! {
     over_its_quota_a_caller_gets_429_and_no_decision
 }
 
-/// The lease that the dead leave behind. Half of it passes in real time in most tests here, so it is
-/// short; the layers' own is 30 seconds, which none of their handlers outlives.
-pub const SHORT: Duration = Duration::from_millis(200);
-
-/// The claim of a process that died mid-handler, and whatever it does when it was not dead after all.
-pub struct Orphan {
-    pub id: RecordId,
-    claim: Claim,
-    store: FaultyStore,
-    clock: Clock,
-}
-
-impl Orphan {
-    /// Leaves the claim of a request behind, lapsed.
-    pub fn leave(rig: &Rig, clock: &Clock, key: &str) -> Self {
-        Self::leave_with(rig, clock, key, SHORT)
-    }
-
-    /// The same with a lease of its own.
-    pub fn leave_with(rig: &Rig, clock: &Clock, key: &str, lease: Duration) -> Self {
-        Self::of(&rig.store, clock, lease, || rig.send(key))
-    }
-
-    /// The same for whatever request a site is sent.
-    pub fn of(
-        store: &FaultyStore,
-        clock: &Clock,
-        lease: Duration,
-        send: impl FnOnce() -> Response,
-    ) -> Self {
-        // A full store tells the test what it was asked for, and grants nothing.
-        store.next(Call::Begin, Fault::Refuse(StoreErrorKind::Full));
-        assert_problem(&send(), 503, "store-unavailable");
-        let (id, asked) = store.calls(Call::Begin).pop().expect("a begin");
-        let (token, fingerprint) = (*asked.token(), *asked.fingerprint());
-        let orphan = Self {
-            id,
-            claim: Claim::new(token, fingerprint, lease, asked.retention()),
-            store: store.clone(),
-            clock: clock.clone(),
-        };
-        now(orphan.store.memory().begin(&id, &orphan.claim));
-        orphan.lapse();
-        orphan
-    }
-
-    fn lapse(&self) {
-        self.pass(self.claim.lease());
-    }
-
-    /// Lets time pass for the store.
-    pub fn pass(&self, time: Duration) {
-        self.clock.advance(time);
-    }
-
-    /// Renews once, and dies again.
-    pub fn renew(&self) -> Renewed {
-        self.clock.advance(Duration::from_millis(1));
-        let renewed = now(self.store.memory().renew(&self.id, &self.claim));
-        if renewed == Renewed::Alive {
-            self.lapse();
-        }
-        renewed
-    }
-
-    /// Renews, and goes on.
-    pub fn revive(&self) {
-        self.clock.advance(Duration::from_millis(1));
-        let renewed = now(self.store.memory().renew(&self.id, &self.claim));
-        assert_eq!(renewed, Renewed::Alive);
-    }
-
-    /// Answers 201 and this body, late.
-    pub fn complete(&self, body: &'static str) -> Completion {
-        let body = Some(Bytes::from(body));
-        let answer = StoredResponse::new(StatusCode::CREATED, [], body);
-        let (memory, finished) = (self.store.memory(), Finished::Completed(answer));
-        now(memory.complete(&self.id, &self.claim, &finished, Duration::from_secs(60)))
-    }
-
-    pub fn release(&self) -> Released {
-        now(self.store.memory().release(&self.id, &self.claim))
-    }
-
-    /// Which attempt the record is of now.
-    pub fn attempt(&self) -> Option<AttemptId> {
-        self.store.record(&self.id).map(|record| record.attempt)
-    }
-}
-
-fn now<T, E: std::fmt::Debug>(step: impl Future<Output = Result<T, E>>) -> T {
-    step.now_or_never().expect("memory does not wait").unwrap()
-}
-
-/// The first look at a lapsed claim, and the time after which the next one is half a lease later.
-pub fn look(rig: &Rig, key: &str) {
-    rig.assert_in_flight(key);
-    std::thread::sleep(SHORT / 2);
-}
-
 fn a_route_that_rejects_answers_500_and_never_runs(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(
         mode,
         store,
         |layer| layer.on_unknown(OnUnknown::Reject),
-        crate::rig::answer,
+        answer,
     );
     let orphan = Orphan::leave(&rig, &clock, "k");
     let attempt = orphan.attempt();
@@ -159,13 +52,13 @@ fn deciding() -> [fn(IdempotencyBuilder) -> IdempotencyBuilder; 2] {
 
 fn another_request_under_the_key_is_refused_before_anything_is_decided(mode: Mode) {
     for choice in deciding() {
-        let (store, clock) = store_and_clock();
-        let rig = Rig::new(mode, store, choice, crate::rig::answer);
+        let (store, clock) = FaultyStore::and_clock();
+        let rig = Rig::new(mode, store, choice, answer);
         let orphan = Orphan::leave(&rig, &clock, "k");
         let attempt = orphan.attempt();
         look(&rig, "k");
         for _ in 0..2 {
-            let other = rig.send_request(rig.request("k").body("200 EUR"));
+            let other = rig.send_request(&rig.request("k").body("200 EUR"));
             assert_problem(&other, 422, "key-reused");
         }
         assert_eq!(orphan.attempt(), attempt);
@@ -175,12 +68,12 @@ fn another_request_under_the_key_is_refused_before_anything_is_decided(mode: Mod
 
 fn over_its_quota_a_caller_gets_429_and_no_decision(mode: Mode) {
     for choice in deciding() {
-        let (store, clock) = store_and_clock();
+        let (store, clock) = FaultyStore::and_clock();
         let rig = Rig::new(
             mode,
             store,
             |layer| choice(layer).max_in_flight(1),
-            crate::rig::wait_at_gate,
+            wait_at_gate,
         );
         let orphan = Orphan::leave(&rig, &clock, "k");
         let attempt = orphan.attempt();
@@ -231,33 +124,17 @@ fn a_rerun_and_a_recovery_on_one_route_are_refused() {
 
 /// What a retry of a dead process's request gets in all-routes mode, half a lease after the first look.
 fn decision(layer: fn(IdempotencyBuilder) -> IdempotencyBuilder, route: RouteOptions) -> Response {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let layer = layer(Idempotency::builder(store.clone(), KeyScope::everyone()))
         .all_routes()
         .route(Method::POST, "/plain", route)
         .build()
         .unwrap();
-    let runs = Runs::default();
-    let counted = runs.clone();
-    let server = serve(move || {
-        App::new()
-            .app_data(counted.clone())
-            .wrap(layer.clone())
-            .service(plain)
+    let site = Site::new(layer, |config: &mut ServiceConfig| {
+        config.service(plain);
     });
-    let site = Site::of(server, runs);
     let send = || site.send(Request::post("/plain").key("k").body("x"));
-    store.next(Call::Begin, Fault::Refuse(StoreErrorKind::Full));
-    assert_problem(&send(), 503, "store-unavailable");
-    let (id, asked) = store.calls(Call::Begin).pop().expect("a begin");
-    let claim = Claim::new(
-        *asked.token(),
-        *asked.fingerprint(),
-        SHORT,
-        asked.retention(),
-    );
-    now(store.memory().begin(&id, &claim));
-    clock.advance(SHORT);
+    Orphan::of(&store, &clock, SHORT, send);
     if send().status == 409 {
         std::thread::sleep(SHORT / 2);
     }

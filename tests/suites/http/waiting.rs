@@ -12,13 +12,11 @@ use actix_web::web::Bytes;
 use futures_util::{StreamExt, stream};
 use idempotency_actix::store::{Finished, State, StoredResponse};
 use idempotency_actix::{IdempotencyBuilder, OnStoreFailure, RouteOptions};
-use idempotency_actix_tests::{Client, Response};
-
-use crate::departures::Http2;
-use crate::faulty_store::{Call, DOWN, Fault, FaultyStore};
-use crate::rig::{
-    Gate, Mode, Rig, Run, assert_first, assert_problem, assert_silent, created, eventually,
-    in_both_modes, store, store_and_clock, wait_at_gate,
+use idempotency_actix_tests::app::{
+    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, Run, created, wait_at_gate,
+};
+use idempotency_actix_tests::{
+    Client, HalfClosed, Response, assert_first, assert_problem, eventually, in_both_modes,
 };
 
 in_both_modes! {
@@ -70,7 +68,7 @@ fn long(layer: IdempotencyBuilder) -> IdempotencyBuilder {
 
 /// A handler that waits at the gate, and retries that wait for it.
 fn waiting(mode: Mode) -> Rig {
-    Rig::new(mode, store(), long, wait_at_gate)
+    Rig::new(mode, FaultyStore::default(), long, wait_at_gate)
 }
 
 /// Waits until so many retries wait.
@@ -122,7 +120,7 @@ fn a_waiter_gets_the_replay(mode: Mode) {
 
 fn fifty_waiters_get_the_replay(mode: Mode) {
     let many = |layer: IdempotencyBuilder| long(layer).max_waiters_per_key(50);
-    let rig = Rig::new(mode, store(), many, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), many, wait_at_gate);
     let mut owner = rig.start("k");
     let waiters: Vec<_> = (0..50).map(|_| rig.ask("k")).collect();
     wait_for_waiters(&rig.store, 50);
@@ -240,7 +238,12 @@ fn what_the_store_tells_during_a_look_is_heard(mode: Mode) {
 }
 
 fn a_waiter_whose_time_is_up_gets_409_and_leaves_the_record_alone(mode: Mode) {
-    let rig = Rig::new(mode, store(), |layer| layer.wait(SHORT), wait_at_gate);
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer.wait(SHORT),
+        wait_at_gate,
+    );
     let owner = rig.start("k");
     let id = rig.store.id();
     let before = rig.store.record(&id).expect("a claim");
@@ -256,7 +259,7 @@ fn a_waiter_whose_time_is_up_gets_409_and_leaves_the_record_alone(mode: Mode) {
 
 fn one_waiter_too_many_for_a_key_gets_409_at_once(mode: Mode) {
     let two = |layer: IdempotencyBuilder| long(layer).max_waiters_per_key(2);
-    let rig = Rig::new(mode, store(), two, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), two, wait_at_gate);
     let owner = rig.start("k");
     let waiters = [join(&rig, "k", 1), join(&rig, "k", 2)];
     for _ in 0..3 {
@@ -276,7 +279,7 @@ fn one_waiter_too_many_for_a_key_gets_409_at_once(mode: Mode) {
 
 fn one_waiter_too_many_for_the_process_gets_409_at_once(mode: Mode) {
     let two = |layer: IdempotencyBuilder| long(layer).max_waiters(2);
-    let rig = Rig::new(mode, store(), two, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), two, wait_at_gate);
     let _owners = ["a", "b", "c"].map(|key| rig.ask(key));
     rig.runs.wait_for(3);
     let waiters = [join(&rig, "a", 1), join(&rig, "b", 2)];
@@ -295,7 +298,7 @@ fn no_waiters_are_allowed_where_the_limit_is_zero(mode: Mode) {
         |layer: IdempotencyBuilder| long(layer).max_waiters(0),
         |layer: IdempotencyBuilder| long(layer).max_waiters_per_key(0),
     ] {
-        let rig = Rig::new(mode, store(), none, wait_at_gate);
+        let rig = Rig::new(mode, FaultyStore::default(), none, wait_at_gate);
         let owner = rig.start("k");
         assert_in_flight(&rig.send("k"));
         assert_ends(&rig, owner);
@@ -308,7 +311,7 @@ fn one_place(layer: IdempotencyBuilder) -> IdempotencyBuilder {
 }
 
 fn an_answered_waiter_gives_up_its_place(mode: Mode) {
-    let rig = Rig::new(mode, store(), one_place, |run| async move {
+    let rig = Rig::new(mode, FaultyStore::default(), one_place, |run| async move {
         if run.number > 1 {
             run.gate.pass().await;
         }
@@ -339,7 +342,12 @@ fn assert_place_is_free(rig: &Rig, owner: Client) {
 }
 
 fn a_waiter_whose_time_is_up_gives_up_its_place(mode: Mode) {
-    let rig = Rig::new(mode, store(), |l| one_place(l).wait(SHORT), wait_at_gate);
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        |l| one_place(l).wait(SHORT),
+        wait_at_gate,
+    );
     let owner = rig.start("k");
     for _ in 0..3 {
         let start = Instant::now();
@@ -350,7 +358,7 @@ fn a_waiter_whose_time_is_up_gives_up_its_place(mode: Mode) {
 }
 
 fn a_waiter_that_resets_gives_up_its_place(mode: Mode) {
-    let rig = Rig::new(mode, store(), one_place, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), one_place, wait_at_gate);
     let owner = rig.start("k");
     join(&rig, "k", 1).reset();
     assert_place_is_free(&rig, owner);
@@ -358,7 +366,13 @@ fn a_waiter_that_resets_gives_up_its_place(mode: Mode) {
 
 /// Where the server takes a closed connection for what it mostly is.
 fn a_waiter_that_closes_gives_up_its_place(mode: Mode) {
-    let rig = Rig::half_closed(false, mode, store(), one_place, wait_at_gate);
+    let rig = Rig::half_closed(
+        HalfClosed::Gone,
+        mode,
+        FaultyStore::default(),
+        one_place,
+        wait_at_gate,
+    );
     let owner = rig.start("k");
     drop(join(&rig, "k", 1));
     assert_place_is_free(&rig, owner);
@@ -375,18 +389,18 @@ fn a_half_closed_waiter_gets_the_replay(mode: Mode) {
 }
 
 fn a_waiter_that_resets_its_http2_stream_gives_up_its_place(mode: Mode) {
-    let rig = Rig::new(mode, store(), one_place, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), one_place, wait_at_gate);
     let owner = rig.start("k");
-    let mut client = Http2::ask(&rig);
+    let mut client = rig.ask_http2("k");
     wait_for_waiters(&rig.store, 1);
     client.stream.send_reset(h2::Reason::CANCEL);
     assert_place_is_free(&rig, owner);
 }
 
 fn a_waiter_that_drops_its_http2_connection_gives_up_its_place(mode: Mode) {
-    let rig = Rig::new(mode, store(), one_place, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), one_place, wait_at_gate);
     let owner = rig.start("k");
-    let client = Http2::ask(&rig);
+    let client = rig.ask_http2("k");
     wait_for_waiters(&rig.store, 1);
     drop((client.answer, client.stream, client.requests));
     drop(client.runtime);
@@ -408,14 +422,14 @@ fn released_once(mode: Mode, options: fn(IdempotencyBuilder) -> IdempotencyBuild
             created(&run)
         }
     };
-    (Rig::new(mode, store(), options, act), second)
+    (Rig::new(mode, FaultyStore::default(), options, act), second)
 }
 
 fn a_waiter_that_left_does_not_run_a_released_operation(mode: Mode) {
     let (rig, second) = released_once(mode, long);
     let mut owner = rig.start("k");
     join(&rig, "k", 1).reset();
-    let mut client = Http2::ask(&rig);
+    let mut client = rig.ask_http2("k");
     wait_for_waiters(&rig.store, 1);
     client.stream.send_reset(h2::Reason::CANCEL);
     wait_for_waiters(&rig.store, 0);
@@ -483,7 +497,7 @@ fn waiters_run_one_at_a_time_until_one_is_not_released(mode: Mode) {
             }
         }
     };
-    let rig = Rig::new(mode, store(), long, act);
+    let rig = Rig::new(mode, FaultyStore::default(), long, act);
     let owner = rig.start("k");
     let waiters: Vec<_> = (1..=6).map(|count| join(&rig, "k", count)).collect();
     rig.gate.open();
@@ -551,7 +565,7 @@ fn the_seat_of_a_released_operation_is_free_before_its_waiter_is_woken(mode: Mod
 fn another_body_is_refused_at_once(mode: Mode) {
     let rig = waiting(mode);
     let owner = rig.start("k");
-    let other = rig.send_request(rig.request("k").body("200 EUR"));
+    let other = rig.send_request(&rig.request("k").body("200 EUR"));
     assert_problem(&other, 422, "key-reused");
     assert_eq!(rig.store.listeners(), 0);
     assert_ends(&rig, owner);
@@ -579,7 +593,7 @@ fn a_store_that_fails_while_someone_waits_is_answered_503(mode: Mode) {
 
 fn a_store_that_fails_while_someone_waits_is_no_reason_to_run_unprotected(mode: Mode) {
     let unprotected = |layer: IdempotencyBuilder| long(layer).on_store_failure(OnStoreFailure::Run);
-    let rig = Rig::new(mode, store(), unprotected, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), unprotected, wait_at_gate);
     let owner = rig.start("k");
     let mut waiter = join(&rig, "k", 1);
     rig.store.always(Call::Begin, DOWN);
@@ -589,7 +603,7 @@ fn a_store_that_fails_while_someone_waits_is_no_reason_to_run_unprotected(mode: 
 }
 
 fn a_waiter_for_a_stream_is_answered_once_it_is_recorded(mode: Mode) {
-    let rig = Rig::new(mode, store(), long, |run| async move {
+    let rig = Rig::new(mode, FaultyStore::default(), long, |run| async move {
         let gate = run.gate;
         let rest = stream::once(async move {
             gate.pass().await;
@@ -602,7 +616,7 @@ fn a_waiter_for_a_stream_is_answered_once_it_is_recorded(mode: Mode) {
     assert_eq!(owner.receive_head().unwrap().status, 200);
     assert_eq!(owner.receive_chunk().unwrap().unwrap(), b"first, ");
     let mut waiter = join(&rig, "k", 1);
-    assert_silent(&mut waiter, 1);
+    waiter.assert_silent(1);
     rig.gate.open();
     assert_replay(&waiter.receive(), 200, "first, rest");
     assert_eq!(rig.runs.count(), 1);
@@ -610,7 +624,7 @@ fn a_waiter_for_a_stream_is_answered_once_it_is_recorded(mode: Mode) {
 
 fn a_waiter_for_an_answer_that_is_not_kept_is_told_so(mode: Mode) {
     let small = |layer: IdempotencyBuilder| long(layer).max_response(1);
-    let rig = Rig::new(mode, store(), small, wait_at_gate);
+    let rig = Rig::new(mode, FaultyStore::default(), small, wait_at_gate);
     let mut owner = rig.start("k");
     let mut waiter = join(&rig, "k", 1);
     rig.gate.open();
@@ -620,7 +634,7 @@ fn a_waiter_for_an_answer_that_is_not_kept_is_told_so(mode: Mode) {
 }
 
 fn a_waiter_for_a_claim_that_lapses_is_told_that_nobody_knows(mode: Mode) {
-    let (store, clock) = store_and_clock();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(mode, store, long, wait_at_gate);
     let owner = rig.start("k");
     let mut waiter = join(&rig, "k", 1);
@@ -638,7 +652,7 @@ fn a_waiter_for_an_answer_that_is_recorded_late_gets_it(mode: Mode) {
     rig.gate.open();
     let first = owner.receive();
     assert_eq!(first.header("idempotency-status"), Some("unstored"));
-    assert_silent(&mut waiter, 1);
+    waiter.assert_silent(1);
     rig.store.heal(Call::Complete);
     assert_replay(&waiter.receive(), 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
@@ -676,7 +690,7 @@ fn an_answer_that_is_recorded_late_wakes_a_waiter_between_its_polls(mode: Mode) 
 }
 
 fn a_waiter_for_a_handler_that_panics_gets_its_500(mode: Mode) {
-    let rig = Rig::new(mode, store(), long, |run| async move {
+    let rig = Rig::new(mode, FaultyStore::default(), long, |run| async move {
         run.gate.pass().await;
         panic!("the secret of the handler");
     });
@@ -707,7 +721,12 @@ fn a_waiter_does_not_outlive_a_server_that_stops_in_peace(mode: Mode) {
 }
 
 fn a_wait_of_zero_is_none(mode: Mode) {
-    let rig = Rig::new(mode, store(), |l| l.wait(Duration::ZERO), wait_at_gate);
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        |l| l.wait(Duration::ZERO),
+        wait_at_gate,
+    );
     let owner = rig.start("k");
     rig.assert_in_flight("k");
     assert_eq!(rig.store.calls(Call::Begin).len(), 2);
@@ -721,7 +740,12 @@ fn with_entry(layer: Duration, entry: Duration) -> Rig {
         let builder = builder.wait(layer).all_routes();
         builder.route(Method::POST, "/plain", entry)
     };
-    Rig::new(Mode::AllRoutes, store(), options, wait_at_gate)
+    Rig::new(
+        Mode::AllRoutes,
+        FaultyStore::default(),
+        options,
+        wait_at_gate,
+    )
 }
 
 #[test]

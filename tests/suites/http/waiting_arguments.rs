@@ -10,11 +10,8 @@ use actix_web::error::{ErrorBadRequest, ErrorServiceUnavailable};
 use actix_web::web::ServiceConfig;
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, post};
 use idempotency_actix::{Idempotency, KeyScope, NotExecuted, idempotent};
-use idempotency_actix_tests::{Client, Request};
-
-use crate::app::{Runs, Site};
-use crate::faulty_store::FaultyStore;
-use crate::rig::{Gate, assert_first, eventually, store};
+use idempotency_actix_tests::app::{Counter, FaultyStore, Gate, Site};
+use idempotency_actix_tests::{Client, Request, assert_first, eventually};
 
 /// How an extraction goes.
 #[derive(Clone, Copy)]
@@ -90,7 +87,7 @@ impl Drop for Lent {
 /// The first run does not act, and says so at the gate.
 #[post("/charges")]
 #[idempotent]
-async fn charge(runs: Runs, lent: Lent, body: String) -> Result<HttpResponse, Error> {
+async fn charge(runs: Counter, lent: Lent, body: String) -> Result<HttpResponse, Error> {
     let run = runs.next();
     if run == 1 {
         lent.0.0.gate.pass().await;
@@ -110,7 +107,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let (store, pool) = (store(), Pool::new());
+        let (store, pool) = (FaultyStore::default(), Pool::new());
         let layer = Idempotency::builder(store.clone(), KeyScope::everyone());
         let layer = layer.wait(Duration::from_secs(300)).build().unwrap();
         let lender = pool.clone();
@@ -119,12 +116,12 @@ impl Scene {
         };
         let site = Site::new(layer, routes);
         let ask = || {
-            let mut client = Client::connect(site.addr());
+            let mut client = site.connect();
             client.send(&request());
             client
         };
         let owner = ask();
-        eventually("a first run", || site.runs() == 1);
+        eventually("a first run", || site.runs.count() == 1);
         let waiter = ask();
         eventually("a waiter", || store.listeners() == 1);
         Self {
@@ -145,10 +142,10 @@ impl Scene {
     /// Nothing stands in the way of another retry.
     fn assert_is_free(&self) {
         assert!(self.store.record(&self.store.id()).is_none());
-        assert_eq!((self.pool.lent(), self.site.runs()), (0, 1));
+        assert_eq!((self.pool.lent(), self.site.runs.count()), (0, 1));
         self.pool.set_next(Extraction::Succeeds);
         assert_first(&self.site.send(request()), 201, "run 2: 100 EUR");
-        assert_eq!(self.site.runs(), 2);
+        assert_eq!(self.site.runs.count(), 2);
     }
 }
 
@@ -168,20 +165,20 @@ fn a_waiter_that_gets_the_claim_extracts_again() {
     scene.release();
     let answer = scene.waiter.receive();
     assert_first(&answer, 201, "run 2: 100 EUR");
-    assert_eq!((scene.pool.extractions(), scene.site.runs()), (3, 2));
+    assert_eq!((scene.pool.extractions(), scene.site.runs.count()), (3, 2));
     eventually("an end of all loans", || scene.pool.lent() == 0);
 }
 
 #[test]
 fn a_waiter_that_gets_a_replay_does_not_extract_again() {
     let mut scene = Scene::start();
-    let mut second = Client::connect(scene.site.addr());
+    let mut second = scene.site.connect();
     second.send(&request());
     eventually("a second waiter", || scene.store.listeners() == 2);
     scene.release();
     let answers = [scene.waiter.receive(), second.receive()];
     assert!(answers.iter().any(|answer| answer.is_replay()));
-    assert_eq!((scene.pool.extractions(), scene.site.runs()), (4, 2));
+    assert_eq!((scene.pool.extractions(), scene.site.runs.count()), (4, 2));
 }
 
 #[test]

@@ -9,126 +9,113 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put};
 use idempotency_actix::{Attempt, Idempotency, IdempotencyKey, KeyScope, MemoryStore, idempotent};
-use idempotency_actix_tests::{Request, Server, serve};
-
-use crate::app::{
-    Account, Counting, Runs, Site, assert_problem, charge, covering, marked, plain, principal,
+use idempotency_actix_tests::app::{
+    Account, Call, Counter, FaultyStore, Site, charge, covering, marked, plain, principal,
 };
+use idempotency_actix_tests::{Request, assert_problem};
 
 #[idempotent]
-async fn bare(runs: Runs) -> impl Responder {
+async fn bare(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
-async fn unmarked(runs: Runs) -> impl Responder {
+async fn unmarked(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
 #[track_caller]
-fn assert_runs_once(runs: Runs, server: Server, target: &str) {
-    let site = Site::of(server, runs);
+fn assert_runs_once(site: &Site, target: &str) {
     let (first, retry) = site.twice(&Request::post(target).key("k"));
     assert_eq!((first.status, first.is_replay()), (201, false));
     assert_eq!((retry.is_replay(), &retry.body), (true, &first.body));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn a_layer_around_a_scope_covers_it() {
     for (layer, target) in [(marked(), "/api/charges"), (covering(), "/api/plain")] {
-        let runs = Runs::default();
-        let counted = runs.clone();
-        let server = serve(move || {
+        let site = Site::serve(move |runs| {
             let scope = web::scope("/api").wrap(layer.clone());
             App::new()
-                .app_data(counted.clone())
+                .app_data(runs)
                 .service(scope.service(charge).service(plain))
         });
-        assert_runs_once(runs, server, target);
+        assert_runs_once(&site, target);
     }
 }
 
 #[test]
 fn a_layer_around_a_scope_leaves_what_is_outside_alone() {
-    let (layer, runs) = (covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let layer = covering();
+    let site = Site::serve(move |runs| {
         let scope = web::scope("/api").wrap(layer.clone());
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .service(scope.service(charge))
             .service(plain)
     });
-    let site = Site::of(server, runs);
     let (_, retry) = site.twice(&Request::post("/plain").key("k"));
     assert!(!retry.is_replay());
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
 fn a_layer_around_a_resource_covers_it() {
-    let (layer, all, runs) = (marked(), covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let (layer, all) = (marked(), covering());
+    let site = Site::serve(move |runs| {
         let marked = web::resource("/marked").route(web::post().to(bare));
         let covered = web::resource("/covered").route(web::post().to(unmarked));
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .service(marked.wrap(layer.clone()))
             .service(covered.wrap(all.clone()))
     });
-    let site = Site::of(server, runs);
     for target in ["/marked", "/covered"] {
         let (_, retry) = site.twice(&Request::post(target).key("k"));
         assert!(retry.is_replay(), "{target}");
     }
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
 fn a_layer_around_a_route_covers_it() {
-    let (layer, all, runs) = (marked(), covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let (layer, all) = (marked(), covering());
+    let site = Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .route("/marked", web::post().to(bare).wrap(layer.clone()))
             .route("/covered", web::post().to(unmarked).wrap(all.clone()))
     });
-    let site = Site::of(server, runs);
     for target in ["/marked", "/covered"] {
         let (_, retry) = site.twice(&Request::post(target).key("k"));
         assert!(retry.is_replay(), "{target}");
     }
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[get("/naked")]
 #[idempotent]
-async fn naked_get(runs: Runs) -> impl Responder {
+async fn naked_get(runs: Counter) -> impl Responder {
     runs.next().to_string()
 }
 
-async fn key_or_not(key: IdempotencyKey, runs: Runs) -> String {
+async fn key_or_not(key: IdempotencyKey, runs: Counter) -> String {
     format!("{}:{}", runs.next(), key.as_str())
 }
 
-async fn attempt_or_not(attempt: Attempt, runs: Runs) -> String {
+async fn attempt_or_not(attempt: Attempt, runs: Counter) -> String {
     format!("{}:{}", runs.next(), attempt.generation())
 }
 
 fn without_layer() -> Site {
-    let runs = Runs::default();
-    let counted = runs.clone();
-    let server = serve(move || {
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .service(charge)
             .service(naked_get)
             .route("/key", web::post().to(key_or_not))
             .route("/attempt", web::post().to(attempt_or_not))
-    });
-    Site::of(server, runs)
+    })
 }
 
 #[test]
@@ -141,14 +128,14 @@ fn a_marked_handler_without_layer_is_a_500_and_never_runs() {
         (keyed.text(), unkeyed.text()),
         (String::new(), String::new())
     );
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
 fn a_marked_handler_of_a_safe_method_needs_no_layer() {
     let site = without_layer();
     let answer = site.send(Request::new(Method::GET, "/naked").key("k"));
-    assert_eq!((answer.status, site.runs()), (200, 1));
+    assert_eq!((answer.status, site.runs.count()), (200, 1));
 }
 
 #[test]
@@ -162,7 +149,7 @@ fn extractors_without_layer_are_a_500() {
             "{target}"
         );
     }
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 #[test]
@@ -176,7 +163,7 @@ fn workers_share_one_layer() {
     let request = Request::post("/charges").key("k");
     let answers = (0..20).map(|_| site.send(request.clone()));
     assert_eq!(answers.filter(|answer| answer.is_replay()).count(), 19);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[post("/thread")]
@@ -186,13 +173,13 @@ async fn whose() -> String {
 
 #[post("/key")]
 #[idempotent]
-async fn takes_key(key: IdempotencyKey, runs: Runs) -> String {
+async fn takes_key(key: IdempotencyKey, runs: Counter) -> String {
     format!("{}:{}", runs.next(), key.as_str())
 }
 
 #[post("/maybe-key")]
 #[idempotent]
-async fn takes_key_or_none(key: Option<IdempotencyKey>, runs: Runs) -> String {
+async fn takes_key_or_none(key: Option<IdempotencyKey>, runs: Counter) -> String {
     format!(
         "{}:{:?}",
         runs.next(),
@@ -202,14 +189,14 @@ async fn takes_key_or_none(key: Option<IdempotencyKey>, runs: Runs) -> String {
 
 #[post("/attempt")]
 #[idempotent]
-async fn takes_attempt(attempt: Attempt, runs: Runs) -> String {
+async fn takes_attempt(attempt: Attempt, runs: Counter) -> String {
     let (generation, is_current) = (attempt.generation(), attempt.is_current());
     format!("{}:{generation}:{is_current}", runs.next())
 }
 
 #[post("/maybe-attempt")]
 #[idempotent]
-async fn takes_attempt_or_none(attempt: Option<Attempt>, runs: Runs) -> String {
+async fn takes_attempt_or_none(attempt: Option<Attempt>, runs: Counter) -> String {
     format!("{}:{:?}", runs.next(), attempt.map(|a| a.generation()))
 }
 
@@ -244,12 +231,11 @@ fn a_handler_is_given_the_decoded_key() {
 fn a_middleware_around_the_layer_is_given_the_key_of_a_replay_too() {
     for (layer, target) in [(marked(), "/charges"), (covering(), "/plain")] {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (runs, log) = (Runs::default(), Arc::clone(&seen));
-        let counted = runs.clone();
-        let server = serve(move || {
+        let log = Arc::clone(&seen);
+        let site = Site::serve(move |runs| {
             let log = Arc::clone(&log);
             App::new()
-                .app_data(counted.clone())
+                .app_data(runs)
                 .wrap(layer.clone())
                 .wrap_fn(move |request, service| {
                     let (call, log) = (service.call(request), Arc::clone(&log));
@@ -263,7 +249,7 @@ fn a_middleware_around_the_layer_is_given_the_key_of_a_replay_too() {
                 .service(charge)
                 .service(plain)
         });
-        assert_runs_once(runs, server, target);
+        assert_runs_once(&site, target);
         let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0], seen[1]);
@@ -294,7 +280,7 @@ fn a_handler_that_takes_a_key_refuses_a_request_without_one() {
         for target in ["/key", "/attempt"] {
             assert_problem(&site.send(Request::post(target)), 400, "missing-key");
         }
-        assert_eq!(site.runs(), 0);
+        assert_eq!(site.runs.count(), 0);
     }
 }
 
@@ -340,7 +326,7 @@ fn a_key_extracted_where_no_layer_covers_the_handler_is_a_500() {
         let answer = site.send(Request::post(target).key("k"));
         assert_eq!(answer.status, 500, "{target}: {}", answer.text());
     }
-    assert_eq!(site.runs(), 0);
+    assert_eq!(site.runs.count(), 0);
 }
 
 /// What handlers derived, in order.
@@ -362,7 +348,7 @@ impl FromRequest for Derived {
     }
 }
 
-fn derive(key: &IdempotencyKey, derived: &Derived, runs: &Runs) -> HttpResponse {
+fn derive(key: &IdempotencyKey, derived: &Derived, runs: &Counter) -> HttpResponse {
     let keys = [key.derive("processor"), key.derive("mail")];
     derived.0.lock().unwrap().extend(keys);
     match runs.next() {
@@ -373,19 +359,24 @@ fn derive(key: &IdempotencyKey, derived: &Derived, runs: &Runs) -> HttpResponse 
 
 #[post("/derive")]
 #[idempotent]
-async fn derives(_: Option<Account>, key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+async fn derives(
+    _: Option<Account>,
+    key: IdempotencyKey,
+    to: Derived,
+    runs: Counter,
+) -> HttpResponse {
     derive(&key, &to, &runs)
 }
 
 #[put("/derive")]
 #[idempotent]
-async fn derives_put(key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+async fn derives_put(key: IdempotencyKey, to: Derived, runs: Counter) -> HttpResponse {
     derive(&key, &to, &runs)
 }
 
 #[post("/derive-elsewhere")]
 #[idempotent]
-async fn derives_elsewhere(key: IdempotencyKey, to: Derived, runs: Runs) -> HttpResponse {
+async fn derives_elsewhere(key: IdempotencyKey, to: Derived, runs: Counter) -> HttpResponse {
     derive(&key, &to, &runs)
 }
 
@@ -410,7 +401,10 @@ fn deriving_in(layer: Idempotency) -> (Site, Derived) {
 fn a_released_run_and_its_retry_derive_the_same_keys() {
     let (site, derived) = deriving(KeyScope::everyone());
     let (first, retry) = site.twice(&Request::post("/derive").key("k"));
-    assert_eq!((first.status, retry.status, site.runs()), (429, 201, 2));
+    assert_eq!(
+        (first.status, retry.status, site.runs.count()),
+        (429, 201, 2)
+    );
     let all = derived.all();
     assert_eq!(all[..2], all[2..]);
 }
@@ -433,7 +427,7 @@ fn derived_keys_differ_by_label_path_method_and_key() {
     site.send(Request::new(Method::PUT, "/derive").key("k"));
     site.send(Request::post("/derive-elsewhere").key("k"));
     let distinct: HashSet<_> = derived.all().into_iter().collect();
-    assert_eq!((distinct.len(), site.runs()), (8, 4));
+    assert_eq!((distinct.len(), site.runs.count()), (8, 4));
 }
 
 #[test]
@@ -444,7 +438,7 @@ fn derived_keys_differ_by_caller() {
         site.send(request.header("Authorization", account));
     }
     let distinct: HashSet<_> = derived.all().into_iter().collect();
-    assert_eq!((distinct.len(), site.runs()), (4, 2));
+    assert_eq!((distinct.len(), site.runs.count()), (4, 2));
 }
 
 #[test]
@@ -474,7 +468,7 @@ impl FromRequest for Eager {
 
 #[post("/eager")]
 #[idempotent]
-async fn eager(early: Eager, runs: Runs) -> String {
+async fn eager(early: Eager, runs: Counter) -> String {
     format!("{}:{}:{}", runs.next(), early.0, early.1)
 }
 
@@ -505,33 +499,34 @@ impl FromRequest for TooEarly {
 
 #[post("/too-early")]
 #[idempotent]
-async fn too_early(_: TooEarly, runs: Runs) -> String {
+async fn too_early(_: TooEarly, runs: Counter) -> String {
     runs.next().to_string()
 }
 
 #[test]
 fn deriving_inside_an_extractor_is_a_500_that_claims_nothing() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::new(store.clone(), KeyScope::everyone());
     let site = Site::new(layer, |config: &mut ServiceConfig| {
         config.service(too_early);
     });
     assert_eq!(site.send(Request::post("/too-early").key("k")).status, 500);
-    assert_eq!((site.runs(), store.begun()), (0, 0));
+    assert_eq!((site.runs.count(), store.count(Call::Begin)), (0, 0));
 }
 
 #[test]
 fn one_operation_has_one_record() {
-    let store = Counting::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::new(store.clone(), KeyScope::everyone());
     let site = Site::new(layer, |config: &mut ServiceConfig| {
         config.service(charge);
     });
     site.twice(&Request::post("/charges").key("k"));
     site.send(Request::post("/charges").key("other"));
-    let ids = store.ids();
+    let begun = store.calls(Call::Begin).into_iter();
+    let ids: Vec<_> = begun.map(|(id, _)| id).collect();
     assert_eq!((ids[0] == ids[1], ids[0] == ids[2]), (true, false));
-    assert_eq!((store.len(), site.runs()), (2, 2));
+    assert_eq!((store.records(), site.runs.count()), (2, 2));
 }
 
 #[actix_web::test]

@@ -15,16 +15,16 @@ use idempotency_actix::store::RecordId;
 use idempotency_actix::{
     Caller, Clock, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent,
 };
-use idempotency_actix_tests::{Client, Request, Response, serve};
+use idempotency_actix_tests::{Client, PATIENCE, Request, Response, assert_problem, until};
 use tokio::sync::Notify;
 
-use crate::app::{Gate, Runs, Site, assert_problem, builder, marked};
-use crate::log;
+use idempotency_actix_tests::app::{Counter, Gate, Site, builder, marked};
+use idempotency_actix_tests::log;
 
 /// What the middleware in between did: a transaction of the request, say.
 #[derive(Clone)]
 struct Transactions {
-    committed: Runs,
+    committed: Counter,
     gate: Gate,
     cut: Arc<Notify>,
 }
@@ -32,7 +32,7 @@ struct Transactions {
 impl Transactions {
     fn new() -> Self {
         Self {
-            committed: Runs::default(),
+            committed: Counter::default(),
             gate: Gate::closed(),
             cut: Arc::default(),
         }
@@ -82,7 +82,7 @@ async fn transaction(
 
 #[post("/charges")]
 #[idempotent]
-async fn charge(runs: Runs, gate: Option<web::Data<Gate>>) -> impl Responder {
+async fn charge(runs: Counter, gate: Option<web::Data<Gate>>) -> impl Responder {
     let run = runs.next();
     if let Some(gate) = gate {
         gate.pass().await;
@@ -92,7 +92,7 @@ async fn charge(runs: Runs, gate: Option<web::Data<Gate>>) -> impl Responder {
 
 #[post("/export")]
 #[idempotent]
-async fn export(runs: Runs) -> impl Responder {
+async fn export(runs: Counter) -> impl Responder {
     let run = runs.next();
     let chunks = ["a", "b"].map(|part| Ok::<_, Error>(Bytes::from(format!("{part}{run} "))));
     HttpResponse::Created().streaming(stream::iter(chunks))
@@ -106,10 +106,10 @@ struct World {
 
 impl World {
     fn new(layer: Idempotency, waits: bool) -> Self {
-        let (transactions, handler, runs) = (Transactions::new(), Gate::closed(), Runs::default());
-        let (inner, gate, counted) = (transactions.clone(), handler.clone(), runs.clone());
-        let server = serve(move || {
-            let mut app = App::new().app_data(counted.clone()).app_data(inner.clone());
+        let (transactions, handler) = (Transactions::new(), Gate::closed());
+        let (inner, gate) = (transactions.clone(), handler.clone());
+        let site = Site::serve(move |runs| {
+            let mut app = App::new().app_data(runs).app_data(inner.clone());
             if waits {
                 app = app.app_data(web::Data::new(gate.clone()));
             }
@@ -120,7 +120,6 @@ impl World {
                 .wrap(layer.clone())
                 .configure(routes)
         });
-        let site = Site::of(server, runs);
         Self {
             site,
             transactions,
@@ -139,7 +138,7 @@ impl World {
         client
     }
 
-    fn committed(&self) -> u32 {
+    fn committed(&self) -> usize {
         self.transactions.committed.count()
     }
 }
@@ -152,15 +151,8 @@ fn ask(commit: &str) -> Request {
 
 /// Sends until the record is finished, and returns what then comes.
 fn settled(site: &Site, request: &Request) -> Response {
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    loop {
-        let answer = site.send(request.clone());
-        if answer.status != 409 {
-            return answer;
-        }
-        assert!(std::time::Instant::now() < deadline, "{answer:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let settled = || Some(site.send(request.clone())).filter(|answer| answer.status != 409);
+    until(PATIENCE, settled).expect("a record that is finished")
 }
 
 #[test]
@@ -170,7 +162,11 @@ fn a_commit_that_fails_is_what_every_retry_is_told() {
         assert_eq!(world.site.send(ask(commit)).status, 500, "{commit}");
         let retry = world.site.send(ask(""));
         assert_eq!((retry.status, retry.is_replay()), (500, true), "{commit}");
-        assert_eq!((world.site.runs(), world.committed()), (1, 0), "{commit}");
+        assert_eq!(
+            (world.site.runs.count(), world.committed()),
+            (1, 0),
+            "{commit}"
+        );
     }
 }
 
@@ -180,7 +176,7 @@ fn a_commit_that_says_nothing_was_executed_lets_a_retry_run() {
     assert_eq!(world.site.send(ask("refused")).status, 500);
     let retry = world.site.send(ask(""));
     assert_eq!((retry.status, retry.is_replay()), (201, false));
-    assert_eq!((world.site.runs(), world.committed()), (2, 1));
+    assert_eq!((world.site.runs.count(), world.committed()), (2, 1));
 }
 
 #[test]
@@ -192,7 +188,7 @@ fn what_the_handler_answered_is_replayed_after_a_commit() {
         ("charge 1".into(), "charge 1".into())
     );
     assert!(retry.is_replay());
-    assert_eq!(world.site.runs(), 1);
+    assert_eq!(world.site.runs.count(), 1);
 }
 
 #[test]
@@ -202,10 +198,10 @@ fn a_client_that_resets_during_the_handler_does_not_stop_the_commit() {
     world.handler.wait();
     client.reset();
     assert_problem(&world.site.send(ask("")), 409, "in-flight");
-    world.handler.open();
+    world.handler.let_one_through();
     let retry = settled(&world.site, &ask(""));
     assert_eq!((retry.status, retry.is_replay()), (201, true));
-    assert_eq!((world.site.runs(), world.committed()), (1, 1));
+    assert_eq!((world.site.runs.count(), world.committed()), (1, 1));
 }
 
 #[test]
@@ -217,10 +213,10 @@ fn a_client_that_resets_during_the_commit_does_not_stop_it() {
     assert_problem(&world.site.send(ask("")), 409, "in-flight");
     client.reset();
     assert_problem(&world.site.send(ask("")), 409, "in-flight");
-    world.transactions.gate.open();
+    world.transactions.gate.let_one_through();
     let retry = settled(&world.site, &ask(""));
     assert_eq!((retry.status, retry.is_replay()), (201, true));
-    assert_eq!((world.site.runs(), world.committed()), (1, 1));
+    assert_eq!((world.site.runs.count(), world.committed()), (1, 1));
 }
 
 #[test]
@@ -237,7 +233,7 @@ fn a_handler_that_is_cut_off_inside_of_the_layer_becomes_unknown_and_is_said() {
     assert_problem(&world.site.send(ask("")), 409, "in-flight");
     clock.advance(Duration::from_secs(31));
     assert_problem(&world.site.send(ask("")), 500, "outcome-unknown");
-    assert_eq!((world.site.runs(), world.committed()), (1, 0));
+    assert_eq!((world.site.runs.count(), world.committed()), (1, 0));
     let id = RecordId::of(&Caller::principal("cut"), &Method::POST, "/charges", "k");
     let said = log::lines_with(&["cut_off", "time-outs belong outside", &format!("{id:?}")]);
     assert_eq!(said.len(), 1, "{said:?}");
@@ -253,7 +249,7 @@ fn a_stream_is_recorded_once_its_head_has_passed_the_layer() {
         ("a1 b1 ".into(), "a1 b1 ".into())
     );
     assert!(retry.is_replay());
-    assert_eq!(world.site.runs(), 1);
+    assert_eq!(world.site.runs.count(), 1);
 }
 
 #[test]
@@ -264,7 +260,7 @@ fn a_stream_whose_commit_fails_is_not_replayed() {
     assert_eq!(first.status, 500);
     let retry = settled(&world.site, &request);
     assert_eq!((retry.status, retry.is_replay()), (500, true));
-    assert_eq!(world.site.runs(), 1);
+    assert_eq!(world.site.runs.count(), 1);
 }
 
 /// Reads the whole answer before it passes it on.
@@ -285,35 +281,27 @@ async fn buffering(
 
 #[test]
 fn a_stream_that_is_read_to_its_end_inside_of_the_layer_is_recorded() {
-    let (layer, runs) = (marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new()
-            .app_data(counted.clone())
-            .wrap(from_fn(buffering));
+    let layer = marked();
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(from_fn(buffering));
         app.wrap(layer.clone()).service(export)
     });
-    let site = Site::of(server, runs);
     let (first, retry) = site.twice(&Request::post("/export").key("k"));
     assert_eq!(
         (first.text(), retry.text()),
         ("a1 b1 ".into(), "a1 b1 ".into())
     );
     assert!(retry.is_replay());
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]
 fn what_is_compressed_inside_of_the_layer_is_kept_as_the_handler_gave_it() {
-    let (layer, runs) = (marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new()
-            .app_data(counted.clone())
-            .wrap(Compress::default());
+    let layer = marked();
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(Compress::default());
         app.wrap(layer.clone()).service(export).service(charge)
     });
-    let site = Site::of(server, runs);
     let gzip = ask("").header("accept-encoding", "gzip");
     assert_eq!(
         site.send(gzip.clone()).header("content-encoding"),
@@ -326,7 +314,7 @@ fn what_is_compressed_inside_of_the_layer_is_kept_as_the_handler_gave_it() {
         (again.header("content-encoding"), again.is_replay()),
         (Some("gzip"), true)
     );
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 /// Answers with another status than the handler.
@@ -343,20 +331,18 @@ async fn teapot(
 
 #[test]
 fn another_status_that_comes_out_binds() {
-    let (layer, runs) = (marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new().app_data(counted.clone()).wrap(from_fn(teapot));
+    let layer = marked();
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(from_fn(teapot));
         app.wrap(layer.clone()).service(charge).service(export)
     });
-    let site = Site::of(server, runs);
     for (target, body) in [("/charges", "charge 1"), ("/export", "a2 b2 ")] {
         let (first, retry) = site.twice(&Request::post(target).key("k"));
         assert_eq!((first.status, retry.status), (418, 418));
         assert_eq!((first.text(), retry.text()), (body.into(), body.into()));
         assert!(retry.is_replay());
     }
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 /// Moves what is inside to a task of its own.
@@ -373,32 +359,28 @@ async fn spawning(
 
 #[test]
 fn a_handler_that_is_moved_to_a_task_of_its_own_is_recorded_there() {
-    let (layer, runs) = (marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new().app_data(counted.clone()).wrap(from_fn(spawning));
+    let layer = marked();
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(from_fn(spawning));
         app.wrap(layer.clone()).service(charge).service(export)
     });
-    let site = Site::of(server, runs);
     for target in ["/charges", "/export"] {
         let (first, retry) = site.twice(&Request::post(target).key("k"));
         assert_eq!((first.text(), retry.is_replay()), (retry.text(), true));
     }
-    assert_eq!(site.runs(), 2);
+    assert_eq!(site.runs.count(), 2);
 }
 
 #[test]
 fn the_inner_of_two_layers_finishes_the_answer() {
-    let (outer, inner, runs) = (marked(), marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new().app_data(counted.clone()).wrap(inner.clone());
+    let (outer, inner) = (marked(), marked());
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(inner.clone());
         app.wrap(outer.clone()).service(charge)
     });
-    let site = Site::of(server, runs);
     let (first, retry) = site.twice(&ask(""));
     assert_eq!((first.text(), retry.is_replay()), (retry.text(), true));
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 /// Stands outside of the layer, and panics when it is told to.
@@ -418,24 +400,23 @@ async fn panicking(
 #[test]
 fn a_panic_outside_of_the_layer_does_not_cut_a_handler_off() {
     for layer in [marked(), builder().all_routes().build().unwrap()] {
-        let (transactions, gate, runs) = (Transactions::new(), Gate::closed(), Runs::default());
-        let (outer, inner, counted) = (transactions.clone(), gate.clone(), runs.clone());
-        let server = serve(move || {
-            let app = App::new().app_data(counted.clone()).app_data(outer.clone());
+        let (transactions, gate) = (Transactions::new(), Gate::closed());
+        let (outer, inner) = (transactions.clone(), gate.clone());
+        let site = Site::serve(move |runs| {
+            let app = App::new().app_data(runs).app_data(outer.clone());
             let app = app.app_data(web::Data::new(inner.clone()));
             app.wrap(layer.clone())
                 .wrap(from_fn(panicking))
                 .service(charge)
         });
-        let site = Site::of(server, runs);
         let mut client = Client::connect(site.addr());
         client.send(&ask(""));
         gate.wait();
         transactions.cut.notify_waiters();
-        gate.open();
+        gate.let_one_through();
         let retry = settled(&site, &ask(""));
         assert_eq!((retry.status, retry.is_replay()), (201, true));
-        assert_eq!(site.runs(), 1);
+        assert_eq!(site.runs.count(), 1);
         drop(client);
     }
 }
@@ -452,12 +433,10 @@ fn extensions_of_the_request_are_the_application_s() {
         assert_eq!(kept, Some(7));
         Ok(response.map_into_boxed_body())
     }
-    let (layer, runs) = (marked(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
-        let app = App::new().app_data(counted.clone()).wrap(from_fn(marks));
+    let layer = marked();
+    let site = Site::serve(move |runs| {
+        let app = App::new().app_data(runs).wrap(from_fn(marks));
         app.wrap(layer.clone()).service(charge)
     });
-    let site = Site::of(server, runs);
     assert_eq!(site.send(ask("")).status, 201);
 }

@@ -74,7 +74,7 @@ fn a_server_that_goes_away_while_a_handler_runs_gets_the_answer_later() {
     let mut owner = site.start("k");
     site.proxy.refuse_connections();
     site.proxy.sever();
-    site.gate.let_through();
+    site.gate.open();
     assert_unstored(&owner.receive(), 1);
     site.assert_refuses("other");
     assert_refused(&site.send("k"));
@@ -114,7 +114,7 @@ fn a_claim_outlives_the_server_where_it_is_on_disk() {
     let key = site.key();
     server.restart();
     assert_eq!(site.key(), key);
-    site.gate.let_through();
+    site.gate.open();
     crate::site::assert_first(&owner.receive(), 1);
     site.assert_replays("k", 1);
 }

@@ -2,9 +2,9 @@
 
 use idempotency_actix::store::{RedisFinding, RedisReport, RedisSeverity, Store, StoreErrorKind};
 use idempotency_actix::{Idempotency, KeyScope, RedisStore};
-use idempotency_actix_tests::redis::{RedisServer, Reply};
+use idempotency_actix_tests::redis::{RedisServer, Reply, pool};
 
-use crate::site::{AMPLE, Setup, own_server, pool};
+use crate::site::{AMPLE, Setup, own_server};
 
 async fn check(server: &RedisServer) -> RedisReport {
     Setup::new().store(server).check().await.expect("a report")

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use idempotency_actix_tests::redis::RedisServer;
-use idempotency_actix_tests::{Client, Request};
+use idempotency_actix_tests::{Client, Request, eventually};
 
-use crate::site::{Setup, Site, eventually};
+use crate::site::{Setup, Site};
 
 /// The commands that a request sends over connections that are there already.
 fn cost(site: &Site, client: &mut Client, request: &Request) -> Vec<String> {
@@ -26,7 +26,7 @@ fn cost(site: &Site, client: &mut Client, request: &Request) -> Vec<String> {
 
 /// A client whose worker has its connection, and a store that knows its server.
 fn warm(site: &Site) -> Client {
-    let mut client = site.client();
+    let mut client = site.connect();
     client.send(&site.request("warm"));
     assert_eq!(client.receive().status, 201);
     client
@@ -74,7 +74,7 @@ fn a_retry_while_the_first_runs_is_two_commands() {
     assert_eq!(site.send("k").status, 409);
     let after = site.proxy.commands("SET") + site.proxy.commands("EVALSHA");
     assert_eq!(after - before, 2);
-    site.gate.let_through();
+    site.gate.open();
     owner.receive();
 }
 
@@ -110,7 +110,7 @@ fn there_is_one_connection_for_each_worker_and_one_that_renews() {
     let mut owner = site.start("k");
     let before = site.proxy.commands("EVALSHA");
     eventually("renewals", || site.proxy.commands("EVALSHA") >= before + 2);
-    site.gate.let_through();
+    site.gate.open();
     owner.receive();
     burst();
     assert!(site.proxy.connections() <= 3);

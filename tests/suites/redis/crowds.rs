@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use idempotency_actix_tests::Response;
+use idempotency_actix_tests::app::Mode;
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
 
-use crate::site::{Mode, Setup, Site};
+use crate::site::{Setup, Site};
 
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 12;

@@ -1,9 +1,10 @@
 //! Every command of a request, hurt in every way: never two runs, and never a claim that stays.
 
+use idempotency_actix_tests::app::Mode;
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
-use idempotency_actix_tests::{Request, Response};
+use idempotency_actix_tests::{Request, Response, eventually};
 
-use crate::site::{Mode, Setup, Site, assert_refused, assert_true, eventually};
+use crate::site::{Setup, Site, assert_refused, assert_true};
 
 const CUTS: [Harm; 3] = [Harm::CutBefore, Harm::CutAfter, Harm::CutMidReply];
 const MODES: [Mode; 2] = [Mode::Marked, Mode::AllRoutes];

@@ -1,8 +1,9 @@
 //! Values under a record's key that are not its record: 503, never a run, never overwritten.
 
+use idempotency_actix_tests::app::Mode;
 use idempotency_actix_tests::redis::{RedisServer, Reply};
 
-use crate::site::{Mode, Setup, Site, assert_first, assert_refused};
+use crate::site::{Setup, Site, assert_first, assert_refused};
 
 /// Makes a record, lets the test put something else in its place, and retries.
 fn assert_is_unreadable(replace: impl Fn(&Site, &str)) {
@@ -119,7 +120,7 @@ fn a_foreign_value_in_the_place_of_a_claim_costs_the_record_and_nothing_else() {
     let mut owner = site.start("k");
     let key = site.key();
     command(&site, &["SET", &key, "somebody else's"]);
-    site.gate.let_through();
+    site.gate.open();
     crate::site::assert_unstored(&owner.receive(), 1);
     assert_refused(&site.send("k"));
     assert_eq!(site.runs.count(), 1);

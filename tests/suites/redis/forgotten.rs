@@ -6,12 +6,13 @@ use std::time::Duration;
 use actix_web::rt::System;
 use idempotency_actix::RedisStore;
 use idempotency_actix::store::{
-    AttemptId, Claim, Completion, Fingerprint, Finished, NotKept, RecordId, Resolved, Store,
-    StoreErrorKind, Token, Verdict,
+    AttemptId, Claim, Completion, Finished, NotKept, RecordId, Resolved, Store, StoreErrorKind,
+    Verdict,
 };
-use idempotency_actix_tests::redis::{Harm, RedisServer, Reply, Rule};
+use idempotency_actix_tests::redis::{Harm, Proxy, RedisServer, Reply, Rule};
+use idempotency_actix_tests::{assert_problem, fresh_claim};
 
-use crate::site::{Setup, Site, assert_first, assert_problem, assert_refused, proxy_to};
+use crate::site::{Setup, Site, assert_first, assert_refused};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -111,13 +112,7 @@ impl Desk {
 }
 
 fn claim() -> Claim {
-    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [0; 32]);
-    Claim::new(
-        Token::random(),
-        fingerprint,
-        Duration::from_secs(30),
-        3 * DAY,
-    )
+    fresh_claim(Duration::from_secs(30), 3 * DAY)
 }
 
 fn late() -> Finished {
@@ -278,7 +273,7 @@ fn a_value_that_changed_since_it_was_looked_at_is_not_forgotten() {
     ] {
         let desk = Desk::rewritten(before);
         let (redis, key) = (desk.site.redis, desk.key.clone());
-        let proxy = proxy_to(redis);
+        let proxy = Proxy::to(redis.addr());
         let mut sent = 0;
         let replace = move |command: &[Vec<u8>]| {
             let is_about_it = command.iter().any(|part| part == key.as_bytes());
@@ -323,7 +318,7 @@ fn the_late_answer_of_a_forgotten_claim_is_refused_and_not_told() {
         assert_eq!(forgotten.expect("an answer"), Resolved::Done);
     });
     owners.proxy.accept();
-    owners.gate.let_through();
+    owners.gate.open();
     // Its own answer is not the one that a retry will get.
     assert_problem(&owner.receive(), 500, "outcome-unknown");
     assert_first(&others.send("k"), 1);

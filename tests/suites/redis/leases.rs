@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use idempotency_actix::OnUnknown;
+use idempotency_actix::store::{Released, Store};
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
+use idempotency_actix_tests::{Client, assert_problem, eventually, fresh_claim, incidents};
 
-use crate::counted;
-use crate::site::{Setup, Site, assert_first, assert_problem, assert_replay, assert_unstored};
+use crate::site::{Setup, Site, assert_first, assert_replay, assert_unstored};
 
 const LEASE_MS: i64 = 30_000;
 
@@ -16,11 +17,11 @@ fn left(site: &Site, key: &str) -> i64 {
 
 /// An owner at its gate, cut off from the server so that nothing renews its claim, and another site
 /// with the same records.
-fn cut_off() -> (Site, idempotency_actix_tests::Client, Site) {
+fn cut_off() -> (Site, Client, Site) {
     cut_off_from(&Setup::impatient())
 }
 
-fn cut_off_from(setup: &Setup) -> (Site, idempotency_actix_tests::Client, Site) {
+fn cut_off_from(setup: &Setup) -> (Site, Client, Site) {
     let owners = setup.on(RedisServer::shared());
     owners.gate.close();
     let owner = owners.start("k");
@@ -98,26 +99,26 @@ fn the_late_answer_of_a_lapsed_claim_is_accepted() {
     let (owners, mut owner, others) = cut_off();
     age(&others, &others.key(), LEASE_MS);
     assert_problem(&others.send("k"), 500, "outcome-unknown");
-    owners.gate.let_through();
+    owners.gate.open();
     assert_unstored(&owner.receive(), 1);
     assert_problem(&others.send("k"), 500, "outcome-unknown");
     owners.proxy.accept();
-    crate::site::eventually("the late answer", || others.send("k").is_replay());
+    eventually("the late answer", || others.send("k").is_replay());
     assert_replay(&others.send("k"), 1);
     assert_eq!(others.runs.count(), 0);
 }
 
 #[test]
 fn a_claim_that_the_server_lost_is_recorded_and_counted() {
-    counted::start();
+    incidents::start();
     let site = Setup::new().on(RedisServer::shared());
     site.gate.close();
     let mut owner = site.start("k");
     site.redis.command(&["DEL", &site.key()]);
-    let before = counted::incidents("recorded_absent");
-    site.gate.let_through();
+    let before = incidents::count("recorded_absent");
+    site.gate.open();
     assert_first(&owner.receive(), 1);
-    assert!(counted::incidents("recorded_absent") > before);
+    assert!(incidents::count("recorded_absent") > before);
     site.assert_replays("k", 1);
     let left = left(&site, &site.key());
     assert!(left > 0, "it expires");
@@ -129,14 +130,14 @@ fn a_claim_is_kept_for_a_day_and_an_answer_of_any_size_for_its_ttl() {
     for octets in [10, 20_000] {
         let site = Setup::new().on(RedisServer::shared());
         site.gate.close();
-        let mut owner = site.client();
+        let mut owner = site.connect();
         owner.send(&site.request("k").body("x".repeat(octets)));
         site.runs.wait_for(1);
         let key = site.key();
         let claim = left(&site, &key);
         assert!((DAY - 60_000..=DAY).contains(&claim), "{claim}");
         age(&site, &key, 5_000_000);
-        site.gate.let_through();
+        site.gate.open();
         assert_eq!(owner.receive().status, 201);
         let answer = left(&site, &key);
         assert!((DAY - 60_000..=DAY).contains(&answer), "{answer}");
@@ -146,22 +147,18 @@ fn a_claim_is_kept_for_a_day_and_an_answer_of_any_size_for_its_ttl() {
 /// What a slow network delivers late must not undo what the owner did since.
 #[test]
 fn a_release_of_another_token_changes_nothing() {
-    use idempotency_actix::store::{Claim, Fingerprint, Released, Store, Token};
-
     let setup = Setup::new();
     let site = setup.on(RedisServer::shared());
     site.gate.close();
     let mut owner = site.start("k");
     let id = site.record_id();
-    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [0; 32]);
-    let lease = setup.lease;
-    let claim = Claim::new(Token::random(), fingerprint, lease, lease);
+    let claim = fresh_claim(setup.lease, setup.lease);
     let store = setup.store(site.redis);
     let released =
         actix_web::rt::System::new().block_on(async { store.release(&id, &claim).await });
     assert_eq!(released.expect("an answer"), Released::NotOwner);
     assert_problem(&site.send("k"), 409, "in-flight");
-    site.gate.let_through();
+    site.gate.open();
     assert_first(&owner.receive(), 1);
     site.assert_replays("k", 1);
 }
@@ -171,7 +168,7 @@ const BRIEF: Duration = Duration::from_secs(2);
 
 /// An owner that lapsed a second ago, in the eyes of sites that rerun, which have watched it for half a
 /// lease.
-fn ripe() -> (Site, idempotency_actix_tests::Client, Site) {
+fn ripe() -> (Site, Client, Site) {
     let setup = Setup {
         on_unknown: OnUnknown::Rerun,
         ..Setup::impatient().lease(BRIEF)
@@ -197,7 +194,7 @@ fn a_lapsed_claim_is_taken_over_and_its_first_owner_gives_the_answer_of_the_seco
     owners.proxy.accept();
     // Both workers have to have a connection again, and take turns.
     let mut replays = 0;
-    crate::site::eventually("a store within reach", || {
+    eventually("a store within reach", || {
         replays = if owners.send("k").is_replay() {
             replays + 1
         } else {
@@ -205,7 +202,7 @@ fn a_lapsed_claim_is_taken_over_and_its_first_owner_gives_the_answer_of_the_seco
         };
         replays == 8
     });
-    owners.gate.let_through();
+    owners.gate.open();
     assert_replay(&owner.receive(), 1);
     assert_eq!((owners.runs.count(), others.runs.count()), (1, 1));
     others.assert_replays("k", 1);

@@ -10,12 +10,12 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use idempotency_actix::RedisStore;
 use idempotency_actix::deadpool_redis::redis::Client;
 use idempotency_actix::store::{
-    Begun, Claim, Completion, Fingerprint, Finished, RecordId, Released, Renewed, Store,
-    StoredResponse, Token,
+    Begun, Claim, Completion, Finished, RecordId, Released, Renewed, Store, StoredResponse,
 };
 use idempotency_actix_tests::redis::{Proxy, RedisServer};
+use idempotency_actix_tests::{PATIENCE, eventually, fresh_claim, fresh_id};
 
-use crate::site::{PATIENCE, Setup, eventually, own_server, proxy_to};
+use crate::site::{Setup, own_server};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -26,7 +26,7 @@ struct Replica {
 }
 
 fn replica(setup: &Setup, server: &RedisServer) -> Replica {
-    let proxy = proxy_to(server);
+    let proxy = Proxy::to(server.addr());
     let client = Client::open(proxy.url()).expect("an address");
     let store = setup.store_builder(&server.url()).notifications(client);
     let store = store.build().expect("options that can hold");
@@ -34,12 +34,7 @@ fn replica(setup: &Setup, server: &RedisServer) -> Replica {
 }
 
 fn claim() -> (RecordId, Claim) {
-    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [0; 32]);
-    let token = Token::random();
-    let mut id = [0; 32];
-    id[..16].copy_from_slice(token.as_bytes());
-    let claim = Claim::new(token, fingerprint, LEASE, LEASE);
-    (RecordId::from_bytes(id), claim)
+    (fresh_id(), fresh_claim(LEASE, LEASE))
 }
 
 async fn begin(replica: &Replica, id: &RecordId, claim: &Claim) {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use idempotency_actix_tests::redis::{Connection, Harm, RedisServer, Reply, Rule};
+use idempotency_actix_tests::{assert_problem, eventually};
 
 use crate::site::{
-    Setup, Site, assert_first, assert_refused, assert_replay, assert_unstored, eventually,
-    own_server,
+    Setup, Site, assert_first, assert_refused, assert_replay, assert_unstored, own_server,
 };
 
 fn set(server: &RedisServer, option: &str, value: &str) {
@@ -40,7 +40,7 @@ fn assert_delivers_later(server: &'static RedisServer, enter: impl Fn(), leave: 
     enter();
     // What it knows of a claim may be over: nothing but a finished record counts.
     assert_refused(&site.send("k"));
-    site.gate.let_through();
+    site.gate.open();
     assert_unstored(&owner.receive(), 1);
     assert_refused(&site.send("k"));
     leave();
@@ -73,11 +73,11 @@ mod out_of_memory {
         let site = Setup::new().on(own_server(&[]));
         site.gate.close();
         let request = site.request("k").body(body);
-        let mut owner = site.client();
+        let mut owner = site.connect();
         owner.send(&request);
         site.runs.wait_for(1);
         full(&site);
-        site.gate.let_through();
+        site.gate.open();
         let first = owner.receive();
         assert_eq!(first.status, 201);
         assert_eq!(first.header("idempotency-status"), None);
@@ -103,11 +103,11 @@ mod out_of_memory {
     fn a_claim_that_was_granted_before_is_released() {
         let site = Setup::new().on(own_server(&[]));
         site.gate.close();
-        let mut owner = site.client();
+        let mut owner = site.connect();
         owner.send(&site.request("k").header("x-status", "429"));
         site.runs.wait_for(1);
         full(&site);
-        site.gate.let_through();
+        site.gate.open();
         assert_eq!(owner.receive().status, 429);
         assert!(site.keys().is_empty());
         roomy(&site);
@@ -121,7 +121,7 @@ mod out_of_memory {
         let mut owner = site.start("k");
         full(&site);
         assert_refused(&site.send("k"));
-        site.gate.let_through();
+        site.gate.open();
         assert_first(&owner.receive(), 1);
         site.assert_replays("k", 1);
     }
@@ -168,7 +168,7 @@ mod out_of_memory {
         eventually("a renewal", || {
             site.redis.command(&["PEXPIRETIME", &site.key()]).int() > left
         });
-        site.gate.let_through();
+        site.gate.open();
         assert_first(&owner.receive(), 1);
     }
 }
@@ -368,8 +368,8 @@ fn a_script_cache_that_is_flushed_all_the_time_is_not_noticed() {
     assert_first(&site.send("refused"), 6);
     site.gate.close();
     let mut owner = site.start("held");
-    crate::site::assert_problem(&site.send("held"), 409, "in-flight");
-    site.gate.let_through();
+    assert_problem(&site.send("held"), 409, "in-flight");
+    site.gate.open();
     assert_first(&owner.receive(), 7);
     assert!(site.proxy.commands("EVAL") > 0);
 }

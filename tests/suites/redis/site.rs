@@ -1,36 +1,23 @@
 //! A server whose records go through a proxy to a real Redis, and what tests ask of it.
 
-use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::{App, HttpRequest, HttpResponse, post, web};
-use idempotency_actix::deadpool_redis::{Config, Runtime};
+use actix_web::HttpResponse;
 use idempotency_actix::store::RecordId;
 use idempotency_actix::{
-    Idempotency, KeyScope, OnStoreFailure, OnUnknown, RedisStore, RedisStoreBuilder, idempotent,
+    IdempotencyBuilder, OnStoreFailure, OnUnknown, RedisStore, RedisStoreBuilder,
 };
-use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, until};
-use idempotency_actix_tests::{Client, Request, Response, Server, serve};
-use tokio::sync::Semaphore;
-
-/// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use idempotency_actix_tests::app::{BODY, Mode, Rig, Run};
+use idempotency_actix_tests::redis::{Proxy, RedisServer, Reply, pool};
+use idempotency_actix_tests::{PATIENCE, Request, Response, assert_problem, eventually, until};
 
 /// A store timeout that no busy machine reaches.
 pub const AMPLE: Duration = Duration::from_secs(10);
 
 /// A store timeout for tests that have to see it pass.
 pub const SHORT: Duration = Duration::from_millis(600);
-
-/// Which part of the layer covers the handler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    Marked,
-    AllRoutes,
-}
 
 /// How a site differs from most others.
 #[derive(Clone)]
@@ -87,39 +74,23 @@ impl Setup {
         server: &'static RedisServer,
         options: impl FnOnce(RedisStoreBuilder) -> RedisStoreBuilder,
     ) -> Site {
-        let proxy = proxy_to(server);
+        let proxy = Proxy::to(server.addr());
         let store = options(self.store_builder(&proxy.url())).build();
         let store = store.expect("options that can hold");
-        let layer = Idempotency::builder(store, KeyScope::everyone())
-            .lease(self.lease)
-            .wait(self.wait)
-            .on_store_failure(self.on_store_failure)
-            .on_unknown(self.on_unknown);
-        let layer = match self.mode {
-            Mode::Marked => layer,
-            Mode::AllRoutes => layer.all_routes(),
+        let options = |layer: IdempotencyBuilder| {
+            layer
+                .lease(self.lease)
+                .wait(self.wait)
+                .on_store_failure(self.on_store_failure)
+                .on_unknown(self.on_unknown)
         };
-        let layer = layer.build().expect("options that can hold");
-        let stage = Stage {
-            runs: Runs::default(),
-            gate: Gate::open(),
-        };
-        let data = web::Data::new(stage.clone());
-        let http = serve(move || {
-            App::new()
-                .app_data(data.clone())
-                .app_data(web::PayloadConfig::new(1 << 21))
-                .wrap(layer.clone())
-                .service(marked)
-                .service(plain)
-        });
+        let rig = Rig::new(self.mode, store, options, answer);
+        rig.gate.open();
         Site {
             proxy,
-            runs: stage.runs,
-            gate: stage.gate,
             redis: server,
-            http,
             setup: self.clone(),
+            rig,
         }
     }
 
@@ -136,157 +107,37 @@ impl Setup {
     }
 }
 
-/// On a thread of its own, as a proxy cannot be started from within a runtime.
-pub fn proxy_to(server: &RedisServer) -> Proxy {
-    let addr = server.addr();
-    let proxy = std::thread::spawn(move || Proxy::to(addr)).join();
-    proxy.expect("a proxy")
-}
-
-pub fn pool(url: &str) -> idempotency_actix::deadpool_redis::Pool {
-    let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
-    pool.expect("a pool")
-}
-
 /// A server that only one test has, and that lives as long as the process.
 pub fn own_server(config: &[(&str, &str)]) -> &'static RedisServer {
     Box::leak(Box::new(RedisServer::start(config)))
 }
 
-/// Counts runs, for a test that waits for them.
-#[derive(Clone, Default)]
-pub struct Runs(Arc<(Mutex<usize>, Condvar)>);
-
-impl Runs {
-    fn next(&self) -> usize {
-        let mut count = self.0.0.lock().unwrap();
-        *count += 1;
-        self.0.1.notify_all();
-        *count
-    }
-
-    pub fn count(&self) -> usize {
-        *self.0.0.lock().unwrap()
-    }
-
-    pub fn wait_for(&self, times: usize) {
-        let count = self.0.0.lock().unwrap();
-        let (count, wait) = (self.0.1)
-            .wait_timeout_while(count, PATIENCE, |count| *count < times)
-            .unwrap();
-        assert!(!wait.timed_out(), "{} of {times} runs came", *count);
-    }
+/// Waits at the gate, and answers with the number of the run, the body, and the status that was asked for.
+async fn answer(run: Run) -> HttpResponse {
+    run.gate.pass().await;
+    let body = String::from_utf8_lossy(&run.body);
+    HttpResponse::build(run.status)
+        .insert_header(("x-run", run.number.to_string()))
+        .body(format!("run {}: {body}", run.number))
 }
 
-/// What handlers wait at while it is closed.
-#[derive(Clone)]
-pub struct Gate(Arc<Mutex<Arc<Semaphore>>>);
-
-impl Gate {
-    /// Open to all.
-    fn open() -> Self {
-        let gate = Self(Arc::new(Mutex::new(Arc::new(Semaphore::new(0)))));
-        gate.let_through();
-        gate
-    }
-
-    /// Stops who comes from now on.
-    pub fn close(&self) {
-        *self.0.lock().unwrap() = Arc::new(Semaphore::new(0));
-    }
-
-    /// Lets everybody through, now and later.
-    pub fn let_through(&self) {
-        self.0.lock().unwrap().close();
-    }
-
-    async fn pass(&self) {
-        let semaphore = Arc::clone(&self.0.lock().unwrap());
-        drop(semaphore.acquire().await);
-    }
-}
-
-#[derive(Clone)]
-struct Stage {
-    runs: Runs,
-    gate: Gate,
-}
-
-impl Stage {
-    /// Answers with the number of the run, the body, and the status that was asked for.
-    async fn run(&self, request: &HttpRequest, body: &str) -> HttpResponse {
-        let number = self.runs.next();
-        self.gate.pass().await;
-        let status = request.headers().get("x-status");
-        let status = status.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
-        HttpResponse::build(status.unwrap_or(StatusCode::CREATED))
-            .insert_header(("x-run", number.to_string()))
-            .body(format!("run {number}: {body}"))
-    }
-}
-
-#[post("/marked")]
-#[idempotent]
-async fn marked(stage: web::Data<Stage>, request: HttpRequest, body: String) -> HttpResponse {
-    stage.run(&request, &body).await
-}
-
-#[post("/plain")]
-async fn plain(stage: web::Data<Stage>, request: HttpRequest, body: String) -> HttpResponse {
-    stage.run(&request, &body).await
-}
-
+/// A rig with an open gate.
 pub struct Site {
     pub proxy: Proxy,
-    /// How often the handler ran.
-    pub runs: Runs,
-    pub gate: Gate,
     pub redis: &'static RedisServer,
-    http: Server,
     setup: Setup,
+    rig: Rig<RedisStore>,
 }
 
-pub const BODY: &str = "100 EUR";
+impl Deref for Site {
+    type Target = Rig<RedisStore>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.rig
+    }
+}
 
 impl Site {
-    /// The request that most tests send and repeat.
-    pub fn request(&self, key: &str) -> Request {
-        let path = match self.setup.mode {
-            Mode::Marked => "/marked",
-            Mode::AllRoutes => "/plain",
-        };
-        Request::post(path).key(key).body(BODY)
-    }
-
-    /// Sends it on a connection of its own.
-    pub fn send(&self, key: &str) -> Response {
-        self.send_request(&self.request(key))
-    }
-
-    pub fn send_request(&self, request: &Request) -> Response {
-        self.http.send(request.clone())
-    }
-
-    /// Sends it and leaves the answer for later.
-    pub fn ask(&self, key: &str) -> Client {
-        let mut client = self.client();
-        client.send(&self.request(key));
-        client
-    }
-
-    /// A connection, all of whose requests are served by the same worker.
-    pub fn client(&self) -> Client {
-        Client::connect(self.http.addr())
-    }
-
-    /// Sends it, and waits until its handler has started.
-    pub fn start(&self, key: &str) -> Client {
-        let runs = self.runs.count();
-        let client = self.ask(key);
-        self.runs.wait_for(runs + 1);
-        client
-    }
-
     /// Retries until the operation is neither in flight nor refused for the store's sake.
     pub fn settle(&self, request: &Request) -> Response {
         let settled = || {
@@ -361,15 +212,6 @@ fn is_busy(answer: &Response) -> bool {
     matches!(problem.as_deref(), Some("in-flight" | "store-unavailable"))
 }
 
-pub fn assert_problem(answer: &Response, status: u16, kind: &str) {
-    let problem = answer.problem();
-    assert_eq!(
-        (answer.status, problem.as_deref()),
-        (status, Some(kind)),
-        "{answer:?}"
-    );
-}
-
 pub fn assert_refused(answer: &Response) {
     assert_problem(answer, 503, "store-unavailable");
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
@@ -400,20 +242,4 @@ pub fn assert_replay(answer: &Response, run: usize) {
     assert_true(answer, run, BODY);
     assert!(answer.is_replay(), "{answer:?}");
     assert_eq!(answer.header("idempotency-status"), None);
-}
-
-/// Polls until it is so, where no signal can tell.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let came = until(PATIENCE, || is_so().then_some(()));
-    assert!(came.is_some(), "never came: {what}");
-}
-
-/// How often each command was called on the server, by clients and scripts.
-pub fn calls(server: &RedisServer) -> HashMap<String, u64> {
-    let stats = server.command(&["INFO", "commandstats"]).text();
-    let stats = stats.lines().filter_map(|line| {
-        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-        Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
-    });
-    stats.collect()
 }

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use actix_web::rt::time::timeout;
-use idempotency_actix::store::{Claim, Fingerprint, RecordId, Store, StoreErrorKind, Token};
+use idempotency_actix::store::{Store, StoreErrorKind};
 use idempotency_actix_tests::redis::{Harm, RedisServer, Rule};
+use idempotency_actix_tests::{eventually, fresh_claim, fresh_id};
 
 use crate::site::{
-    AMPLE, SHORT, Setup, assert_first, assert_refused, assert_replay, assert_unstored, calls,
-    eventually, own_server,
+    AMPLE, SHORT, Setup, assert_first, assert_refused, assert_replay, assert_unstored, own_server,
 };
 
 /// Claims that were sent and not answered are carried out when the server goes on.
@@ -16,10 +16,10 @@ use crate::site::{
 fn ghost_claims_of_a_frozen_server_are_released_when_it_thaws() {
     let server = own_server(&[]);
     let site = Setup::impatient().on(server);
-    let mut client = site.client();
+    let mut client = site.connect();
     client.send(&site.request("warm"));
     assert_first(&client.receive(), 1);
-    let sets = calls(server)["set"];
+    let sets = server.calls()["set"];
     server.freeze();
     // The same worker, so its connection is there and the claim goes out.
     let start = Instant::now();
@@ -30,7 +30,7 @@ fn ghost_claims_of_a_frozen_server_are_released_when_it_thaws() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(site.runs.count(), 1);
     server.thaw();
-    eventually("the ghost", || calls(server)["set"] > sets);
+    eventually("the ghost", || server.calls()["set"] > sets);
     site.wait_for_keys(1);
     site.assert_recovers("ghost");
     assert_eq!(site.runs.count(), 2);
@@ -68,7 +68,7 @@ fn a_server_that_freezes_while_a_handler_runs_gets_the_answer_when_it_thaws() {
     site.gate.close();
     let mut owner = site.start("k");
     server.freeze();
-    site.gate.let_through();
+    site.gate.open();
     assert_unstored(&owner.receive(), 1);
     assert_refused(&site.send("k"));
     server.thaw();
@@ -81,7 +81,7 @@ fn a_server_that_freezes_while_a_handler_runs_gets_the_answer_when_it_thaws() {
 fn a_claim_that_is_sent_twice_to_a_frozen_server_is_granted_once() {
     let server = own_server(&[]);
     let site = Setup::new().on(server);
-    let mut client = site.client();
+    let mut client = site.connect();
     client.send(&site.request("warm"));
     assert_first(&client.receive(), 1);
     server.freeze();
@@ -100,9 +100,7 @@ fn a_claim_that_is_sent_twice_to_a_frozen_server_is_granted_once() {
 async fn a_store_on_a_frozen_server_gives_up_by_itself() {
     let server = own_server(&[]);
     let store = Setup::impatient().store(server);
-    let id = RecordId::from_bytes([1; 32]);
-    let fingerprint = Fingerprint::new(Fingerprint::BYTES, [2; 32]);
-    let claim = Claim::new(Token::random(), fingerprint, AMPLE, AMPLE);
+    let (id, claim) = (fresh_id(), fresh_claim(AMPLE, AMPLE));
     let there = store.inspect(&id).await.expect("a server");
     assert!(there.is_none());
     server.freeze();

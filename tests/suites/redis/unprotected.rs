@@ -56,7 +56,7 @@ fn a_claim_that_can_only_be_read_is_never_run_over() {
     set_replicas(server, "1");
     assert_refused(&site.send("k"));
     set_replicas(server, "0");
-    site.gate.let_through();
+    site.gate.open();
     assert_first(&owner.receive(), 1);
     assert_eq!(site.runs.count(), 1);
 }

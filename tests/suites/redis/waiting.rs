@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use idempotency_actix::deadpool_redis::redis::Client;
+use idempotency_actix_tests::app::Mode;
 use idempotency_actix_tests::redis::{Proxy, RedisServer};
+use idempotency_actix_tests::{PATIENCE, assert_problem, eventually};
 
-use crate::site::{
-    Mode, PATIENCE, Setup, Site, assert_first, assert_problem, assert_refused, assert_replay,
-    eventually, proxy_to,
-};
+use crate::site::{Setup, Site, assert_first, assert_refused, assert_replay};
 
 fn setup(mode: Mode) -> Setup {
     Setup {
@@ -20,7 +19,7 @@ fn setup(mode: Mode) -> Setup {
 /// A site whose retries wait, and whose subscriptions go through a proxy of their own.
 fn told(setup: &Setup) -> (Site, Proxy) {
     let server = RedisServer::shared();
-    let proxy = proxy_to(server);
+    let proxy = Proxy::to(server.addr());
     let client = Client::open(proxy.url()).expect("an address");
     let site = setup.with(server, |store| store.notifications(client));
     site.gate.close();
@@ -69,7 +68,7 @@ fn assert_costs_its_polls(mode: Mode) {
     let unknown =
         |name: &&String| !["SET", "EVALSHA", "CLIENT", "EVAL", "SCRIPT"].contains(&&***name);
     assert_eq!(commands.iter().find(unknown), None);
-    site.gate.let_through();
+    site.gate.open();
     assert_first(&owner.receive(), 1);
     assert_replay(&waiter.receive(), 1);
     assert_eq!(site.runs.count(), 1);
@@ -96,7 +95,7 @@ fn assert_share(mode: Mode) {
     let subscribers = subscribers(&setup);
     assert!((1..=2).contains(&subscribers), "{subscribers}");
     assert_eq!(subscriptions.connections(), subscribers as usize);
-    site.gate.let_through();
+    site.gate.open();
     for mut client in clients {
         assert_eq!(client.receive().status, 201);
     }
@@ -114,7 +113,7 @@ fn the_waiters_of_a_worker_share_one_subscription() {
 fn who_does_not_wait_has_no_subscription() {
     let setup = setup(Mode::Marked);
     let (site, subscriptions) = told(&setup);
-    site.gate.let_through();
+    site.gate.open();
     site.assert_serves("k");
     assert_eq!(subscriptions.connections(), 0);
 }
@@ -138,7 +137,7 @@ fn a_waiter_whose_subscription_was_cut_polls() {
         subscriptions.refuse_connections();
         subscriptions.sever();
         eventually("no subscription", || subscribers(&setup) == 0);
-        there.gate.let_through();
+        there.gate.open();
         assert_first(&owner.receive(), 1);
         assert_replay(&waiter.receive(), 1);
         assert_eq!((here.runs.count(), there.runs.count()), (0, 1));
@@ -153,7 +152,7 @@ fn a_waiter_that_cannot_subscribe_polls() {
     let mut owner = there.start("k");
     let mut waiter = here.ask("k");
     eventually("a waiter", || looks(&here) >= 3);
-    there.gate.let_through();
+    there.gate.open();
     assert_first(&owner.receive(), 1);
     assert_replay(&waiter.receive(), 1);
     assert_eq!(here.runs.count(), 0);
@@ -174,7 +173,7 @@ fn a_waiter_whose_store_is_gone_is_refused() {
         here.proxy.sever();
         assert_refused(&waiter.receive());
         here.proxy.accept();
-        there.gate.let_through();
+        there.gate.open();
         assert_first(&owner.receive(), 1);
         assert_replay(&here.settle(&here.request("k")), 1);
         assert_eq!(here.runs.count(), 0);
@@ -186,18 +185,18 @@ fn an_operation_released_elsewhere_is_run_by_one_waiter() {
     let setup = setup(Mode::Marked);
     let (here, _subscriptions, there) = elsewhere(&setup);
     let refused = there.request("k").header("x-status", "429");
-    let mut owner = there.client();
+    let mut owner = there.connect();
     owner.send(&refused);
     there.runs.wait_for(1);
     let waiters: Vec<_> = (0..5).map(|_| here.ask("k")).collect();
     eventually("five waiters", || looks(&here) >= 10);
-    there.gate.let_through();
+    there.gate.open();
     assert_eq!(owner.receive().status, 429);
     here.runs.wait_for(1);
     let before = looks(&here);
     eventually("looks meanwhile", || looks(&here) >= before + 8);
     assert_eq!(here.runs.count(), 1);
-    here.gate.let_through();
+    here.gate.open();
     let answers: Vec<_> = waiters.into_iter().map(|mut w| w.receive()).collect();
     assert!(answers.iter().all(|answer| answer.status == 201));
     let replays = answers.iter().filter(|answer| answer.is_replay());
@@ -213,6 +212,6 @@ fn another_body_is_refused_at_once() {
     let other = site.send_request(&site.request("k").body("200 EUR"));
     assert_problem(&other, 422, "key-reused");
     assert_eq!(subscriptions.connections(), 0);
-    site.gate.let_through();
+    site.gate.open();
     assert_first(&owner.receive(), 1);
 }

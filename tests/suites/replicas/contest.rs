@@ -4,12 +4,11 @@ use std::io::Write;
 use std::sync::Barrier;
 use std::thread;
 
-use idempotency_actix_tests::redis::{RedisServer, until};
-use idempotency_actix_tests::{Client, Request, Response};
+use idempotency_actix_tests::redis::RedisServer;
+use idempotency_actix_tests::{Client, Request, Response, assert_in_flight, assert_problem, until};
 
 use crate::site::{
-    PATIENCE, Replica, Site, assert_first, assert_in_flight, assert_problem, assert_replay,
-    assert_replayed, essence, gated, request,
+    PATIENCE, Replica, Site, assert_first, assert_replay, assert_replayed, essence, gated, request,
 };
 
 const KEYS: usize = 100;

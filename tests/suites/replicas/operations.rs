@@ -5,11 +5,9 @@ use std::thread;
 
 use actix_web::http::Method;
 use idempotency_actix_tests::redis::RedisServer;
-use idempotency_actix_tests::{Request, Response};
+use idempotency_actix_tests::{Request, Response, assert_in_flight, assert_problem};
 
-use crate::site::{
-    Replica, Site, assert_first, assert_in_flight, assert_problem, assert_replay, at, request,
-};
+use crate::site::{Replica, Site, assert_first, assert_replay, at, request};
 
 /// The same key of two callers, at two paths, by four methods: the request and how its answer begins.
 fn operations() -> Vec<(Request, String)> {

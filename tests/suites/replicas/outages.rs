@@ -1,8 +1,9 @@
 //! The Redis server is killed while a handler runs.
 
+use idempotency_actix_tests::assert_problem;
 use idempotency_actix_tests::redis::RedisServer;
 
-use crate::site::{Site, assert_first, assert_problem, assert_replayed, gated};
+use crate::site::{Site, assert_first, assert_replayed, gated};
 
 /// Keeps on disk what it has confirmed.
 const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];

@@ -1,11 +1,9 @@
 //! The process that runs the handler is killed, paused or busy.
 
 use idempotency_actix_tests::redis::RedisServer;
+use idempotency_actix_tests::{assert_in_flight, assert_problem};
 
-use crate::site::{
-    Replica, Site, assert_first, assert_in_flight, assert_problem, assert_replayed, at, eventually,
-    gated,
-};
+use crate::site::{Replica, Site, assert_first, assert_replayed, at, eventually, gated};
 
 /// The claim of a process without a sign of life: 409 until its lease is over.
 fn wait_until_unknown(replica: &Replica) {

@@ -1,10 +1,9 @@
 //! Replicas that are stopped and replaced, as in every deployment.
 
+use idempotency_actix_tests::assert_in_flight;
 use idempotency_actix_tests::redis::RedisServer;
 
-use crate::site::{
-    Site, assert_first, assert_in_flight, assert_replay, assert_replayed, essence, gated, request,
-};
+use crate::site::{Site, assert_first, assert_replay, assert_replayed, essence, gated, request};
 
 #[test]
 fn a_stopped_replica_answers_and_records_what_it_has_begun() {

@@ -5,15 +5,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use idempotency_actix_tests::redis::{RedisServer, until};
-use idempotency_actix_tests::{Client, Request, Response};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use idempotency_actix_tests::redis::RedisServer;
+use idempotency_actix_tests::{
+    Client, Process, Request, Response, Watchdog, eventually_within, until,
+};
 use tempfile::TempDir;
 
-/// How long a test waits for what must happen.
+/// How long a test waits for what several processes must make happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What replicas share: a Redis server, and a folder that outlives each of them.
@@ -77,25 +79,23 @@ impl<'a> Site<'a> {
 
     /// Starts one that keeps its records elsewhere.
     pub fn replica_with_prefix(&self, prefix: &str) -> Replica {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_replica"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
+        command
             .args([&self.redis.url(), prefix])
             .arg(self.lease.as_millis().to_string())
             .arg(self.folder.path())
             .arg(self.unknown)
             .arg(self.wait)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a program that can run");
-        let output = process.stdout.take().expect("a pipe");
+            .stdout(Stdio::piped());
+        let watchdog = Arc::new(Watchdog::of(self.folder.path()));
+        let mut process = Process::spawn(&mut command, watchdog);
         let mut addr = String::new();
-        BufReader::new(output)
+        BufReader::new(process.output())
             .read_line(&mut addr)
             .expect("an open pipe");
         Replica {
             addr: addr.trim().parse().expect("an address"),
             process,
-            resume: None,
         }
     }
 
@@ -149,11 +149,8 @@ impl<'a> Site<'a> {
     }
 
     /// How often the server was asked for a claim, by all its clients.
-    pub fn claims_asked(&self) -> usize {
-        let stats = self.redis.command(&["INFO", "commandstats"]).text();
-        let set = stats.split("cmdstat_set:calls=").nth(1);
-        let calls = set.and_then(|set| set.split(',').next());
-        calls.map_or(0, |calls| calls.parse().expect("a number"))
+    pub fn claims_asked(&self) -> u64 {
+        self.redis.calls().get("set").copied().unwrap_or_default()
     }
 
     /// The only record.
@@ -174,9 +171,8 @@ impl<'a> Site<'a> {
 
 /// A running process, killed when dropped.
 pub struct Replica {
-    process: Child,
+    process: Process,
     addr: SocketAddr,
-    resume: Option<Resume>,
 }
 
 impl Replica {
@@ -207,79 +203,38 @@ impl Replica {
 
     /// Kills it without a chance to do anything.
     pub fn kill(&self) {
-        self.signal(Signal::KILL);
+        self.process.kill();
     }
 
     /// Stops it with its connections open, and returns once it stands still.
     pub fn pause(&mut self) {
-        self.resume = Some(Resume::watch(&self.process));
-        self.signal(Signal::STOP);
-        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(Pid::from_child(&self.process)), stopped).expect("a child of ours");
+        self.process.freeze();
     }
 
     /// Lets it go on.
     pub fn resume(&mut self) {
-        self.signal(Signal::CONT);
-        self.resume = None;
+        self.process.thaw();
     }
 
     /// Asks it to end, and returns once it takes no connections any more.
-    pub fn stop(&mut self) {
-        self.signal(Signal::TERM);
+    pub fn stop(&self) {
+        self.process.terminate();
         let addr = self.addr;
         eventually("a closed port", || TcpStream::connect(addr).is_err());
     }
 
     /// Waits until it has ended in peace.
     pub fn wait(&mut self) {
-        let status = until(PATIENCE, || {
-            self.process.try_wait().expect("a child of ours")
-        });
+        let status = until(PATIENCE, || self.process.status());
         let status = status.expect("a process that ends");
         assert!(status.success(), "{status}");
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).expect("a child of ours");
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        // Before the child is reaped: after that, its number may be somebody else's.
-        self.resume = None;
-        let _ = self.process.wait();
-    }
-}
-
-/// Lets a paused process see the end of its input if the test process is killed.
-struct Resume(Child);
-
-impl Resume {
-    fn watch(process: &Child) -> Self {
-        let script = r#"trap '' HUP INT TERM; read -r _; kill -CONT "$1""#;
-        let watch = Command::new("sh")
-            .args(["-c", script, "resume"])
-            .arg(process.id().to_string())
-            .stdin(Stdio::piped())
-            .spawn();
-        Self(watch.expect("a shell"))
-    }
-}
-
-impl Drop for Resume {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
 /// Polls until it is so.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let came = until(PATIENCE, || is_so().then_some(()));
-    assert!(came.is_some(), "never came: {what}");
+#[track_caller]
+pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    eventually_within(PATIENCE, what, is_so);
 }
 
 /// The request that most tests send and repeat.
@@ -303,21 +258,6 @@ pub fn gated(key: &str) -> Request {
 /// The same with a gate of choice.
 pub fn gated_by(gate: &str, key: &str) -> Request {
     request(key).header("X-Gate", gate)
-}
-
-pub fn assert_problem(response: &Response, status: u16, kind: &str) {
-    let problem = response.problem();
-    assert_eq!(
-        (response.status, problem.as_deref()),
-        (status, Some(kind)),
-        "{response:?}"
-    );
-}
-
-/// A retry while the first request runs.
-pub fn assert_in_flight(response: &Response) {
-    assert_problem(response, 409, "in-flight");
-    assert_eq!(response.header("retry-after"), Some("1"));
 }
 
 /// An answer of the handler, with a success.

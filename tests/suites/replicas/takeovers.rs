@@ -4,11 +4,9 @@
 use std::time::{Duration, Instant};
 
 use idempotency_actix_tests::redis::RedisServer;
-use idempotency_actix_tests::{Request, Response};
+use idempotency_actix_tests::{Request, Response, assert_in_flight, assert_problem};
 
-use crate::site::{
-    Replica, Site, assert_first, assert_in_flight, assert_problem, assert_replay, eventually, gated,
-};
+use crate::site::{Replica, Site, assert_first, assert_replay, eventually, gated};
 
 fn site(on_unknown: &'static str) -> Site<'static> {
     Site::with_short_lease(RedisServer::shared()).on_unknown(on_unknown)

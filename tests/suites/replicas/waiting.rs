@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use idempotency_actix_tests::assert_problem;
 use idempotency_actix_tests::redis::RedisServer;
 
 use crate::contest::{DUPLICATES, contest, first_of, keys, send};
 use crate::site::{
-    Site, assert_first, assert_problem, assert_replay, assert_replayed, eventually, gated, gated_by,
+    Site, assert_first, assert_replay, assert_replayed, eventually, gated, gated_by,
 };
 
 #[test]
@@ -42,7 +43,7 @@ fn half_of_the_waiters_are_answered_within_moments_of_a_completion_elsewhere() {
     let owners: Vec<_> = keys.iter().map(|key| owner.ask(&request(key))).collect();
     site.wait_for("start", OPERATIONS);
     let waiters: Vec<_> = keys.iter().map(|key| other.ask(&request(key))).collect();
-    let asked = OPERATIONS * (1 + 1 + 7);
+    let asked = OPERATIONS as u64 * (1 + 1 + 7);
     eventually("seven polls of each waiter", || {
         site.claims_asked() >= asked
     });

@@ -1,3 +1,5 @@
+//! The store in memory, on a clock that the suite moves.
+
 use std::time::Duration;
 
 use idempotency_actix::store::conformance::Harness;

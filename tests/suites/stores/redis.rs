@@ -1,7 +1,8 @@
+//! The store on Redis, on everything that speaks its protocol.
+
 use std::time::Duration;
 
 use idempotency_actix::RedisStore;
-use idempotency_actix::deadpool_redis::{self, Runtime, cluster, sentinel};
 use idempotency_actix::store::conformance::Harness;
 use idempotency_actix::store::{Keyring, RedisPool};
 use idempotency_actix_tests::redis::{RedisCluster, RedisServer, SentinelGroup};
@@ -42,39 +43,20 @@ impl<F: Fn() -> RedisPool + Sync> Harness for OnRedis<F> {
     }
 }
 
-fn server(server: &RedisServer) -> RedisPool {
-    let config = deadpool_redis::Config::from_url(server.url());
-    config
-        .create_pool(Some(Runtime::Tokio1))
-        .expect("a pool")
-        .into()
-}
-
 fn redis() -> RedisPool {
-    server(RedisServer::shared())
+    RedisServer::shared().pool()
 }
 
 fn valkey() -> RedisPool {
-    server(RedisServer::shared_valkey())
+    RedisServer::shared_valkey().pool()
 }
 
 fn redis_cluster() -> RedisPool {
-    let config = cluster::Config::from_urls(RedisCluster::shared().urls());
-    config
-        .create_pool(Some(Runtime::Tokio1))
-        .expect("a pool")
-        .into()
+    RedisCluster::shared().pool()
 }
 
 fn redis_by_sentinel() -> RedisPool {
-    let group = SentinelGroup::shared();
-    let service = group.service().to_owned();
-    let config =
-        sentinel::Config::from_urls(group.urls(), service, sentinel::SentinelServerType::Master);
-    config
-        .create_pool(Some(Runtime::Tokio1))
-        .expect("a pool")
-        .into()
+    SentinelGroup::shared().pool()
 }
 
 mod on_one_server {

@@ -1,3 +1,5 @@
+//! The programs of the servers, and how to install the one that is missing.
+
 use std::path::{Path, PathBuf};
 
 /// Whose server it is.

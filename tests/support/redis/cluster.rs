@@ -1,10 +1,12 @@
+//! A cluster, and how it gets over the death of a primary.
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::binary::Product;
-use super::deadline::until;
 use super::reply::Reply;
 use super::server::RedisServer;
+use crate::patience::until;
 
 const PRIMARIES: usize = 3;
 const NODES: usize = 2 * PRIMARIES;

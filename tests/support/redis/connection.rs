@@ -1,3 +1,5 @@
+//! A raw client of a Redis server.
+
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -7,18 +7,16 @@
 mod binary;
 mod cluster;
 mod connection;
-mod deadline;
+mod pool;
 mod port;
-mod process;
 mod proxy;
 mod reply;
 mod sentinel;
 mod server;
-mod watchdog;
 
 pub use cluster::RedisCluster;
 pub use connection::Connection;
-pub use deadline::until;
+pub use pool::pool;
 pub use proxy::{Harm, Proxy, Rule, Traffic};
 pub use reply::Reply;
 pub use sentinel::SentinelGroup;

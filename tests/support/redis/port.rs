@@ -1,3 +1,5 @@
+//! Ports that servers and proxies do not take from each other.
+
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 

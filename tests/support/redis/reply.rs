@@ -1,3 +1,5 @@
+//! A server's reply, as it comes over the wire.
+
 /// A reply in RESP2; the further types of RESP3 are mapped to these.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {

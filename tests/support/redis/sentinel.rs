@@ -1,8 +1,10 @@
+//! A primary with replicas, and the sentinels that watch it.
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::deadline::until;
 use super::server::RedisServer;
+use crate::patience::until;
 
 const SERVICE: &str = "orders";
 const SENTINELS: usize = 3;

@@ -1,8 +1,11 @@
+//! One server: its configuration, its life, and what it can be asked.
+
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -10,11 +13,11 @@ use tempfile::TempDir;
 
 use super::binary::Product;
 use super::connection::Connection;
-use super::deadline::until;
 use super::port::Port;
-use super::process::Process;
 use super::reply::Reply;
-use super::watchdog::Watchdog;
+use crate::patience::until;
+use crate::process::Process;
+use crate::watchdog::Watchdog;
 
 /// Not kept on disk, open to `DEBUG`, and without the pauses that gather many replicas.
 const CONFIG: &[(&str, &str)] = &[
@@ -173,6 +176,16 @@ impl RedisServer {
         fields.find_map(|(name, value)| (name == field).then(|| value.to_owned()))
     }
 
+    /// How often each command was called on it, by clients and scripts.
+    pub fn calls(&self) -> HashMap<String, u64> {
+        let stats = self.command(&["INFO", "commandstats"]).text();
+        let stats = stats.lines().filter_map(|line| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+        });
+        stats.collect()
+    }
+
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
         let log = fs::read(self.dir.path().join(LOG_FILE)).unwrap_or_default();
@@ -189,15 +202,17 @@ impl RedisServer {
             .append(true)
             .open(dir.join(LOG_FILE))
             .expect("a writable folder");
+        let errors = log.try_clone().expect("an open file");
         let mut command = Command::new(&self.binary);
         command.arg(CONFIG_FILE).current_dir(dir);
+        command.stdout(Stdio::from(log)).stderr(Stdio::from(errors));
         if self.sentinel {
             command.arg("--sentinel");
         }
-        let mut process = Process::spawn(&mut command, log, Arc::clone(&self.watchdog));
+        let mut process = Process::spawn(&mut command, Arc::clone(&self.watchdog));
         let pid = process.pid().to_string();
         let up = until(Duration::from_secs(30), || {
-            if process.has_exited() {
+            if process.status().is_some() {
                 let log = self.log_tail();
                 assert!(log.contains("Address already in use"), "no start:\n{log}");
                 return Some(false);

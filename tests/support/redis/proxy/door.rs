@@ -1,3 +1,5 @@
+//! Where connections come in, and whether they do.
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};

@@ -1,3 +1,5 @@
+//! Octets that come, cut into commands or replies.
+
 use std::io;
 
 use tokio::io::AsyncReadExt;

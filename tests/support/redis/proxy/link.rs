@@ -1,3 +1,5 @@
+//! One connection through the proxy, and what happens to its commands.
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};

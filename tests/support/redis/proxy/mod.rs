@@ -1,3 +1,5 @@
+//! A proxy that breaks connections as told. It must not know whose commands they are.
+
 mod door;
 mod frames;
 mod link;
@@ -14,8 +16,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::door::{Door, Order};
 use self::traffic::Ledger;
-use super::deadline::until;
 use super::port::Port;
+use crate::patience::until;
 
 pub use self::rule::{Harm, Rule};
 pub use self::traffic::Traffic;
@@ -34,6 +36,12 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one in front of a server. While that is down, its connections are closed at once.
     pub fn to(server: SocketAddr) -> Self {
+        // On a thread of its own, as a caller may be within a runtime already.
+        let proxy = std::thread::spawn(move || Self::start(server)).join();
+        proxy.expect("a proxy")
+    }
+
+    fn start(server: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -1,3 +1,5 @@
+//! Which commands are hurt, and how.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What went through, by connection.
+
 use std::sync::{Mutex, MutexGuard};
 
 use super::rule::{Harm, Rule};

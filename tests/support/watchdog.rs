@@ -1,3 +1,5 @@
+//! Ends what a killed test process leaves behind.
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,12 +13,12 @@ const SCRIPT: &str = r#"
     rm -rf "$1"
 "#;
 
-/// Ends a server and removes its folder if the test process is killed; called off when dropped.
+/// Ends a process and removes its folder if the test process is killed; called off when dropped.
 #[derive(Debug)]
-pub(super) struct Watchdog(Child);
+pub struct Watchdog(Child);
 
 impl Watchdog {
-    pub(super) fn of(dir: &Path) -> Self {
+    pub fn of(dir: &Path) -> Self {
         let child = Command::new("sh")
             .args(["-c", SCRIPT, "watchdog"])
             .arg(dir)
@@ -29,12 +31,12 @@ impl Watchdog {
     }
 
     /// Names the process to end.
-    pub(super) fn watch(&self, pid: u32) {
+    pub fn watch(&self, pid: u32) {
         self.tell(&pid.to_string()).expect("a running watchdog");
     }
 
     /// Leaves no process to end.
-    pub(super) fn unwatch(&self) {
+    pub fn unwatch(&self) {
         let _ = self.tell("");
     }
 

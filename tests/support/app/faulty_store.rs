@@ -1,4 +1,5 @@
 //! A store that fails on demand: in front of a memory store it counts, delays, refuses and lies.
+//! It must not know who asks.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, pending};
@@ -6,15 +7,15 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use idempotency_actix::MemoryStore;
 use idempotency_actix::store::{
     AttemptId, Begun, Claim, Completion, Fingerprint, Finished, Record, RecordId, Released,
     Renewed, Resolved, Store, StoreError, StoreErrorKind, Verdict,
 };
-
+use idempotency_actix::{Clock, MemoryStore};
 use tokio::sync::watch;
 
-use crate::rig::{Bell, Gate};
+use super::counter::Counter;
+use super::gate::Gate;
 
 /// A method of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,15 +67,29 @@ struct Inner {
     next: Mutex<HashMap<Call, VecDeque<Fault>>>,
     always: Mutex<HashMap<Call, Fault>>,
     calls: Mutex<Vec<(Call, RecordId, Claim)>>,
-    entered: [Bell; CALLS],
-    answered: [Bell; CALLS],
+    entered: [Counter; CALLS],
+    answered: [Counter; CALLS],
     /// Has a receiver for everyone who wants to be told of a change.
     changes: watch::Sender<()>,
     /// Where `/proc` has the thread that renews, on Linux.
     renewing_thread: Mutex<Option<std::path::PathBuf>>,
 }
 
+impl Default for FaultyStore {
+    /// On the clock of this machine.
+    fn default() -> Self {
+        Self::new(MemoryStore::new())
+    }
+}
+
 impl FaultyStore {
+    /// On a clock that the test moves.
+    pub fn and_clock() -> (Self, Clock) {
+        let clock = Clock::manual();
+        let memory = MemoryStore::builder().clock(clock.clone()).build();
+        (Self::new(memory), clock)
+    }
+
     pub fn new(memory: MemoryStore) -> Self {
         Self(Arc::new(Inner {
             memory,
@@ -106,12 +121,12 @@ impl FaultyStore {
     }
 
     /// Rings when a call comes in.
-    pub fn entered(&self, call: Call) -> &Bell {
+    pub fn entered(&self, call: Call) -> &Counter {
         &self.0.entered[call as usize]
     }
 
     /// Rings when a call is answered.
-    pub fn answered(&self, call: Call) -> &Bell {
+    pub fn answered(&self, call: Call) -> &Counter {
         &self.0.answered[call as usize]
     }
 
@@ -122,9 +137,19 @@ impl FaultyStore {
         calls.map(|(_, id, claim)| (*id, claim.clone())).collect()
     }
 
+    /// How many calls of that kind came.
+    pub fn count(&self, call: Call) -> usize {
+        self.calls(call).len()
+    }
+
     /// The record that was asked for first.
     pub fn id(&self) -> RecordId {
         self.calls(Call::Begin).first().expect("a begin").0
+    }
+
+    /// How many records there are now.
+    pub fn records(&self) -> usize {
+        self.0.memory.len()
     }
 
     pub fn record(&self, id: &RecordId) -> Option<Record> {
@@ -176,7 +201,7 @@ impl FaultyStore {
         let fault = next.get_mut(&call).and_then(VecDeque::pop_front);
         drop(next);
         let fault = fault.or_else(|| self.0.always.lock().unwrap().get(&call).cloned());
-        self.entered(call).ring();
+        self.entered(call).next();
         fault
     }
 
@@ -214,7 +239,7 @@ impl FaultyStore {
                 applied.await
             }
         };
-        self.answered(call).ring();
+        self.answered(call).next();
         answer
     }
 }
@@ -249,7 +274,7 @@ impl Store for FaultyStore {
         *self.0.renewing_thread.lock().unwrap() = std::fs::canonicalize("/proc/thread-self").ok();
         let fault = self.enter(Call::Renew, id, claim);
         if matches!(fault, Some(Fault::Lost)) {
-            self.answered(Call::Renew).ring();
+            self.answered(Call::Renew).next();
             return Ok(Renewed::Lost);
         }
         let renew = self.0.memory.renew(id, claim);

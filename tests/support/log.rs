@@ -1,4 +1,4 @@
-//! What the layer logs, as a test sees it.
+//! What the layer logs, over all tests of this process.
 
 use std::sync::{Mutex, Once};
 
@@ -21,7 +21,7 @@ impl log::Log for Lines {
 }
 
 /// Starts to listen, for all tests of this process.
-pub(crate) fn listen() {
+pub fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         log::set_logger(&Lines).expect("no other logger");
@@ -30,7 +30,7 @@ pub(crate) fn listen() {
 }
 
 /// The lines so far that have all of these texts in them.
-pub(crate) fn lines_with(texts: &[&str]) -> Vec<String> {
+pub fn lines_with(texts: &[&str]) -> Vec<String> {
     let lines = LINES.lock().unwrap();
     let found = lines
         .iter()

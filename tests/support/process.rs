@@ -1,27 +1,25 @@
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
+//! A program under test, as a process that no test leaves behind.
+
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::watchdog::Watchdog;
+use crate::watchdog::Watchdog;
 
-/// A running process, killed when dropped.
+/// A running process, killed when dropped, and by the watchdog if the test process is killed.
 #[derive(Debug)]
-pub(super) struct Process {
+pub struct Process {
     child: Child,
     watchdog: Arc<Watchdog>,
     frozen: bool,
 }
 
 impl Process {
-    /// Starts a program whose output goes to the log.
-    pub(super) fn spawn(command: &mut Command, log: File, watchdog: Arc<Watchdog>) -> Self {
-        let errors = log.try_clone().expect("an open file");
+    /// Starts a program that has no input.
+    pub fn spawn(command: &mut Command, watchdog: Arc<Watchdog>) -> Self {
         let child = command
             .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
             .spawn()
             .expect("a program that can run");
         watchdog.watch(child.id());
@@ -32,30 +30,46 @@ impl Process {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    /// Its output, where the command has piped it.
+    pub fn output(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("a pipe")
+    }
+
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn has_exited(&mut self) -> bool {
-        let status = self.child.try_wait().expect("a child of ours");
-        status.is_some()
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
     }
 
-    pub(super) fn is_frozen(&self) -> bool {
+    pub fn is_frozen(&self) -> bool {
         self.frozen
     }
 
-    /// Stops it, and returns once it stands still.
-    pub(super) fn freeze(&mut self) {
+    /// Stops it with its connections open, and returns once it stands still.
+    pub fn freeze(&mut self) {
         self.signal(Signal::STOP);
         let stopped = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         waitid(WaitId::Pid(Pid::from_child(&self.child)), stopped).expect("a child of ours");
         self.frozen = true;
     }
 
-    pub(super) fn thaw(&mut self) {
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
         self.signal(Signal::CONT);
         self.frozen = false;
+    }
+
+    /// Kills it without a chance to do anything.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
     }
 
     fn signal(&self, signal: Signal) {

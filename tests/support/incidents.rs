@@ -1,4 +1,4 @@
-//! What the layer counts, over all tests of this process.
+//! The incidents that the layer counts, over all tests of this process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -11,7 +11,7 @@ pub fn start() {
 }
 
 /// How many incidents of a kind there were.
-pub fn incidents(kind: &str) -> u64 {
+pub fn count(kind: &str) -> u64 {
     let (snapshotter, totals) = counts();
     let mut totals = totals.lock().unwrap();
     // A snapshot takes the counts with it, so they are added up here.

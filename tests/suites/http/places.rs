@@ -1,13 +1,9 @@
 //! One route's options, given in each place that takes them without the attribute.
 
 use actix_web::http::Method;
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Responder, post};
-use idempotency_actix::{
-    Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RouteOptions, idempotent,
-};
-
-use crate::app::{Runs, Site};
+use actix_web::web::ServiceConfig;
+use idempotency_actix::{Idempotency, IdempotencyBuilder, RouteOptions};
+use idempotency_actix_tests::app::{Site, builder, charge, plain};
 
 /// Where the options were given, and the path of the route that has them.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +21,7 @@ impl Place {
 
     pub(crate) fn path(self) -> &'static str {
         match self {
-            Self::Marked => "/marked",
+            Self::Marked => "/charges",
             Self::AllRoutes | Self::Table => "/plain",
         }
     }
@@ -56,7 +52,7 @@ pub(crate) fn in_each_place(
     test: impl Fn(Place, Site),
 ) {
     for place in Place::ALL {
-        let layer = Idempotency::builder(MemoryStore::new(), KeyScope::everyone());
+        let layer = builder();
         test(
             place,
             Site::new(place.layer(layer, &to_layer, &to_route), routes),
@@ -64,18 +60,6 @@ pub(crate) fn in_each_place(
     }
 }
 
-async fn answer(runs: Runs) -> impl Responder {
-    HttpResponse::Created().body(runs.next().to_string())
-}
-
-#[post("/marked")]
-#[idempotent]
-async fn marked(runs: Runs) -> impl Responder {
-    answer(runs).await
-}
-
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(marked)
-        .route("/plain", web::post().to(answer));
+    config.service(charge).service(plain);
 }
