@@ -4,6 +4,7 @@ mod capture;
 mod failure;
 mod not_executed;
 mod problem;
+mod refusal;
 mod replay;
 mod reply;
 
@@ -11,5 +12,6 @@ pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, s
 pub(crate) use self::failure::{misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
+pub(crate) use self::refusal::refuse;
 pub(crate) use self::replay::mark_unstored;
 pub(crate) use self::reply::{mismatch, of_record, reject};

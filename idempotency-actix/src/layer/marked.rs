@@ -14,7 +14,7 @@ use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::uncovered::{Unkeyed, not_covered};
 use super::worker::{Decision, Worker};
-use crate::answer::{misconfigured, panicked};
+use crate::answer::{misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
@@ -54,7 +54,7 @@ impl Marked {
                 let context = Arc::clone(keyed.context());
                 Detach::new(context, self.once(keyed, handler)).await
             }
-            Start::Answer(answer) => *answer,
+            Start::Answer(answer) => Box::pin(refuse(*answer, &self.request, self.payload)).await,
         }
     }
 

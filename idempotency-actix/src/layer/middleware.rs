@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
+use futures_util::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
 
 use super::all_routes;
@@ -16,6 +17,7 @@ use super::idempotency::Idempotency;
 use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::worker::{Decision, Worker};
+use crate::answer::refuse;
 use crate::run::Detach;
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
@@ -57,7 +59,7 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         if !ELIGIBLE.contains(request.method()) {
             return IdempotencyFuture::pass(self.service.call(request));
         }
@@ -74,7 +76,11 @@ where
         };
         match self.worker.decide(request.request(), options) {
             Decision::Pass => self.pass(request),
-            Decision::Refuse(refusal) => IdempotencyFuture::refuse(request.into_response(*refusal)),
+            Decision::Refuse(refusal) => IdempotencyFuture::refuse(async move {
+                let payload = request.take_payload();
+                let refusal = refuse(*refusal, request.request(), payload).await;
+                request.into_response(refusal)
+            }),
             Decision::Run(keyed) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
                 let context = Arc::clone(keyed.context());
@@ -111,7 +117,7 @@ pin_project! {
     enum Served<F> {
         Pass { #[pin] future: F },
         Once { future: Detach<Result<ServiceResponse, Error>> },
-        Refuse { response: Option<Box<ServiceResponse>> },
+        Refuse { future: LocalBoxFuture<'static, ServiceResponse> },
     }
 }
 
@@ -128,10 +134,10 @@ impl<F> IdempotencyFuture<F> {
         }
     }
 
-    fn refuse(response: ServiceResponse) -> Self {
+    fn refuse(future: impl Future<Output = ServiceResponse> + 'static) -> Self {
         Self {
             served: Served::Refuse {
-                response: Some(Box::new(response)),
+                future: Box::pin(future),
             },
         }
     }
@@ -152,10 +158,9 @@ where
             ServedProjection::Once { future } => Pin::new(future)
                 .poll(cx)
                 .map_ok(ServiceResponse::map_into_right_body),
-            ServedProjection::Refuse { response } => {
-                let response = response.take().expect("polled after completion");
-                Poll::Ready(Ok(response.map_into_right_body()))
-            }
+            ServedProjection::Refuse { future } => Pin::new(future)
+                .poll(cx)
+                .map(|response| Ok(response.map_into_right_body())),
         }
     }
 }

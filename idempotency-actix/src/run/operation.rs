@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Problem, reject};
+use crate::answer::{Problem, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
@@ -63,17 +63,17 @@ impl Keyed {
         payload: &mut Payload,
     ) -> Result<Announced, Box<HttpResponse>> {
         let limit = self.options.max_body;
-        let body = read_body(request, payload, limit).await;
-        let body = body.map_err(|unread| {
-            Box::new(match unread {
-                Unread::TooLarge => {
-                    let problem = Problem::BodyTooLarge { limit };
-                    reject(problem, &self.options.problem_base)
-                }
-                // In the way in which actix-web answers a broken payload.
-                Unread::Broken(error) => HttpResponse::from_error(error),
-            })
-        })?;
+        let body = match read_body(request, payload, limit).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge) => {
+                let problem = Problem::BodyTooLarge { limit };
+                let refusal = reject(problem, &self.options.problem_base);
+                let refused = Box::pin(refuse(refusal, request, payload.take())).await;
+                return Err(Box::new(refused));
+            }
+            // In the way in which actix-web answers a broken payload.
+            Err(Unread::Broken(error)) => return Err(Box::new(HttpResponse::from_error(error))),
+        };
         let fingerprint = self.options.fingerprint.of(request, &body);
         let context = Arc::clone(&self.context);
         request.extensions_mut().insert(context);

@@ -33,6 +33,7 @@ mod scope;
 mod store_failure;
 mod streams;
 mod unknown;
+mod unread_body;
 mod waiting;
 mod waiting_arguments;
 mod wiring;
