@@ -6,14 +6,13 @@ use actix_web::HttpResponse;
 
 use super::not_executed::NotExecuted;
 
-/// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it.
+/// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it, nor in a
+/// log that is not for debugging: it may hold what the client sent.
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(
-        panic = text.unwrap_or("not text"),
-        "an idempotent handler panicked"
-    );
+    tracing::error!("an idempotent handler panicked");
+    tracing::debug!(panic = text.unwrap_or("not text"), "what it panicked with");
     HttpResponse::InternalServerError()
         .content_type("text/plain; charset=utf-8")
         .body("Internal Server Error")

@@ -187,7 +187,13 @@ async fn ask(
     match call {
         Ok(Ok(Ok(found))) => return found,
         Ok(Ok(Err(error))) => {
-            tracing::error!(?record, %error, "the arguments of a recovery could not be extracted");
+            let status = error.as_response_error().status_code().as_u16();
+            tracing::error!(
+                ?record,
+                status,
+                "the arguments of a recovery could not be extracted"
+            );
+            tracing::debug!(?record, %error, "why they could not");
         }
         Ok(Err(_)) => tracing::error!(?record, "a recovery panicked"),
         Err(_) => tracing::error!(?record, "a recovery took longer than the lease"),

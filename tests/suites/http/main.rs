@@ -22,6 +22,7 @@ mod outages;
 mod pass_through;
 mod policy;
 mod problems;
+mod quiet_logs;
 mod quota;
 mod recover;
 mod replay;
