@@ -9,13 +9,14 @@ use actix_web::http::header::{
 };
 use actix_web::web::Bytes;
 
-use super::replay::REPLAYED;
+use super::replay::{REPLAYED, STATUS};
 use crate::options::Options;
 use crate::store::{Finished, NotKept, StoredResponse};
 
 /// Fields that belong to one connection (RFC 9110, section 7.6.1; RFC 9111, section 3.1), that the
-/// server writes anew for every answer, or that open a session for the first caller's browser.
-const NOT_STORED: [HeaderName; 15] = [
+/// server writes anew for every answer, that open a session for the first caller's browser, or that are the
+/// layer's own.
+const NOT_STORED: [HeaderName; 16] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -31,6 +32,7 @@ const NOT_STORED: [HeaderName; 15] = [
     header::SERVER,
     header::SET_COOKIE,
     REPLAYED,
+    STATUS,
 ];
 
 /// The whole answer as a record keeps it; a stream is read to its end, within the limit.
@@ -187,6 +189,7 @@ mod tests {
             .append_header(("X-Hop", "1"))
             .append_header(("keep-alive", "5"))
             .append_header(("set-cookie", "a=b"))
+            .append_header(("idempotency-status", "unstored"))
             .append_header(("x-end", "1"))
             .append_header(("x-end", "2"))
             .finish();

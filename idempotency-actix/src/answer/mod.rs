@@ -13,5 +13,5 @@ pub(crate) use self::failure::{misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::refusal::refuse;
-pub(crate) use self::replay::mark_unstored;
+pub(crate) use self::replay::{drop_marks, mark_unstored};
 pub(crate) use self::reply::{mismatch, of_record, reject};

@@ -28,6 +28,13 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
     response
 }
 
+/// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.
+pub(crate) fn drop_marks(response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    headers.remove(REPLAYED);
+    headers.remove(STATUS);
+}
+
 /// Says that the answer is true, and not yet kept.
 pub(crate) fn mark_unstored(response: &mut HttpResponse) {
     let unstored = HeaderValue::from_static("unstored");

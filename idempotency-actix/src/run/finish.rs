@@ -3,7 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::stream::tee;
-use crate::answer::{Captured, NotExecuted, capture, mark_unstored, of_record, set_body};
+use crate::answer::{
+    Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
+};
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
 use crate::telemetry::{Outcome, outcome};
@@ -39,6 +41,7 @@ pub(crate) async fn finish(
     response: &mut HttpResponse,
     options: &Options,
 ) {
+    drop_marks(response);
     if binding == Binding::Release {
         return Box::pin(release(held)).await;
     }

@@ -16,6 +16,7 @@ mod late_options;
 mod leaks;
 mod leases;
 mod log;
+mod marks;
 mod not_kept;
 mod operator;
 mod outages;
