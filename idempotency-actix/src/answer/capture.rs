@@ -9,6 +9,8 @@ use actix_web::http::header::{
 };
 use actix_web::web::Bytes;
 
+use super::failure::AsError;
+use super::reason;
 use super::replay::{REPLAYED, STATUS};
 use crate::options::Options;
 use crate::store::{Finished, NotKept, StoredResponse};
@@ -119,11 +121,13 @@ fn exceeds(size: BodySize, limit: u64) -> bool {
 /// The head of an answer, taken before its body is known in full.
 pub(crate) struct CapturedHead {
     status: StatusCode,
+    reason: Option<&'static str>,
+    is_error: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl CapturedHead {
-    pub(crate) fn of<B>(response: &HttpResponse<B>, keep_cookies: bool) -> Self {
+    pub(crate) fn of(response: &HttpResponse, keep_cookies: bool) -> Self {
         let headers = response.headers();
         let is_left_out = |name: &HeaderName| {
             let is_wanted = keep_cookies && name == header::SET_COOKIE;
@@ -132,14 +136,25 @@ impl CapturedHead {
         let kept = headers.iter().filter(|(name, _)| !is_left_out(name));
         let mut lines = Vec::with_capacity(headers.len());
         lines.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+        let reason = response.head().reason;
+        if let Some(phrase) = reason {
+            reason::remember(phrase);
+        }
         Self {
             status: response.status(),
+            reason,
+            is_error: AsError::is_marked(response),
             headers: lines,
         }
     }
 
     pub(crate) fn with_body(self, body: Option<Bytes>) -> StoredResponse {
-        StoredResponse::new(self.status, self.headers, body)
+        let response = StoredResponse::new(self.status, self.headers, body);
+        let response = response.with_reason(self.reason);
+        match self.is_error {
+            true => response.as_error(),
+            false => response,
+        }
     }
 
     pub(crate) fn not_kept(self) -> NotKept {

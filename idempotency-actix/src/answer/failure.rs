@@ -1,10 +1,24 @@
-//! Plain answers to what went wrong inside: a panic, and a mistake of the application's author.
+//! Plain answers to what went wrong inside, and the mark of answers that are errors to what is outside.
 
 use std::any::Any;
 
 use actix_web::HttpResponse;
 
 use super::not_executed::NotExecuted;
+
+/// The mark of an answer that goes on as an error, and not as a response: middleware around the layer
+/// may leave errors alone, and a replay must come out like the first answer.
+pub(crate) struct AsError;
+
+impl AsError {
+    pub(crate) fn mark(response: &mut HttpResponse) {
+        response.extensions_mut().insert(Self);
+    }
+
+    pub(crate) fn is_marked(response: &HttpResponse) -> bool {
+        response.extensions().contains::<Self>()
+    }
+}
 
 /// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it, nor in a
 /// log that is not for debugging: it may hold what the client sent.

@@ -4,12 +4,13 @@ mod capture;
 mod failure;
 mod not_executed;
 mod problem;
+mod reason;
 mod refusal;
 mod replay;
 mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
-pub(crate) use self::failure::{misconfigured, panicked};
+pub(crate) use self::failure::{AsError, misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::refusal::refuse;

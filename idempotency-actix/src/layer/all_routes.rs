@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 
 use super::outer_claim::{OuterClaim, Progress};
 use super::worker::Worker;
-use crate::answer::panicked;
+use crate::answer::{AsError, panicked};
 use crate::options::Options;
 use crate::request::unread;
 use crate::run::{Admitted, Binding, Keyed, Operation, admit, finish};
@@ -40,7 +40,12 @@ where
     };
     let held = match admit(&operation, request.request(), &mut payload, || ()).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return Ok(request.into_response(answer)),
+        Admitted::Answer(answer) => {
+            return match AsError::is_marked(&answer) {
+                true => Err(InternalError::from_response("replayed error", answer).into()),
+                false => Ok(request.into_response(answer)),
+            };
+        }
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options);
@@ -107,10 +112,15 @@ where
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
-            let response = error.error_response();
+            let mut response = error.error_response();
+            AsError::mark(&mut response);
             (Returned::Failed(error), response)
         }
-        Err(panic) => (Returned::Panicked, panicked(&*panic)),
+        Err(panic) => {
+            let mut response = panicked(&*panic);
+            AsError::mark(&mut response);
+            (Returned::Panicked, response)
+        }
     }
 }
 
