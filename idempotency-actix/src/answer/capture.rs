@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes_limited};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    self, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue,
+    self, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::web::Bytes;
 
+use super::coding::{is_encoded, vary_by_coding};
 use super::failure::AsError;
 use super::reason;
 use super::replay::{REPLAYED, STATUS};
@@ -63,6 +63,9 @@ pub(crate) enum Captured {
 
 /// Takes what is kept of an answer; its body stays with it, unless that is a stream.
 pub(crate) fn capture(response: &mut HttpResponse, options: &Options) -> Captured {
+    if is_encoded(response.headers()) {
+        vary_by_coding(response.headers_mut());
+    }
     let head = CapturedHead::of(response, options.keep_cookies);
     if is_transient(response) || exceeds(response.body().size(), options.max_response) {
         return Captured::Whole(Finished::NotKept(head.not_kept()));
@@ -172,25 +175,16 @@ fn named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
 
 /// Whether an answer is for one reader only, so that no copy of it could serve a retry.
 ///
-/// An event stream and an upgraded connection have no end to wait for. An encoded body was encoded
-/// for what the first client accepts; a retry may accept less.
+/// An event stream and an upgraded connection have no end to wait for.
 fn is_transient<B>(response: &HttpResponse<B>) -> bool {
-    let headers = response.headers();
-    let is = |name, test: fn(&str) -> bool| {
-        let value: Option<&HeaderValue> = headers.get(name);
-        value
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(test)
-    };
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || response.upgrade()
-        || is(CONTENT_TYPE, |value| {
-            let essence = value.split(';').next().unwrap_or_default();
-            essence.trim().eq_ignore_ascii_case("text/event-stream")
-        })
-        || is(CONTENT_ENCODING, |value| {
-            !value.trim().eq_ignore_ascii_case("identity")
-        })
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let is_event_stream = content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("text/event-stream")
+    });
+    let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS || response.upgrade();
+    is_upgraded || is_event_stream
 }
 
 #[cfg(test)]
@@ -216,13 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn event_streams_and_encoded_bodies_are_transient() {
+    fn event_streams_are_transient() {
         let with = |name: &str, value: &str| {
             is_transient(&HttpResponse::Ok().append_header((name, value)).finish())
         };
         assert!(with("content-type", "Text/Event-Stream; charset=utf-8"));
-        assert!(with("content-encoding", "gzip"));
-        assert!(!with("content-encoding", "identity"));
         assert!(!with("content-type", "text/plain"));
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP answers of ours, and the handler's as records keep them. It does not know when which is given.
 
 mod capture;
+mod coding;
 mod failure;
 mod not_executed;
 mod problem;
@@ -10,6 +11,7 @@ mod replay;
 mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
+pub(crate) use self::coding::Accepted;
 pub(crate) use self::failure::{AsError, misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;

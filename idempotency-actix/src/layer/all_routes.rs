@@ -57,7 +57,7 @@ where
     let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
     let binding = returned.binding(claim.progress(), &response, &options);
-    finish(binding, held, &mut response, &options).await;
+    finish(binding, held, &mut response, &options, &operation.context).await;
     match returned {
         Returned::Back(request) => Ok(ServiceResponse::new(request, response)),
         Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),

@@ -158,7 +158,10 @@ impl Marked {
             output.respond_to(request).map_into_boxed_body()
         };
         let (binding, mut response) = answered(call, &operation.options).await;
-        finish(binding, held, &mut response, &operation.options).await;
+        let Operation {
+            options, context, ..
+        } = &operation;
+        finish(binding, held, &mut response, options, context).await;
         response
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use actix_web::dev::Extensions;
 
 use super::commitment::Commitment;
+use crate::answer::Accepted;
 use crate::claim::Lease;
 use crate::request::{Key, RecordId};
 
@@ -14,6 +15,7 @@ use crate::request::{Key, RecordId};
 /// more allocations for each request.
 pub(crate) struct Context {
     key: Key,
+    accepted: OnceLock<Accepted>,
     record: OnceLock<RecordId>,
     run: OnceLock<Run>,
     commitment: Commitment,
@@ -29,6 +31,7 @@ impl Context {
     pub(crate) fn new(key: Key) -> Self {
         Self {
             key,
+            accepted: OnceLock::new(),
             record: OnceLock::new(),
             run: OnceLock::new(),
             commitment: Commitment::default(),
@@ -51,6 +54,15 @@ impl Context {
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
+    }
+
+    pub(crate) fn accept(&self, codings: Accepted) {
+        self.accepted.get_or_init(|| codings);
+    }
+
+    /// Which content codings the client accepts.
+    pub(crate) fn accepted(&self) -> &Accepted {
+        self.accepted.get_or_init(Accepted::default)
     }
 
     pub(crate) fn bind(&self, record: RecordId) {

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 
+use super::context::Context;
 use super::stream::tee;
 use crate::answer::{
     Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
@@ -40,6 +41,7 @@ pub(crate) async fn finish(
     held: HeldClaim,
     response: &mut HttpResponse,
     options: &Options,
+    context: &Context,
 ) {
     drop_marks(response);
     if binding == Binding::Release {
@@ -62,7 +64,7 @@ pub(crate) async fn finish(
         // Its own answer is not the answer of this operation, so the client must not get it.
         Recorded::Refused => {
             let state = Box::pin(held.found()).await;
-            *response = of_record(state, &options.problem_base);
+            *response = of_record(state, context.accepted(), &options.problem_base);
         }
     }
 }

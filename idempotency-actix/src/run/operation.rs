@@ -9,11 +9,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Problem, refuse, reject};
+use crate::answer::{Accepted, Problem, of_record, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
-use crate::store::{Claim, Token};
+use crate::store::{Claim, State, Token};
 
 /// A request with a good key, before its body is read.
 pub(crate) struct Keyed {
@@ -76,6 +76,7 @@ impl Keyed {
         };
         let fingerprint = self.options.fingerprint.of(request, &body);
         let context = Arc::clone(&self.context);
+        context.accept(Accepted::by(request));
         request.extensions_mut().insert(context);
         Ok(Announced {
             body,
@@ -115,6 +116,11 @@ impl Announced {
 }
 
 impl Operation {
+    /// What this client is told of a record.
+    pub(crate) fn told(&self, state: State) -> HttpResponse {
+        of_record(state, self.context.accepted(), &self.options.problem_base)
+    }
+
     /// A new claim to it.
     pub(crate) fn claim(&self) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());

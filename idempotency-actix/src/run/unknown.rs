@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::context::Run;
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
-use crate::answer::{capture_whole, mark_unstored, of_record};
+use crate::answer::{capture_whole, mark_unstored};
 use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, deadline};
 use crate::options::{Recover, Recovery, Unknown};
 use crate::store::{
@@ -241,12 +241,11 @@ async fn finish_anew(
         Turn::Run(held) => held,
         other => return Some(other),
     };
-    let problem_base = &operation.options.problem_base;
     let response = match held.complete(&finished, options.ttl).await {
-        Recorded::Refused => of_record(held.found().await, problem_base),
-        Recorded::Stored => of_record(State::Finished(finished), problem_base),
+        Recorded::Refused => operation.told(held.found().await),
+        Recorded::Stored => operation.told(State::Finished(finished)),
         Recorded::TooOld | Recorded::Failed => {
-            let mut response = of_record(State::Finished(finished), problem_base);
+            let mut response = operation.told(State::Finished(finished));
             mark_unstored(&mut response);
             response
         }

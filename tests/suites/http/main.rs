@@ -5,6 +5,7 @@ mod app;
 mod all_routes;
 mod attribute;
 mod binding;
+mod codings;
 mod config;
 mod counted;
 mod departures;
