@@ -4,18 +4,21 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes_limited};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    self, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue,
+    self, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::web::Bytes;
 
-use super::replay::REPLAYED;
+use super::coding::{is_encoded, vary_by_coding};
+use super::failure::AsError;
+use super::reason;
+use super::replay::{REPLAYED, STATUS};
 use crate::options::Options;
 use crate::store::{Finished, NotKept, StoredResponse};
 
 /// Fields that belong to one connection (RFC 9110, section 7.6.1; RFC 9111, section 3.1), that the
-/// server writes anew for every answer, or that open a session for the first caller's browser.
-const NOT_STORED: [HeaderName; 15] = [
+/// server writes anew for every answer, that open a session for the first caller's browser, or that are the
+/// layer's own.
+const NOT_STORED: [HeaderName; 16] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -31,6 +34,7 @@ const NOT_STORED: [HeaderName; 15] = [
     header::SERVER,
     header::SET_COOKIE,
     REPLAYED,
+    STATUS,
 ];
 
 /// The whole answer as a record keeps it; a stream is read to its end, within the limit.
@@ -59,6 +63,9 @@ pub(crate) enum Captured {
 
 /// Takes what is kept of an answer; its body stays with it, unless that is a stream.
 pub(crate) fn capture(response: &mut HttpResponse, options: &Options) -> Captured {
+    if is_encoded(response.headers()) {
+        vary_by_coding(response.headers_mut());
+    }
     let head = CapturedHead::of(response, options.keep_cookies);
     if is_transient(response) || exceeds(response.body().size(), options.max_response) {
         return Captured::Whole(Finished::NotKept(head.not_kept()));
@@ -117,11 +124,13 @@ fn exceeds(size: BodySize, limit: u64) -> bool {
 /// The head of an answer, taken before its body is known in full.
 pub(crate) struct CapturedHead {
     status: StatusCode,
+    reason: Option<&'static str>,
+    is_error: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl CapturedHead {
-    pub(crate) fn of<B>(response: &HttpResponse<B>, keep_cookies: bool) -> Self {
+    pub(crate) fn of(response: &HttpResponse, keep_cookies: bool) -> Self {
         let headers = response.headers();
         let is_left_out = |name: &HeaderName| {
             let is_wanted = keep_cookies && name == header::SET_COOKIE;
@@ -130,14 +139,25 @@ impl CapturedHead {
         let kept = headers.iter().filter(|(name, _)| !is_left_out(name));
         let mut lines = Vec::with_capacity(headers.len());
         lines.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+        let reason = response.head().reason;
+        if let Some(phrase) = reason {
+            reason::remember(phrase);
+        }
         Self {
             status: response.status(),
+            reason,
+            is_error: AsError::is_marked(response),
             headers: lines,
         }
     }
 
     pub(crate) fn with_body(self, body: Option<Bytes>) -> StoredResponse {
-        StoredResponse::new(self.status, self.headers, body)
+        let response = StoredResponse::new(self.status, self.headers, body);
+        let response = response.with_reason(self.reason);
+        match self.is_error {
+            true => response.as_error(),
+            false => response,
+        }
     }
 
     pub(crate) fn not_kept(self) -> NotKept {
@@ -155,25 +175,16 @@ fn named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
 
 /// Whether an answer is for one reader only, so that no copy of it could serve a retry.
 ///
-/// An event stream and an upgraded connection have no end to wait for. An encoded body was encoded
-/// for what the first client accepts; a retry may accept less.
+/// An event stream and an upgraded connection have no end to wait for.
 fn is_transient<B>(response: &HttpResponse<B>) -> bool {
-    let headers = response.headers();
-    let is = |name, test: fn(&str) -> bool| {
-        let value: Option<&HeaderValue> = headers.get(name);
-        value
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(test)
-    };
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || response.upgrade()
-        || is(CONTENT_TYPE, |value| {
-            let essence = value.split(';').next().unwrap_or_default();
-            essence.trim().eq_ignore_ascii_case("text/event-stream")
-        })
-        || is(CONTENT_ENCODING, |value| {
-            !value.trim().eq_ignore_ascii_case("identity")
-        })
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let is_event_stream = content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("text/event-stream")
+    });
+    let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS || response.upgrade();
+    is_upgraded || is_event_stream
 }
 
 #[cfg(test)]
@@ -187,6 +198,7 @@ mod tests {
             .append_header(("X-Hop", "1"))
             .append_header(("keep-alive", "5"))
             .append_header(("set-cookie", "a=b"))
+            .append_header(("idempotency-status", "unstored"))
             .append_header(("x-end", "1"))
             .append_header(("x-end", "2"))
             .finish();
@@ -198,13 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn event_streams_and_encoded_bodies_are_transient() {
+    fn event_streams_are_transient() {
         let with = |name: &str, value: &str| {
             is_transient(&HttpResponse::Ok().append_header((name, value)).finish())
         };
         assert!(with("content-type", "Text/Event-Stream; charset=utf-8"));
-        assert!(with("content-encoding", "gzip"));
-        assert!(!with("content-encoding", "identity"));
         assert!(!with("content-type", "text/plain"));
     }
 }

@@ -1,4 +1,4 @@
-//! Plain answers to what went wrong inside: a panic, and a mistake of the application's author.
+//! Plain answers to what went wrong inside, and the mark of answers that are errors to what is outside.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,14 +7,27 @@ use actix_web::HttpResponse;
 
 use super::not_executed::NotExecuted;
 
-/// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it.
+/// The mark of an answer that goes on as an error, and not as a response: middleware around the layer
+/// may leave errors alone, and a replay must come out like the first answer.
+pub(crate) struct AsError;
+
+impl AsError {
+    pub(crate) fn mark(response: &mut HttpResponse) {
+        response.extensions_mut().insert(Self);
+    }
+
+    pub(crate) fn is_marked<B>(response: &HttpResponse<B>) -> bool {
+        response.extensions().contains::<Self>()
+    }
+}
+
+/// The answer to a handler that panicked: it may have acted, so this binds. No panic text in it, nor in a
+/// log that is not for debugging: it may hold what the client sent.
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(
-        panic = text.unwrap_or("not text"),
-        "an idempotent handler panicked"
-    );
+    tracing::error!("an idempotent handler panicked");
+    tracing::debug!(panic = text.unwrap_or("not text"), "what it panicked with");
     HttpResponse::InternalServerError()
         .content_type("text/plain; charset=utf-8")
         .body("Internal Server Error")

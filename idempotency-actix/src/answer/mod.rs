@@ -1,15 +1,20 @@
 //! HTTP answers of ours, and the handler's as records keep them. It does not know when which is given.
 
 mod capture;
+mod coding;
 mod failure;
 mod not_executed;
 mod problem;
+mod reason;
+mod refusal;
 mod replay;
 mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
-pub(crate) use self::failure::{caught, misconfigured, panicked};
+pub(crate) use self::coding::Accepted;
+pub(crate) use self::failure::{AsError, caught, misconfigured, panicked};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
-pub(crate) use self::replay::mark_unstored;
+pub(crate) use self::refusal::refuse;
+pub(crate) use self::replay::{drop_marks, mark_unstored};
 pub(crate) use self::reply::{mismatch, of_record, reject};

@@ -3,10 +3,11 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, VARY,
 };
 use http_api_problem::HttpApiProblem;
 
+use super::coding::BY_CODING;
 use super::not_executed::NotExecuted;
 use crate::request::InvalidKey;
 use crate::store::NotKept;
@@ -29,6 +30,8 @@ pub(crate) enum Problem {
     QuotaExceeded,
     OutcomeUnknown,
     ResponseNotKept(NotKept),
+    /// It is kept, in a content coding that this retry does not accept.
+    OtherCoding(NotKept),
     StoreUnavailable,
 }
 
@@ -65,7 +68,7 @@ impl Problem {
                 S::INTERNAL_SERVER_ERROR,
                 "Outcome of the first request is unknown",
             ),
-            Self::ResponseNotKept(_) => (
+            Self::ResponseNotKept(_) | Self::OtherCoding(_) => (
                 "response-not-kept",
                 S::GONE,
                 "First request was answered and its response not kept",
@@ -108,6 +111,11 @@ impl Problem {
             Self::ResponseNotKept(_) => {
                 "The request was executed once. Its response cannot be repeated.".into()
             }
+            Self::OtherCoding(_) => {
+                "The request was executed once. Its response is in a content coding that this \
+                request does not accept. Retry with the first Accept-Encoding to get it."
+                    .into()
+            }
             Self::StoreUnavailable => {
                 "This request was not executed. Retry later with the same key.".into()
             }
@@ -133,11 +141,14 @@ impl Problem {
             Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
-            Self::ResponseNotKept(kept) => {
+            Self::ResponseNotKept(kept) | Self::OtherCoding(kept) => {
                 problem = problem.value("original_status", &kept.status);
                 let location = kept.location.as_deref().map(HeaderValue::from_bytes);
                 if let Some(Ok(location)) = location {
                     headers.insert(LOCATION, location);
+                }
+                if let Self::OtherCoding(_) = self {
+                    headers.insert(VARY, BY_CODING);
                 }
             }
             _ => {}

@@ -4,6 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::body::{self, BoxBody};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::failure::AsError;
+use super::reason;
 use crate::store::StoredResponse;
 
 /// Marks an answer that comes from the record and not from a run of the handler: `true`.
@@ -25,7 +27,20 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
         headers.append(name.clone(), value.clone());
     }
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    if let Some(phrase) = stored.reason() {
+        response.head_mut().reason = reason::lasting(phrase);
+    }
+    if stored.is_error() {
+        AsError::mark(&mut response);
+    }
     response
+}
+
+/// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.
+pub(crate) fn drop_marks(response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    headers.remove(REPLAYED);
+    headers.remove(STATUS);
 }
 
 /// Says that the answer is true, and not yet kept.

@@ -2,18 +2,22 @@
 
 use actix_web::HttpResponse;
 
+use super::coding::Accepted;
 use super::problem::Problem;
 use super::replay::replay;
 use crate::store::{Finished, State};
 use crate::telemetry::{Outcome, outcome};
 
-/// The answer that a record holds for a retry.
-pub(crate) fn of_record(state: State, problem_base: &str) -> HttpResponse {
+/// The answer that a record holds for a retry that accepts these content codings.
+pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -> HttpResponse {
     let (label, problem) = match state {
         State::InFlight => (Outcome::InFlight, Problem::InFlight),
         State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown),
         State::Finished(Finished::NotKept(kept)) => {
             (Outcome::NotKept, Problem::ResponseNotKept(kept))
+        }
+        State::Finished(Finished::Completed(stored)) if !accepted.can_read(&stored) => {
+            (Outcome::NotKept, Problem::OtherCoding(stored.not_kept()))
         }
         State::Finished(Finished::Completed(stored)) => {
             outcome(Outcome::Replayed);

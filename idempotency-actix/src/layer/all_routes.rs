@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use super::outer_claim::{OuterClaim, Progress};
 use super::worker::Worker;
 use super::wrapped::Outcome;
-use crate::answer::panicked;
+use crate::answer::{AsError, panicked};
 use crate::options::Options;
 use crate::request::unread;
 use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
@@ -33,27 +33,29 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let given =
-        |request: ServiceRequest, answer| Ok(request.into_response(answer).map_into_right_body());
+    let told = |request: ServiceRequest, answer| match AsError::is_marked(&answer) {
+        true => Err(InternalError::from_response("replayed error", answer).into()),
+        false => Ok(request.into_response(answer).map_into_right_body()),
+    };
     let unmatched = request.match_info().unprocessed().len();
     let mut payload = request.take_payload();
     let identified = identify(request.request(), &mut payload, keyed);
     let mut operation = match identified.await {
         Ok(operation) => operation,
-        Err(refusal) => return given(request, *refusal),
+        Err(refusal) => return told(request, *refusal),
     };
     let held = match admit(&operation, request.request(), &mut payload, || ()).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return given(request, answer),
+        Admitted::Answer(answer) => return told(request, answer),
     };
     let held = match gate(&operation, held).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return given(request, answer),
+        Admitted::Answer(answer) => return told(request, answer),
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options);
-    // What is known of the operation has no room in the future while the handler runs.
-    drop(operation);
+    // What else is known of the operation has no room in the future while the handler runs.
+    let context = operation.context;
     {
         let mut extensions = request.extensions_mut();
         extensions.insert(worker);
@@ -62,7 +64,7 @@ where
     let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
     let binding = returned.binding(claim.progress(), unmatched, &response, &options);
-    let mut finishing = Finishing::of(binding, held, &mut response, &options);
+    let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
     finishing.pass().await.change(&mut response);
     match returned {
         Returned::Back(request) => {
@@ -126,10 +128,15 @@ where
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
-            let response = error.error_response();
+            let mut response = error.error_response();
+            AsError::mark(&mut response);
             (Returned::Failed(error), response)
         }
-        Err(panic) => (Returned::Panicked, panicked(&*panic)),
+        Err(panic) => {
+            let mut response = panicked(&*panic);
+            AsError::mark(&mut response);
+            (Returned::Panicked, response)
+        }
     }
 }
 

@@ -76,8 +76,9 @@ impl IdempotencyBuilder {
     /// cannot be told from an answer and binds the key, too. A marked handler inside does not claim
     /// again; its `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` still hold.
     ///
-    /// `Compress` belongs around the layer as well: inside, the captured body is encoded for one
-    /// client only, and is recorded as not kept.
+    /// `Compress` belongs around the layer as well: inside, the body is kept as it was encoded for the first
+    /// client, and a retry whose `Accept-Encoding` does not accept that coding is answered 410
+    /// `response-not-kept`.
     pub fn all_routes(mut self) -> Self {
         self.all_routes = true;
         self

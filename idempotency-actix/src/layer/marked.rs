@@ -12,7 +12,7 @@ use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{misconfigured, panicked};
+use crate::answer::{misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
@@ -57,7 +57,7 @@ impl Marked {
                 true => self.once(keyed, handler).await,
                 false => Detach::new(finish_here(self.once(keyed, handler))).await,
             },
-            Start::Answer(answer) => *answer,
+            Start::Answer(answer) => Box::pin(refuse(*answer, &self.request, self.payload)).await,
         }
     }
 
@@ -173,11 +173,15 @@ impl Marked {
             output.respond_to(request).map_into_boxed_body()
         };
         let (binding, mut response) = answered(call, &operation.options).await;
+        let Operation {
+            options, context, ..
+        } = operation;
         hand_up(Finishing::of(
             binding,
             held,
             &mut response,
-            &operation.options,
+            &options,
+            context,
         ));
         response
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
+use futures_util::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
 
 use super::all_routes;
@@ -17,6 +18,7 @@ use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::worker::{Decision, Worker};
 use super::wrapped::{Outcome, finish_inside};
+use crate::answer::refuse;
 use crate::run::Detach;
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
@@ -58,7 +60,7 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         if !ELIGIBLE.contains(request.method()) {
             return IdempotencyFuture::pass(self.leave(request));
         }
@@ -73,7 +75,11 @@ where
             Decision::Pass => {
                 IdempotencyFuture::held(Detach::new(finish_inside(self.leave(request))))
             }
-            Decision::Refuse(refusal) => IdempotencyFuture::refuse(request.into_response(*refusal)),
+            Decision::Refuse(refusal) => IdempotencyFuture::refuse(async move {
+                let payload = request.take_payload();
+                let refusal = refuse(*refusal, request.request(), payload).await;
+                request.into_response(refusal)
+            }),
             Decision::Run(keyed) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
                 let once = all_routes::once(service, worker, request, keyed);
@@ -110,7 +116,7 @@ pin_project! {
     enum Served<F, B: 'static> {
         Pass { #[pin] future: F },
         Held { future: Detach<Outcome<B>> },
-        Refuse { response: Option<Box<ServiceResponse>> },
+        Refuse { future: LocalBoxFuture<'static, ServiceResponse> },
     }
 }
 
@@ -127,10 +133,10 @@ impl<F, B> IdempotencyFuture<F, B> {
         }
     }
 
-    fn refuse(response: ServiceResponse) -> Self {
+    fn refuse(future: impl Future<Output = ServiceResponse> + 'static) -> Self {
         Self {
             served: Served::Refuse {
-                response: Some(Box::new(response)),
+                future: Box::pin(future),
             },
         }
     }
@@ -149,10 +155,9 @@ where
                 future.poll(cx).map_ok(ServiceResponse::map_into_left_body)
             }
             ServedProjection::Held { future } => Pin::new(future).poll(cx),
-            ServedProjection::Refuse { response } => {
-                let response = response.take().expect("polled after completion");
-                Poll::Ready(Ok(response.map_into_right_body()))
-            }
+            ServedProjection::Refuse { future } => Pin::new(future)
+                .poll(cx)
+                .map(|response| Ok(response.map_into_right_body())),
         }
     }
 }

@@ -11,7 +11,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
-use crate::answer::{mark_unstored, panicked};
+use crate::answer::{AsError, mark_unstored, panicked};
 use crate::run::{Finishing, Passed, handed_up};
 
 /// What comes out of a layer.
@@ -27,6 +27,11 @@ where
     let called = AssertUnwindSafe(call).catch_unwind().await;
     match (handed_up(), called) {
         (Some(finishing), called) => Box::pin(finish(finishing, called)).await,
+        (None, Ok(Ok(response))) if AsError::is_marked(response.response()) => {
+            let (_, replay) = response.into_parts();
+            let replay = replay.map_into_boxed_body();
+            Err(InternalError::from_response("replayed error", replay).into())
+        }
         (None, Ok(result)) => result.map(ServiceResponse::map_into_left_body),
         // No operation is known to be under way, so this is none of the layer's business.
         (None, Err(panic)) => resume_unwind(panic),
@@ -61,11 +66,13 @@ where
         }
         Ok(Err(error)) => {
             let mut response = error.error_response();
+            AsError::mark(&mut response);
             finishing.replace(&mut response).await;
             Err(InternalError::from_response(error, response).into())
         }
         Err(panic) => {
             let mut response: HttpResponse = panicked(&*panic);
+            AsError::mark(&mut response);
             finishing.replace(&mut response).await;
             Err(InternalError::from_response("inner middleware panicked", response).into())
         }

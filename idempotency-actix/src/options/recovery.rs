@@ -60,12 +60,18 @@ pub enum Recovery {
     StillUnknown,
 }
 
-/// An error is [`Recovery::StillUnknown`], and is logged.
+/// An error is [`Recovery::StillUnknown`], and is logged with its status; its text, which may hold what the
+/// client sent, goes to the level `debug`.
 impl<E: Into<Error>> From<Result<Recovery, E>> for Recovery {
     fn from(result: Result<Recovery, E>) -> Self {
         result.unwrap_or_else(|error| {
             let error = error.into();
-            tracing::error!(%error, "a recovery failed, and the outcome is still unknown");
+            let status = error.as_response_error().status_code().as_u16();
+            tracing::error!(
+                status,
+                "a recovery failed, and the outcome is still unknown"
+            );
+            tracing::debug!(%error, "why it failed");
             Self::StillUnknown
         })
     }

@@ -8,6 +8,9 @@ use actix_web::web::{Bytes, BytesMut};
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 
+/// How much of a body that nobody reads is taken off the wire before its request is refused.
+const MOST_DRAINED: u64 = 64 * 1024;
+
 /// Why a request's body could not be read.
 pub(crate) enum Unread {
     TooLarge,
@@ -61,6 +64,24 @@ pub(crate) fn unread(body: Bytes) -> Payload {
     Payload::Stream {
         payload: Box::pin(stream::once(ready(Ok(body)))),
     }
+}
+
+/// Reads a body that is not wanted to its end, and tells whether it got there: with octets of it still on
+/// their way, a connection cannot carry another request.
+///
+/// A body that declares more than is drained is left alone, since its connection is lost anyway.
+pub(crate) async fn drain(request: &HttpRequest, payload: &mut Payload) -> bool {
+    if declared_length(request).is_some_and(|length| length > MOST_DRAINED) {
+        return false;
+    }
+    let mut left = MOST_DRAINED;
+    while let Some(Ok(chunk)) = payload.next().await {
+        match left.checked_sub(chunk.len() as u64) {
+            Some(rest) => left = rest,
+            None => return false,
+        }
+    }
+    true
 }
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {

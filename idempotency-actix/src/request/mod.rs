@@ -10,7 +10,7 @@ mod fingerprint;
 mod key;
 mod record_id;
 
-pub(crate) use self::body::{Unread, read_body, unread};
+pub(crate) use self::body::{Unread, drain, read_body, unread};
 pub use self::caller::Caller;
 #[cfg(feature = "json")]
 pub(crate) use self::canonical_json::canonical;

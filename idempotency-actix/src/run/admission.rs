@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
 use super::unknown::{self, Lapsed};
 use super::waiting::pause;
-use crate::answer::{Problem, mismatch, of_record, reject};
+use crate::answer::{Problem, mismatch, reject};
 use crate::claim::{Grant, HeldClaim, Moment, deadline};
 use crate::store::{Begun, Record, State};
 use crate::telemetry::{Chain, Incident, incident};
@@ -44,13 +44,13 @@ pub(crate) async fn admit(
             Turn::Wait(change) => change,
         };
         gives_way();
-        let problem_base = &operation.options.problem_base;
         if !withdraw() {
             // Nobody is there to be told, or to be counted.
+            let problem_base = &operation.options.problem_base;
             return Admitted::Answer(Problem::InFlight.response(problem_base));
         }
         if !Box::pin(pause(&mut waiter, operation, payload, change)).await {
-            return Admitted::Answer(of_record(State::InFlight, problem_base));
+            return Admitted::Answer(operation.told(State::InFlight));
         }
     }
 }
@@ -60,7 +60,7 @@ pub(crate) async fn admit(
 pub(crate) async fn gate(operation: &Operation, held: HeldClaim) -> Admitted {
     if held.lease().is_lost() {
         let state = Box::pin(held.found()).await;
-        return Admitted::Answer(of_record(state, &operation.options.problem_base));
+        return Admitted::Answer(operation.told(state));
     }
     if held.is_late() && !Box::pin(held.confirm()).await {
         let problem_base = &operation.options.problem_base;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Extensions;
 
+use crate::answer::Accepted;
 use crate::claim::Lease;
 use crate::request::{Key, RecordId};
 
@@ -13,6 +14,7 @@ use crate::request::{Key, RecordId};
 /// more allocations for each request.
 pub(crate) struct Context {
     key: Key,
+    accepted: OnceLock<Accepted>,
     record: OnceLock<RecordId>,
     run: OnceLock<Run>,
 }
@@ -27,6 +29,7 @@ impl Context {
     pub(crate) fn new(key: Key) -> Self {
         Self {
             key,
+            accepted: OnceLock::new(),
             record: OnceLock::new(),
             run: OnceLock::new(),
         }
@@ -48,6 +51,15 @@ impl Context {
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
+    }
+
+    pub(crate) fn accept(&self, codings: Accepted) {
+        self.accepted.get_or_init(|| codings);
+    }
+
+    /// Which content codings the client accepts.
+    pub(crate) fn accepted(&self) -> &Accepted {
+        self.accepted.get_or_init(Accepted::default)
     }
 
     pub(crate) fn bind(&self, record: RecordId) {

@@ -1,12 +1,16 @@
 //! The end of an operation: the handler's answer is captured, recorded and sent, or the claim released.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
+use super::context::Context;
 use super::stream::{Streamed, tee};
-use crate::answer::{Captured, NotExecuted, capture, mark_unstored, of_record, set_body};
+use crate::answer::{
+    Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
+};
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
 use crate::store::Finished;
@@ -37,6 +41,7 @@ impl Binding {
 pub(crate) struct Finishing {
     status: StatusCode,
     options: Rc<Options>,
+    context: Arc<Context>,
     answer: Given,
 }
 
@@ -75,7 +80,9 @@ impl Finishing {
         held: HeldClaim,
         response: &mut HttpResponse,
         options: &Rc<Options>,
+        context: Arc<Context>,
     ) -> Self {
+        drop_marks(response);
         let status = response.status();
         let answer = match binding {
             Binding::Release => Given::Released(Some(held)),
@@ -92,6 +99,7 @@ impl Finishing {
         Self {
             status,
             options,
+            context,
             answer,
         }
     }
@@ -130,7 +138,9 @@ impl Finishing {
             }
             Recorded::Refused => {
                 let state = Box::pin(held.found()).await;
-                Passed::Instead(Box::new(of_record(state, &self.options.problem_base)))
+                let accepted = self.context.accepted();
+                let answer = of_record(state, accepted, &self.options.problem_base);
+                Passed::Instead(Box::new(answer))
             }
         }
     }
@@ -144,7 +154,7 @@ impl Finishing {
         };
         if let Some(held) = held {
             let binding = Binding::of(response, &self.options);
-            let mut finishing = Self::of(binding, held, response, &self.options);
+            let mut finishing = Self::of(binding, held, response, &self.options, self.context);
             finishing.pass().await.change(response);
         }
     }

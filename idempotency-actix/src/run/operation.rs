@@ -9,11 +9,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Problem, caught, reject};
+use crate::answer::{Accepted, Problem, caught, of_record, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
-use crate::store::{Claim, Token};
+use crate::store::{Claim, State, Token};
 
 /// A request with a good key, before its body is read.
 pub(crate) struct Keyed {
@@ -59,19 +59,20 @@ impl Keyed {
         payload: &mut Payload,
     ) -> Result<Announced, Box<HttpResponse>> {
         let limit = self.options.max_body;
-        let body = read_body(request, payload, limit).await;
-        let body = body.map_err(|unread| {
-            Box::new(match unread {
-                Unread::TooLarge => {
-                    let problem = Problem::BodyTooLarge { limit };
-                    reject(problem, &self.options.problem_base)
-                }
-                // In the way in which actix-web answers a broken payload.
-                Unread::Broken(error) => HttpResponse::from_error(error),
-            })
-        })?;
+        let body = match read_body(request, payload, limit).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge) => {
+                let problem = Problem::BodyTooLarge { limit };
+                let refusal = reject(problem, &self.options.problem_base);
+                let refused = Box::pin(refuse(refusal, request, payload.take())).await;
+                return Err(Box::new(refused));
+            }
+            // In the way in which actix-web answers a broken payload.
+            Err(Unread::Broken(error)) => return Err(Box::new(HttpResponse::from_error(error))),
+        };
         let fingerprint = caught(|| self.options.fingerprint.of(request, &body))?;
         let context = Arc::clone(&self.context);
+        context.accept(Accepted::by(request));
         request.extensions_mut().insert(context);
         Ok(Announced {
             body,
@@ -112,6 +113,11 @@ impl Announced {
 }
 
 impl Operation {
+    /// What this client is told of a record.
+    pub(crate) fn told(&self, state: State) -> HttpResponse {
+        of_record(state, self.context.accepted(), &self.options.problem_base)
+    }
+
     /// A new claim to it.
     pub(crate) fn claim(&self) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 
 use super::context::Run;
 use super::operation::Operation;
-use crate::answer::{Problem, of_record, reject};
+use crate::answer::{Problem, reject};
 use crate::claim::{Grant, HeldClaim, Lease, Moment, Seat};
 use crate::store::{Claim, RecordId, State, StoreError, StoreErrorKind};
 use crate::telemetry::{Chain, Incident, incident};
@@ -25,7 +25,7 @@ pub(super) enum Turn {
 impl Turn {
     /// A retry is told what the record holds.
     pub(super) fn told(operation: &Operation, state: State) -> Self {
-        Self::Answer(of_record(state, &operation.options.problem_base))
+        Self::Answer(operation.told(state))
     }
 
     pub(super) fn rejected(operation: &Operation, problem: Problem) -> Self {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::context::Run;
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
-use crate::answer::{Problem, capture_whole, mark_unstored, of_record};
+use crate::answer::{Problem, capture_whole, mark_unstored};
 use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, deadline};
 use crate::options::{Recover, Recovery, Unknown};
 use crate::store::{
@@ -187,7 +187,13 @@ async fn ask(
     match call {
         Ok(Ok(Ok(found))) => return found,
         Ok(Ok(Err(error))) => {
-            tracing::error!(?record, %error, "the arguments of a recovery could not be extracted");
+            let status = error.as_response_error().status_code().as_u16();
+            tracing::error!(
+                ?record,
+                status,
+                "the arguments of a recovery could not be extracted"
+            );
+            tracing::debug!(?record, %error, "why they could not");
         }
         Ok(Err(_)) => tracing::error!(?record, "a recovery panicked"),
         Err(_) => tracing::error!(?record, "a recovery took longer than the lease"),
@@ -234,12 +240,11 @@ async fn finish_anew(
     if held.is_late() && !held.confirm().await {
         return Some(Turn::rejected(operation, Problem::StoreUnavailable));
     }
-    let problem_base = &operation.options.problem_base;
     let response = match held.complete(&finished, options.ttl).await {
-        Recorded::Refused => of_record(held.found().await, problem_base),
-        Recorded::Stored => of_record(State::Finished(finished), problem_base),
+        Recorded::Refused => operation.told(held.found().await),
+        Recorded::Stored => operation.told(State::Finished(finished)),
         Recorded::TooOld | Recorded::Failed => {
-            let mut response = of_record(State::Finished(finished), problem_base);
+            let mut response = operation.told(State::Finished(finished));
             mark_unstored(response.headers_mut());
             response
         }

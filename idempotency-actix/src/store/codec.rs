@@ -3,12 +3,13 @@
 //! | octets | content |
 //! |---|---|
 //! | 1 | version: 1 |
-//! | 1 | 0: no body, 1: a body, possibly empty |
+//! | 1 | the sum of 1: there is a body, possibly empty; 2: there is a reason phrase; 4: it was given as an error |
 //! | 2 | status |
 //! | 2 | number of header lines |
 //! | 8 | length of the body |
+//! | 2 | length of the reason phrase, where there is one |
 //! | 2 + 4 each | length of a line's name and of its value |
-//! | .. | names and values, then the body |
+//! | .. | reason phrase, names and values, then the body |
 
 use std::error::Error;
 use std::fmt;
@@ -22,6 +23,10 @@ use super::response::StoredResponse;
 const VERSION: u8 = 1;
 const HEAD: usize = 14;
 const ROW: usize = 6;
+
+const WITH_BODY: u8 = 1;
+const WITH_REASON: u8 = 2;
+const IS_ERROR: u8 = 4;
 
 /// The most header lines that a stored answer may have: 4,096.
 const MAX_HEADERS: usize = 4_096;
@@ -41,7 +46,8 @@ impl StoredResponse {
 
     /// How many octets the binary form takes.
     pub(crate) fn encoded_len(&self) -> usize {
-        HEAD + ROW * self.headers().len() + self.size()
+        let reason = self.reason().map_or(0, |_| 2);
+        HEAD + reason + ROW * self.headers().len() + self.size()
     }
 
     /// Writes the binary form behind what is there already.
@@ -51,16 +57,27 @@ impl StoredResponse {
             return Err(EncodeError);
         }
         let body = self.body().map_or(&[][..], |body| body);
-        out.extend([VERSION, u8::from(self.body().is_some())]);
+        let kind = [
+            (WITH_BODY, self.body().is_some()),
+            (WITH_REASON, self.reason().is_some()),
+            (IS_ERROR, self.is_error()),
+        ];
+        let kind = kind.iter().filter(|(_, is_so)| *is_so);
+        out.extend([VERSION, kind.map(|(bit, _)| bit).sum()]);
         out.extend(self.status().as_u16().to_be_bytes());
         out.extend((lines.len() as u16).to_be_bytes());
         out.extend((body.len() as u64).to_be_bytes());
+        if let Some(reason) = self.reason() {
+            let reason = u16::try_from(reason.len()).map_err(|_| EncodeError)?;
+            out.extend(reason.to_be_bytes());
+        }
         for (name, value) in lines {
             let name = u16::try_from(name.as_str().len()).map_err(|_| EncodeError)?;
             let value = u32::try_from(value.len()).map_err(|_| EncodeError)?;
             out.extend(name.to_be_bytes());
             out.extend(value.to_be_bytes());
         }
+        out.extend_from_slice(self.reason().unwrap_or_default().as_bytes());
         for (name, value) in lines {
             out.extend_from_slice(name.as_str().as_bytes());
             out.extend_from_slice(value.as_bytes());
@@ -82,14 +99,32 @@ impl StoredResponse {
             Some(&version) => return Err(Version(version)),
             None => return Err(Malformed),
         }
-        let (head, rest) = bytes.split_at_checked(HEAD).ok_or(Malformed)?;
+        let (head, mut rest) = bytes.split_at_checked(HEAD).ok_or(Malformed)?;
+        let kind = head[1];
+        if kind & !(WITH_BODY | WITH_REASON | IS_ERROR) != 0 {
+            return Err(Malformed);
+        }
         let status = StatusCode::from_u16(u16_at(head, 2)).map_err(|_| Malformed)?;
         let lines = usize::from(u16_at(head, 4));
         let body_len = u32_pair(head, 6)?;
         if lines > MAX_HEADERS {
             return Err(Malformed);
         }
+        let mut reason = None;
+        if kind & WITH_REASON != 0 {
+            let length;
+            (length, rest) = split(rest, 2)?;
+            reason = Some(usize::from(u16_at(length, 0)));
+        }
         let (table, mut text) = rest.split_at_checked(ROW * lines).ok_or(Malformed)?;
+        let reason = match reason {
+            None => None,
+            Some(length) => {
+                let phrase;
+                (phrase, text) = split(text, length)?;
+                Some(str::from_utf8(phrase).map_err(|_| Malformed)?)
+            }
+        };
         let mut headers = Vec::with_capacity(lines);
         for row in table.chunks_exact(ROW) {
             let (name, value);
@@ -103,12 +138,20 @@ impl StoredResponse {
         if text.len() != body_len {
             return Err(Malformed);
         }
-        let body = match (head[1], body_len) {
+        let body = match (kind & WITH_BODY, body_len) {
             (0, 0) => None,
-            (1, _) => Some(bytes.slice(bytes.len() - body_len..)),
-            _ => return Err(Malformed),
+            (0, _) => return Err(Malformed),
+            _ => Some(bytes.slice(bytes.len() - body_len..)),
         };
-        Ok(Self::new(status, headers, body))
+        let response = Self::new(status, headers, body).with_reason(reason);
+        if response.reason() != reason {
+            // No status line can hold it, or it would not be written again.
+            return Err(Malformed);
+        }
+        Ok(match kind & IS_ERROR {
+            0 => response,
+            _ => response.as_error(),
+        })
     }
 }
 
@@ -181,9 +224,22 @@ mod tests {
 
     fn response() -> impl Strategy<Value = StoredResponse> {
         let body = proptest::option::of(vec(any::<u8>(), 0..200));
-        (100..1000_u16, vec(line(), 0..8), body).prop_map(|(status, lines, body)| {
+        let reason = proptest::option::of("[ -~\t\u{e9}]{0,20}");
+        let parts = (
+            100..1000_u16,
+            reason,
+            any::<bool>(),
+            vec(line(), 0..8),
+            body,
+        );
+        parts.prop_map(|(status, reason, is_error, lines, body)| {
             let status = StatusCode::from_u16(status).expect("a status");
-            StoredResponse::new(status, lines, body.map(Bytes::from))
+            let response = StoredResponse::new(status, lines, body.map(Bytes::from));
+            let response = response.with_reason(reason.as_deref());
+            match is_error {
+                true => response.as_error(),
+                false => response,
+            }
         })
     }
 
@@ -270,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn a_usual_reason_phrase_is_left_out() {
+        let created = StoredResponse::new(StatusCode::CREATED, [], None);
+        let usual = created.clone().with_reason(Some("Created"));
+        assert!(usual == created);
+        let own = created.clone().with_reason(Some(""));
+        assert_eq!(own.reason(), Some(""));
+        assert!(decode(encoded(&own)) == Ok(own));
+    }
+
+    #[test]
+    fn a_reason_phrase_that_would_end_its_line_is_malformed() {
+        let created = StoredResponse::new(StatusCode::CREATED, [], None);
+        assert_eq!(
+            created.clone().with_reason(Some("a\r\nb: c")).reason(),
+            None
+        );
+        let mut bytes = encoded(&created.with_reason(Some("ab")));
+        *bytes.last_mut().expect("octets") = b'\n';
+        assert_eq!(decode(bytes), Err(DecodeError::Malformed));
+    }
+
+    #[test]
     fn too_many_header_lines_are_refused() {
         let line = (HeaderName::from_static("x"), HeaderValue::from_static(""));
         let with = |lines| {
@@ -291,13 +369,16 @@ mod tests {
         ];
         let body = Some(Bytes::from_static(b"ok"));
         let response = StoredResponse::new(StatusCode::CREATED, lines, body);
-        let hex: String = encoded(&response)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hex = |response: &StoredResponse| -> String {
+            let octets = encoded(response);
+            octets.iter().map(|b| format!("{b:02x}")).collect()
+        };
         assert_eq!(
-            hex,
+            hex(&response),
             "010100c9000200000000000000020008000000020001000000006c6f636174696f6e2f31786f6b"
         );
+        let odd = StoredResponse::new(StatusCode::CREATED, [], None);
+        let odd = odd.with_reason(Some("Yes")).as_error();
+        assert_eq!(hex(&odd), "010600c9000000000000000000000003596573");
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 /// Why a store could not do what it was asked.
 ///
-/// The client never sees it: it gets 503 `store-unavailable` with `Retry-After`.
+/// The client never sees it: it gets 503 `store-unavailable` with `Retry-After`. The log does, with all its
+/// causes, so their text must not quote what is stored: an answer may hold what a client sent.
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,

@@ -1,8 +1,10 @@
 //! What is left of an answer that was not kept. It knows nothing of the answer itself, which is cut down
 //! to it.
 
+use std::fmt;
+
 /// What is known of an answer that was not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotKept {
     /// The status of the answer.
@@ -15,5 +17,27 @@ impl NotKept {
     /// An answer of this status, with the octets of its `Location` if it had one.
     pub fn new(status: u16, location: Option<Vec<u8>>) -> Self {
         Self { status, location }
+    }
+}
+
+/// Shows the status, and whether there is a `Location`, which may hold personal data.
+impl fmt::Debug for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotKept")
+            .field("status", &self.status)
+            .field("has_location", &self.location.is_some())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_show_the_location() {
+        let not_kept = NotKept::new(201, Some(b"/people/jane".to_vec()));
+        let shown = format!("{not_kept:?}");
+        assert_eq!(shown, "NotKept { status: 201, has_location: true }");
     }
 }

@@ -12,12 +12,14 @@ use super::not_kept::NotKept;
 /// Up to here a copy of a body costs less than the memory that it saves.
 const SHORT_BODY: usize = 1024;
 
-/// A captured answer: status, header lines and body, as every retry will get them.
+/// A captured answer: status, reason phrase, header lines and body, as every retry will get them.
 ///
 /// Lines of one name keep their order and number. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredResponse {
     status: StatusCode,
+    reason: Option<Arc<str>>,
+    is_error: bool,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     body: Option<Bytes>,
 }
@@ -31,14 +33,53 @@ impl StoredResponse {
     ) -> Self {
         Self {
             status,
+            reason: None,
+            is_error: false,
             headers: headers.into_iter().collect(),
             body,
+        }
+    }
+
+    /// The same answer with a reason phrase of its own, over HTTP/1.1.
+    ///
+    /// One that is the status code's usual phrase is left out, and one that a status line cannot hold, which
+    /// would end the line: it has control characters other than a tab, or is over 64 KiB.
+    #[must_use]
+    pub fn with_reason(self, reason: Option<&str>) -> Self {
+        let own = reason.filter(|reason| Some(*reason) != self.status.canonical_reason());
+        let fits = |reason: &&str| {
+            reason.len() <= usize::from(u16::MAX)
+                && !reason.bytes().any(|b| b != b'\t' && b.is_ascii_control())
+        };
+        Self {
+            reason: own.filter(fits).map(Arc::from),
+            ..self
+        }
+    }
+
+    /// The same answer, given as an error of what the layer wraps. Replays are then errors too, since
+    /// middleware around the layer may treat errors otherwise.
+    #[must_use]
+    pub fn as_error(self) -> Self {
+        Self {
+            is_error: true,
+            ..self
         }
     }
 
     /// The status code.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The reason phrase, where it is not the usual one.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether the answer was given [as an error](Self::as_error).
+    pub fn is_error(&self) -> bool {
+        self.is_error
     }
 
     /// The header lines in their stored order.
@@ -59,11 +100,12 @@ impl StoredResponse {
         self.body.as_ref()
     }
 
-    /// Octets of header lines and body together: what a store's size limit counts.
+    /// Octets of reason phrase, header lines and body together: what a store's size limit counts.
     pub fn size(&self) -> usize {
         let lines = self.headers().iter();
         let head: usize = lines.map(|(n, v)| n.as_str().len() + v.len()).sum();
-        head + self.body().map_or(0, Bytes::len)
+        let reason = self.reason().map_or(0, str::len);
+        reason + head + self.body().map_or(0, Bytes::len)
     }
 
     /// The same answer for long keeping. A handler's buffer may have room for twice the body, which nobody
@@ -74,9 +116,8 @@ impl StoredResponse {
             _ => body.clone(),
         });
         Self {
-            status: self.status,
-            headers: Arc::clone(&self.headers),
             body,
+            ..self.clone()
         }
     }
 

@@ -13,6 +13,7 @@ mod pass_through;
 // The body, and what makes two requests the same.
 mod fingerprints;
 mod request_body;
+mod unread_body;
 
 // The caller: whose key it is, and how much of one's own may be in flight.
 mod quota;
@@ -31,8 +32,12 @@ mod stop;
 
 // The answer: which bind the key, which are not kept, and those of our own.
 mod binding;
+mod codings;
+mod errors_outside;
+mod marks;
 mod not_kept;
 mod problems;
+mod reason;
 
 // The replay.
 mod replay;
@@ -51,6 +56,7 @@ mod streams;
 
 // The operator.
 mod operator;
+mod quiet_logs;
 
 // Configuration: the layer's, a mark's, all routes', their table's, and how the parts come together.
 mod all_routes;

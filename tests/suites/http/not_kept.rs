@@ -21,9 +21,6 @@ fn respond(case: &str, run: usize) -> HttpResponse {
             (0..10).map(|_| Ok::<_, Error>(Bytes::from("0123456789"))),
         )),
         "events" => response.content_type("text/event-stream").streaming(parts),
-        "encoded" => response
-            .insert_header(("content-encoding", "br"))
-            .body("not really"),
         "broken" => response.streaming(stream::iter([
             Ok(Bytes::from("half")),
             Err(actix_web::error::ErrorInternalServerError("sesame")),
@@ -129,20 +126,6 @@ fn an_event_stream_is_not_kept() {
 }
 
 #[test]
-fn an_encoded_answer_is_not_kept() {
-    for (site, mode) in modes(1024) {
-        let request = Request::post(&format!("{mode}/encoded")).key("k");
-        let (first, retry) = site.twice(&request);
-        assert_eq!(
-            (first.header("content-encoding"), first.text().as_str()),
-            (Some("br"), "not really")
-        );
-        assert_problem(&retry, 410, "response-not-kept");
-        assert_eq!(site.runs.count(), 1);
-    }
-}
-
-#[test]
 fn an_upgraded_connection_is_not_kept() {
     for (site, mode) in modes(1024) {
         let request = Request::post(&format!("{mode}/upgrade")).key("k");
@@ -216,18 +199,6 @@ fn compressed_outside() -> [(Site, &'static str); 2] {
 
 fn gzip(request: &Request) -> Request {
     request.clone().header("Accept-Encoding", "gzip")
-}
-
-#[test]
-fn what_was_compressed_inside_of_the_layer_is_not_kept() {
-    let site = compressed_inside();
-    let request = Request::post("/covered/text").key("k");
-    let first = site.send(gzip(&request));
-    assert_eq!(first.header("content-encoding"), Some("gzip"));
-    let retry = site.send(request);
-    assert_problem(&retry, 410, "response-not-kept");
-    assert_eq!(retry.header("content-encoding"), None);
-    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]

@@ -125,6 +125,16 @@ pub(super) async fn every_answer_is_found_as_it_was<H: Harness>(t: TestRecord<'_
         };
         let status = found.status();
         t.check(&format!("{what}: status"), status, response.status());
+        t.check(
+            &format!("{what}: reason phrase"),
+            found.reason(),
+            response.reason(),
+        );
+        t.check(
+            &format!("{what}: is an error"),
+            found.is_error(),
+            response.is_error(),
+        );
         let (lines, due) = (found.headers(), response.headers());
         t.check(&format!("{what}: header lines"), lines, due);
         let is_body_kept = found.body() == response.body();
@@ -132,7 +142,7 @@ pub(super) async fn every_answer_is_found_as_it_was<H: Harness>(t: TestRecord<'_
     }
 }
 
-fn answers() -> [(&'static str, StoredResponse); 8] {
+fn answers() -> [(&'static str, StoredResponse); 9] {
     let line = |name, value: &[u8]| {
         let value = HeaderValue::from_bytes(value).expect("the octets are allowed in a value");
         (name, value)
@@ -153,6 +163,10 @@ fn answers() -> [(&'static str, StoredResponse); 8] {
         (
             "an odd status",
             StoredResponse::new(odd, [], Some(Bytes::from_static(b"{}"))),
+        ),
+        (
+            "a reason phrase of its own, as an error",
+            ok(None).with_reason(Some("Very Well")).as_error(),
         ),
         (
             "lines of one name",
