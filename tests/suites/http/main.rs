@@ -5,6 +5,7 @@ mod app;
 mod all_routes;
 mod attribute;
 mod binding;
+mod bounds;
 mod config;
 mod counted;
 mod coverage;
