@@ -14,14 +14,14 @@ pub enum ConfigError {
     Ttl(Duration),
     /// `lease` is outside of 10 ms to 24 hours.
     Lease(Duration),
-    /// `max_run` is shorter than the lease.
+    /// `max_run` is shorter than the lease, or longer than 10 years.
     MaxRun {
         /// What was asked for.
         max_run: Duration,
         /// The lease it has to cover.
         lease: Duration,
     },
-    /// `store_timeout`, or the store's own timeout, is zero or over a third of the lease.
+    /// `store_timeout`, or a timeout that the store was given, is zero or over a third of the lease.
     StoreTimeout {
         /// What was asked for.
         timeout: Duration,
@@ -40,7 +40,7 @@ pub enum ConfigError {
     Wait(Duration),
     /// `on_unknown` and `recover` are given for the same layer or route.
     UnknownTwice,
-    /// `max_body`, `max_response` or `max_in_flight` is zero.
+    /// `max_body`, `max_response`, `stream_budget` or `max_in_flight` is zero.
     ZeroLimit(&'static str),
     /// A name that is no header name.
     HeaderName(String),
@@ -59,7 +59,7 @@ pub enum ConfigError {
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     RedisPrefix(String),
-    /// The timeout of a Redis store is zero.
+    /// The timeout of a Redis store is zero or over 8 hours.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     RedisTimeout,
@@ -72,11 +72,11 @@ impl fmt::Display for ConfigError {
             Self::Lease(lease) => write!(f, "`lease` is {lease:?}; give 10 ms to 24 hours"),
             Self::MaxRun { max_run, lease } => write!(
                 f,
-                "`max_run` is {max_run:?} and shorter than the lease of {lease:?}; give the lease or more"
+                "`max_run` is {max_run:?}; give at least the lease of {lease:?}, and at most 10 years"
             ),
             Self::StoreTimeout { timeout, lease } => write!(
                 f,
-                "`store_timeout`, or the store's own timeout, is {timeout:?}; give more than zero and at most a third of the lease of {lease:?}"
+                "`store_timeout`, or the timeout that the store was given, is {timeout:?}; give more than zero and at most a third of the lease of {lease:?}"
             ),
             Self::Method(method) => write!(
                 f,
@@ -110,7 +110,7 @@ impl fmt::Display for ConfigError {
                 "`prefix` is {prefix:?}; give one without braces, which would put all records into one slot of a cluster"
             ),
             #[cfg(feature = "redis")]
-            Self::RedisTimeout => f.write_str("`timeout` is 0; give more, at most a third of the lease"),
+            Self::RedisTimeout => f.write_str("`timeout` is 0 or over 8 hours; give a third of the lease at most"),
             Self::ProblemBase(base) => write!(
                 f,
                 "`problem_base` is {base:?}; give an absolute URI that ends in `/`, `#` or `:`"

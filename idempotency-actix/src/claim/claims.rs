@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::quota::Quotas;
 use super::renewals::Renewals;
 use super::retries::Retries;
@@ -18,10 +19,11 @@ pub(crate) struct Claims {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) quotas: Quotas,
     pub(crate) sightings: Arc<Sightings>,
+    pub(crate) streams: Arc<Budget>,
 }
 
 impl Claims {
-    pub(crate) fn new(store: Arc<dyn ErasedStore>, waiters: Waiters) -> Self {
+    pub(crate) fn new(store: Arc<dyn ErasedStore>, waiters: Waiters, streams: Arc<Budget>) -> Self {
         let waiters = Arc::new(waiters);
         let renewals = Renewals::new(Arc::clone(&store));
         let retries = Retries::new(Arc::clone(&store), renewals.clone(), Arc::clone(&waiters));
@@ -32,6 +34,7 @@ impl Claims {
             waiters,
             quotas: Quotas::default(),
             sightings: Arc::default(),
+            streams,
         }
     }
 }

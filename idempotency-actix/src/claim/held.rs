@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Share;
 use super::claims::Claims;
 use super::deadline::deadline;
 use super::lease::{Lease, Moment};
@@ -50,6 +51,11 @@ impl HeldClaim {
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
         &self.lease
+    }
+
+    /// What its stream holds of the octets that all streams of the layer may.
+    pub(crate) fn share_of_streams(&self) -> Share {
+        self.claims.streams.share()
     }
 
     /// Whether so much of the lease has passed already that the claim is not to be believed.

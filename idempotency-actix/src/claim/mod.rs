@@ -1,5 +1,6 @@
 //! The right to run: taken, kept alive, given up, and what could not be finished in time. It knows no HTTP.
 
+mod budget;
 mod claims;
 mod deadline;
 mod held;
@@ -11,6 +12,7 @@ mod retries;
 mod sightings;
 mod waiters;
 
+pub(crate) use self::budget::{Budget, Share};
 pub(crate) use self::claims::Claims;
 pub(crate) use self::deadline::deadline;
 pub(crate) use self::held::HeldClaim;

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::store::shrink_map;
+
 /// A caller, as a quota knows it.
 pub(crate) type CallerHash = [u8; 32];
 
@@ -54,6 +56,7 @@ impl Seat {
             *of_caller -= 1;
             if *of_caller == 0 {
                 taken.remove(&caller);
+                shrink_map(&mut taken);
             }
         }
     }

@@ -11,6 +11,12 @@ use crate::store::{AttemptId, RecordId};
 /// over later.
 const MANY: usize = 32_768;
 
+/// How long an attempt is remembered for sure between two looks: a client may come again the next day.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest that an attempt takes to ripen: a record's lease comes from a store, and may be any.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// When this process first saw a lapsed attempt, by its own monotonic clock.
 ///
 /// A look at a store cannot tell a dead owner from one that could not renew for a while: a server
@@ -19,11 +25,13 @@ const MANY: usize = 32_768;
 #[derive(Default)]
 pub(crate) struct Sightings(Mutex<Generations>);
 
-/// The older half goes when the younger is full.
+/// The older half goes when the younger is full or has been there for long: what is still asked for is young again.
 #[derive(Default)]
 struct Generations {
     young: HashMap<RecordId, Sighting>,
     old: HashMap<RecordId, Sighting>,
+    /// When the younger half was begun.
+    begun: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,7 +49,16 @@ impl Sightings {
         attempt: &AttemptId,
         after: Duration,
     ) -> Option<Instant> {
-        let now = Instant::now();
+        self.ripens_at(Instant::now(), id, attempt, after)
+    }
+
+    fn ripens_at(
+        &self,
+        now: Instant,
+        id: &RecordId,
+        attempt: &AttemptId,
+        after: Duration,
+    ) -> Option<Instant> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.young.get(id).or_else(|| seen.old.get(id)).copied();
         let sighting = match known {
@@ -51,11 +68,13 @@ impl Sightings {
                 Sighting { attempt, first }
             }
         };
-        if seen.young.len() >= MANY {
+        let is_stale = now.duration_since(*seen.begun.get_or_insert(now)) > LONG;
+        if seen.young.len() >= MANY || is_stale {
             seen.old = mem::take(&mut seen.young);
+            seen.begun = Some(now);
         }
         seen.young.insert(*id, sighting);
-        let ripe = sighting.first + after;
+        let ripe = sighting.first + after.min(FOR_EVER);
         (now < ripe).then_some(ripe)
     }
 }
@@ -100,5 +119,30 @@ mod tests {
         let seen = sightings.0.lock().expect("no panic");
         assert!(seen.young.len() + seen.old.len() <= 2 * MANY);
         assert!(!seen.young.contains_key(&id(0)) && !seen.old.contains_key(&id(0)));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_any_more_is_forgotten() {
+        let sightings = Sightings::default();
+        let attempt = AttemptId::new(&Token::random(), 1, 1);
+        for number in 0..1000 {
+            sightings.ripens(&id(number), &attempt, HOUR);
+        }
+        let later = |days| Instant::now() + LONG * days + HOUR * days;
+        let first = sightings.ripens(&id(0), &attempt, HOUR);
+        assert!(first.is_some() && first < Some(later(1)));
+        assert_eq!(sightings.ripens_at(later(1), &id(0), &attempt, HOUR), None);
+        sightings.ripens_at(later(2), &id(1000), &attempt, HOUR);
+        assert_eq!(sightings.ripens_at(later(2), &id(0), &attempt, HOUR), None);
+        let seen = sightings.0.lock().expect("no panic");
+        assert!(seen.young.capacity() + seen.old.capacity() < 100);
+    }
+
+    #[test]
+    fn a_lease_without_end_does_not_overflow() {
+        let sightings = Sightings::default();
+        let attempt = AttemptId::new(&Token::random(), 1, 1);
+        assert!(sightings.ripens(&id(1), &attempt, Duration::MAX).is_some());
+        assert!(sightings.ripens(&id(1), &attempt, Duration::MAX).is_some());
     }
 }

@@ -7,13 +7,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, Handler, HttpRequest};
 
 use super::idempotency::Idempotency;
+use super::made_anew::{memory_of, watch};
 use super::shared::{ELIGIBLE, Layer};
-use crate::claim::{Claims, Waiters};
+use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
     DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope,
     OnStoreFailure, OnUnknown, Options, Recovery, RouteOptions, Routes,
 };
+use crate::store::memory::StoreIdentity;
 use crate::store::{ErasedStore, Store};
 
 impl Idempotency {
@@ -33,7 +35,8 @@ impl Idempotency {
 
     /// Starts a layer with options.
     pub fn builder(store: impl Store, scope: KeyScope) -> IdempotencyBuilder {
-        IdempotencyBuilder::new(Arc::new(store), scope)
+        let memory = memory_of(&store);
+        IdempotencyBuilder::new(Arc::new(store), memory, scope)
     }
 }
 
@@ -41,6 +44,8 @@ impl Idempotency {
 #[must_use = "a builder does nothing until `build`"]
 pub struct IdempotencyBuilder {
     store: Arc<dyn ErasedStore>,
+    /// Which store in memory it is, if it is one.
+    memory: Option<StoreIdentity>,
     options: Options,
     /// What is set like a route's options, for all routes.
     common: RouteOptions,
@@ -52,9 +57,10 @@ pub struct IdempotencyBuilder {
 }
 
 impl IdempotencyBuilder {
-    fn new(store: Arc<dyn ErasedStore>, scope: KeyScope) -> Self {
+    fn new(store: Arc<dyn ErasedStore>, memory: Option<StoreIdentity>, scope: KeyScope) -> Self {
         Self {
             store,
+            memory,
             options: Options::new(scope),
             common: RouteOptions::new(),
             all_routes: false,
@@ -124,7 +130,7 @@ impl IdempotencyBuilder {
         self
     }
 
-    /// Sets how long a handler and the stream of its answer are kept alive, at least the lease.
+    /// Sets how long a handler and the stream of its answer are kept alive: the lease to 10 years.
     ///
     /// Default: ten leases. Past it a stream is recorded as not kept, and the claim of a handler that
     /// still runs is renewed no more and becomes unknown; a late answer is accepted all the same.
@@ -287,6 +293,16 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Sets how many octets all streams of the layer may hold together, in this process.
+    ///
+    /// Default: [`DEFAULT_STREAM_BUDGET`](crate::DEFAULT_STREAM_BUDGET), 64 MiB. A stream is collected for its record, by
+    /// up to `max_response`, whether or not its client reads. One for which nothing is left is recorded as *not kept*,
+    /// and goes on at its client's pace. Beside the budget each stream may hold one chunk, and the server 64 KiB or so.
+    pub fn stream_budget(mut self, bytes: usize) -> Self {
+        self.options.stream_budget = bytes;
+        self
+    }
+
     /// Sets whether `Set-Cookie` is kept and replayed.
     ///
     /// Default: `false`. A replayed cookie would open the first session again, in another browser perhaps.
@@ -325,13 +341,18 @@ impl IdempotencyBuilder {
         let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {
             options.checked_with(route, stores)
         })?;
+        let streams = Budget::new(options.stream_budget);
         let waiters = Waiters::new(self.max_waiters, self.max_waiters_per_key);
-        Ok(Idempotency(Arc::new(Layer {
-            claims: Claims::new(self.store, waiters),
+        let layer = Arc::new(Layer {
+            claims: Claims::new(self.store, waiters, streams),
             options,
             routes,
             all_routes,
-        })))
+        });
+        if let Some(memory) = self.memory {
+            watch(memory, &layer);
+        }
+        Ok(Idempotency(layer))
     }
 
     fn covered_methods(&mut self) -> Result<Option<Vec<Method>>, ConfigError> {

@@ -5,6 +5,7 @@ mod attempt;
 mod builder;
 mod idempotency;
 mod idempotency_key;
+mod made_anew;
 mod marked;
 mod middleware;
 mod operator;

@@ -25,6 +25,9 @@ pub const DEFAULT_MAX_WAITERS: usize = 1024;
 /// How many retries may wait for one operation in one process unless told otherwise: 16.
 pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
 
+/// How many octets all streams of a layer may hold unless told otherwise: 64 MiB.
+pub const DEFAULT_STREAM_BUDGET: usize = 64 * 1024 * 1024;
+
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
 

@@ -10,6 +10,8 @@ pub(super) const MIN_TTL: Duration = Duration::from_millis(1);
 pub(super) const MAX_TTL: Duration = Duration::from_secs(10 * 31_557_600);
 pub(super) const MIN_LEASE: Duration = Duration::from_millis(10);
 pub(super) const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+/// As long as an answer may be kept; far from where a point in time overflows.
+pub(super) const MAX_MAX_RUN: Duration = MAX_TTL;
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(5 * 60);
 
 impl Options {
@@ -39,7 +41,9 @@ impl Options {
             return Err(ConfigError::Lease(lease));
         }
         match self.max_run {
-            Some(max_run) if max_run < lease => return Err(ConfigError::MaxRun { max_run, lease }),
+            Some(max_run) if !(lease..=MAX_MAX_RUN).contains(&max_run) => {
+                return Err(ConfigError::MaxRun { max_run, lease });
+            }
             _ => {}
         }
         for timeout in [self.store_timeout, stores].into_iter().flatten() {
@@ -56,6 +60,7 @@ impl Options {
         let limits = [
             ("max_body", self.max_body == 0),
             ("max_response", self.max_response == 0),
+            ("stream_budget", self.stream_budget == 0),
             ("max_in_flight", self.max_in_flight == Some(0)),
         ];
         let is_absolute = url::Url::parse(&self.problem_base).is_ok();

@@ -8,7 +8,7 @@ use actix_web::http::header::HeaderName;
 use super::choices::{OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
-    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_TTL,
+    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TTL,
 };
 use super::fingerprinting::Fingerprinting;
 use super::key_source::KeySource;
@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) release_on: StatusSet,
     pub(crate) max_body: u64,
     pub(crate) max_response: u64,
+    /// Of all streams of the layer together.
+    pub(crate) stream_budget: usize,
     pub(crate) keep_cookies: bool,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
@@ -65,6 +67,7 @@ impl Options {
             release_on: StatusSet::of_codes(DEFAULT_RELEASE_ON.iter().copied()),
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
+            stream_budget: DEFAULT_STREAM_BUDGET,
             keep_cookies: false,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
@@ -101,6 +104,7 @@ impl Options {
             release_on: route.release_on.unwrap_or(self.release_on),
             max_body: route.max_body.unwrap_or(self.max_body),
             max_response: route.max_response.unwrap_or(self.max_response),
+            stream_budget: self.stream_budget,
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }

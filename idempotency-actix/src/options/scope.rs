@@ -1,5 +1,6 @@
 //! Whose key it is. It does not know what is done for whom.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -118,6 +119,15 @@ impl KeyScope {
         Self(Source::By(Provided::Fixed(principal)))
     }
 
+    /// Whether it tells callers as the other does, by a function of the same type where it is one: a closure that is
+    /// made anew is of the type that it was.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Source::By(one), Source::By(other)) => one.kind() == other.kind(),
+            (one, other) => one == other,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match &self.0 {
             Source::Header(name) => match &**name {
@@ -163,6 +173,14 @@ impl fmt::Debug for KeyScope {
 pub trait ScopeFn: Send + Sync {
     /// Tells it.
     fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope>;
+
+    /// Tells one function from another.
+    fn kind(&self) -> TypeId
+    where
+        Self: 'static,
+    {
+        TypeId::of::<Self>()
+    }
 }
 
 #[diagnostic::do_not_recommend]

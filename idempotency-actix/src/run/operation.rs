@@ -1,8 +1,9 @@
 //! One operation, from its key to its name. It asks no store.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
@@ -12,7 +13,7 @@ use super::context::Context;
 use crate::answer::{Accepted, Problem, caught, of_record, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
-use crate::request::{Fingerprint, Key, RecordId, Unread, digest, read_body};
+use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, read_body};
 use crate::store::{Claim, State, Token};
 
 /// A request with a good key, before its body is read.
@@ -40,6 +41,8 @@ pub(crate) struct Operation {
     pub(crate) body: Bytes,
     /// Only where a quota is kept.
     caller: Option<Box<CallerHash>>,
+    /// Whose claim it is, by a hash of this process; `None` for everyone's.
+    claimant: Option<u64>,
     is_retry: Cell<bool>,
 }
 
@@ -105,6 +108,7 @@ impl Announced {
             claims,
             context,
             body: self.body,
+            claimant: claimant(&caller),
             caller: is_counted.then(|| Box::new(digest(&[caller.as_bytes()]))),
             options,
             is_retry: Cell::new(false),
@@ -122,6 +126,10 @@ impl Operation {
     pub(crate) fn claim(&self) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());
         let claim = Claim::new(Token::random(), self.fingerprint, lease, retention);
+        let claim = match self.claimant {
+            Some(claimant) => claim.of_caller(claimant),
+            None => claim,
+        };
         match self.options.unknown {
             Unknown::Recover(_) => claim.fenced(),
             Unknown::Reject | Unknown::Rerun => claim,
@@ -167,4 +175,10 @@ impl Operation {
             _ => Some(Seat::Uncounted),
         }
     }
+}
+
+/// A caller by a hash that none can choose, and that means nothing outside of the process.
+fn claimant(caller: &Caller) -> Option<u64> {
+    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    (*caller != Caller::everyone()).then(|| SECRET.hash_one(caller.as_bytes()))
 }

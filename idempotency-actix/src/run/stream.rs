@@ -1,7 +1,9 @@
 //! A streamed answer, read once for two readers: the record and the client.
 //!
 //! One local task reads the body at its own pace, whatever the client does, ahead of it by at most
-//! `max_response`. The client gets every chunk as it is produced. Only the end waits for the record:
+//! `max_response`, and by what is left of the budget of all streams of its layer. The client gets every chunk
+//! as it is produced; one that has fallen behind reads from what is collected for the record, so that
+//! nothing is held twice. Only the end waits for the record:
 //! the terminator, or the last byte of a body of declared length; until then a retry finds the
 //! operation in flight. A tee inside the body would hang instead, since actix stops polling a body
 //! whose client does not read.
@@ -10,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::poll_fn;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,16 +20,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::Bytes;
 use futures_util::FutureExt;
 
 use super::spawn::spawn;
 use crate::answer::CapturedHead;
-use crate::claim::{HeldClaim, Recorded};
+use crate::claim::{HeldClaim, Recorded, Share};
 use crate::options::Options;
 use crate::store::Finished;
 
 type BodyError = Box<dyn Error>;
+
+/// How much a client that has fallen behind is given at a time.
+const PIECE: usize = 64 * 1024;
 
 /// A stream's claim, which its reading task and the layer share until both have seen their part: the record of a
 /// stream needs its end, and that its head passed the layer.
@@ -84,14 +90,14 @@ pub(super) fn tee(
     declared: Option<u64>,
     options: &Options,
 ) -> (Streamed, BoxBody) {
-    let pipe = Pipe::default();
+    let pipe = Pipe::new(held.share_of_streams());
     let client = Client {
         size: body.size(),
         pipe: pipe.clone(),
     };
     let reader = Reader {
         body,
-        seen: BytesMut::new(),
+        read: 0,
         declared,
         limit: options.max_response,
     };
@@ -116,15 +122,16 @@ pub(super) fn tee(
 
 struct Reader {
     body: BoxBody,
-    seen: BytesMut,
+    /// How many octets of it were read.
+    read: u64,
     declared: Option<u64>,
     limit: u64,
 }
 
 /// Why the reading task stopped.
 enum End {
-    /// Everything was read; this is the part that waits for the record.
-    Whole(Option<Bytes>),
+    /// Everything was read.
+    Whole,
     /// More than is kept: the client reads the rest by itself.
     TooLong,
     Broken(BodyError),
@@ -134,31 +141,27 @@ impl Reader {
     async fn read(&mut self, pipe: &Pipe) -> End {
         loop {
             let mut chunk = match poll_fn(|cx| Pin::new(&mut self.body).poll_next(cx)).await {
-                None if self.declared.is_none() => return End::Whole(None),
+                None if self.declared.is_none() => return End::Whole,
                 None => return End::Broken("the body is shorter than it declared".into()),
                 Some(Ok(chunk)) => chunk,
                 Some(Err(error)) => return End::Broken(error),
             };
             if let Some(declared) = self.declared {
                 // The server sends no more than was declared.
-                let room = declared.saturating_sub(self.seen.len() as u64);
+                let room = declared.saturating_sub(self.read);
                 chunk.truncate(usize::try_from(room).unwrap_or(usize::MAX));
             }
-            let length = (self.seen.len() + chunk.len()) as u64;
-            if length > self.limit {
+            self.read += chunk.len() as u64;
+            let most = self.limit.min(self.declared.unwrap_or(u64::MAX));
+            let is_last = self.declared == Some(self.read);
+            if self.read > self.limit || !pipe.collect(&chunk, is_last, most) {
+                pipe.pass_collected();
                 pipe.push(chunk);
                 return End::TooLong;
             }
-            if chunk.is_empty() {
-                continue;
+            if is_last {
+                return End::Whole;
             }
-            self.seen.extend_from_slice(&chunk);
-            if self.declared == Some(length) {
-                let last = chunk.split_off(chunk.len() - 1);
-                pipe.push(chunk);
-                return End::Whole(Some(last));
-            }
-            pipe.push(chunk);
         }
     }
 
@@ -171,16 +174,25 @@ impl Reader {
         pipe: &Pipe,
     ) {
         let (finished, last, close) = match end {
-            End::Whole(last) => {
-                let response = head.with_body(Some(self.seen.freeze()));
+            End::Whole => {
+                let response = head.with_body(None).with_collected_body(pipe.collected());
+                let body = response.body().cloned().unwrap_or_default();
+                // Of a declared body the last byte waits for the record, of any other the terminator.
+                let waits = usize::from(self.declared.is_some()).min(body.len());
+                let last = body.slice(body.len() - waits..);
+                pipe.pass_rest(&body.slice(..body.len() - waits));
                 (Finished::Completed(response), last, Close::End)
             }
-            End::TooLong => (
-                Finished::NotKept(head.not_kept()),
-                None,
-                Close::Rest(self.body),
-            ),
-            End::Broken(error) => (Finished::NotKept(head.not_kept()), None, Close::Cut(error)),
+            End::TooLong => {
+                pipe.pass_collected();
+                let not_kept = Finished::NotKept(head.not_kept());
+                (not_kept, Bytes::new(), Close::Rest(self.body))
+            }
+            End::Broken(error) => {
+                pipe.pass_collected();
+                let not_kept = Finished::NotKept(head.not_kept());
+                (not_kept, Bytes::new(), Close::Cut(error))
+            }
         };
         let recorded = match streamed.end(&finished) {
             Some(held) => Some(held.complete(&finished, ttl).await),
@@ -191,7 +203,7 @@ impl Reader {
                 pipe.close(Close::Cut("another attempt answered this operation".into()));
             }
             (_, close) => {
-                if let Some(last) = last {
+                if !last.is_empty() {
                     pipe.push(last);
                 }
                 pipe.close(close);
@@ -200,15 +212,23 @@ impl Reader {
     }
 }
 
-/// Chunks on their way to the client. Reader and client live on one thread.
-#[derive(Clone, Default)]
+/// What is on its way to the record and to the client. Reader and client live on one thread.
+#[derive(Clone)]
 struct Pipe(Rc<RefCell<Pending>>);
 
-#[derive(Default)]
 struct Pending {
+    /// What the client gets next.
     chunks: VecDeque<Bytes>,
+    /// What is collected for the record; the client reads from it where it has fallen behind.
+    seen: Vec<u8>,
+    /// How much of that the client has, or has in `chunks`.
+    passed: usize,
+    /// Counts the room of `seen`, and what is in `chunks`.
+    share: Share,
     close: Option<Close>,
+    /// There while the client waits for more.
     client: Option<Waker>,
+    client_is_gone: bool,
 }
 
 enum Close {
@@ -218,13 +238,82 @@ enum Close {
 }
 
 impl Pipe {
+    fn new(share: Share) -> Self {
+        Self(Rc::new(RefCell::new(Pending {
+            chunks: VecDeque::new(),
+            seen: Vec::new(),
+            passed: 0,
+            share,
+            close: None,
+            client: None,
+            client_is_gone: false,
+        })))
+    }
+
+    /// Collects a chunk for the record, which is `most` long at most. `false`, and nothing is done, if there is no room
+    /// for it. A client that waits gets the chunk as it is, but for the last byte of the last one.
+    fn collect(&self, chunk: &Bytes, is_last: bool, most: u64) -> bool {
+        let mut pending = self.0.borrow_mut();
+        if !pending.make_room(chunk.len(), most) {
+            return false;
+        }
+        let is_abreast = pending.passed == pending.seen.len();
+        pending.seen.extend_from_slice(chunk);
+        let passes = chunk.len() - usize::from(is_last && !chunk.is_empty());
+        if is_abreast && pending.client.is_some() && passes > 0 {
+            pending.passed += passes;
+            pending.share.take_anyway(passes);
+            pending.chunks.push_back(chunk.slice(..passes));
+        }
+        drop(pending);
+        self.wake();
+        true
+    }
+
+    /// Takes what was collected.
+    fn collected(&self) -> Vec<u8> {
+        mem::take(&mut self.0.borrow_mut().seen)
+    }
+
+    /// Passes on what the client has not got of all that was collected.
+    fn pass_rest(&self, body: &Bytes) {
+        let mut pending = self.0.borrow_mut();
+        let in_chunks: usize = pending.chunks.iter().map(Bytes::len).sum();
+        // The whole buffer stays for as long as the record's handle to it, or the client's to a part of it.
+        pending.share.keep(in_chunks + body.len());
+        let passed = mem::take(&mut pending.passed).min(body.len());
+        let rest = body.slice(passed..);
+        if !rest.is_empty() && !pending.client_is_gone {
+            pending.chunks.push_back(rest);
+        }
+        drop(pending);
+        self.wake();
+    }
+
+    /// The same where nothing of it is kept.
+    fn pass_collected(&self) {
+        let collected = self.collected().into_boxed_slice();
+        if !collected.is_empty() {
+            self.pass_rest(&collected.into());
+        }
+    }
+
+    /// Passes on what is not collected.
     fn push(&self, chunk: Bytes) {
-        self.0.borrow_mut().chunks.push_back(chunk);
+        let mut pending = self.0.borrow_mut();
+        if !pending.client_is_gone && !chunk.is_empty() {
+            pending.share.take_anyway(chunk.len());
+            pending.chunks.push_back(chunk);
+        }
+        drop(pending);
         self.wake();
     }
 
     fn close(&self, close: Close) {
-        self.0.borrow_mut().close.get_or_insert(close);
+        let mut pending = self.0.borrow_mut();
+        pending.close.get_or_insert(close);
+        pending.settle();
+        drop(pending);
         self.wake();
     }
 
@@ -232,6 +321,51 @@ impl Pipe {
         let client = self.0.borrow_mut().client.take();
         if let Some(client) = client {
             client.wake();
+        }
+    }
+}
+
+impl Pending {
+    /// Makes room for some more of a body that is `most` long at most; `false` if the budget has none left.
+    fn make_room(&mut self, more: usize, most: u64) -> bool {
+        let (room, length) = (self.seen.capacity(), self.seen.len() + more);
+        if length > room {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let doubled = (2 * room).min(most).max(length);
+            let fits = [doubled, length];
+            let fits = fits.into_iter().find(|to| self.share.take(to - room));
+            let Some(to) = fits else {
+                return false;
+            };
+            self.seen.reserve_exact(to - self.seen.len());
+        }
+        true
+    }
+
+    /// Takes the next piece for the client. The server copies what it is given into a buffer of its own, which nobody
+    /// counts here, so it gets no more at a time.
+    fn next(&mut self) -> Option<Bytes> {
+        if let Some(chunk) = self.chunks.front_mut() {
+            let piece = chunk.split_to(chunk.len().min(PIECE));
+            if chunk.is_empty() {
+                self.chunks.pop_front();
+            }
+            if self.seen.capacity() > 0 {
+                self.share.give_back(piece.len());
+            }
+            self.settle();
+            return Some(piece);
+        }
+        let behind = &self.seen[self.passed.min(self.seen.len())..];
+        let piece = Bytes::copy_from_slice(&behind[..behind.len().min(PIECE)]);
+        self.passed += piece.len();
+        (!piece.is_empty()).then_some(piece)
+    }
+
+    /// Gives the share back once nothing is held any more.
+    fn settle(&mut self) {
+        if self.close.is_some() && self.chunks.is_empty() && self.seen.capacity() == 0 {
+            self.share.keep(0);
         }
     }
 }
@@ -252,6 +386,23 @@ struct Client {
     pipe: Pipe,
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut pending = self.pipe.0.borrow_mut();
+        pending.client_is_gone = true;
+        pending.client = None;
+        let chunks = mem::take(&mut pending.chunks);
+        let room = pending.seen.capacity();
+        if room > 0 {
+            pending.share.keep(room);
+        }
+        pending.settle();
+        drop(pending);
+        // Outside of the borrow: what a chunk is made of may be the handler's.
+        drop(chunks);
+    }
+}
+
 impl MessageBody for Client {
     type Error = BodyError;
 
@@ -264,8 +415,8 @@ impl MessageBody for Client {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let mut pending = self.pipe.0.borrow_mut();
-        if let Some(chunk) = pending.chunks.pop_front() {
-            return Poll::Ready(Some(Ok(chunk)));
+        if let Some(piece) = pending.next() {
+            return Poll::Ready(Some(Ok(piece)));
         }
         match pending.close.take() {
             None => {

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// Where a manual clock stops: half of what can be counted, so that what begins there still has its time.
+const END: u64 = u64::MAX / 2;
+
 /// Time as [`MemoryStore`](crate::MemoryStore) sees it: the monotonic clock, or one that tests move.
 #[derive(Clone)]
 pub struct Clock(Source);
@@ -27,10 +30,14 @@ impl Clock {
     }
 
     /// Moves a manual clock forward, to the nanosecond; a monotonic one moves by itself.
+    ///
+    /// It stops 292 years after it was made, and never goes back.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(nanos) = &self.0 {
             let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-            nanos.fetch_add(by, Ordering::SeqCst);
+            let later = |now: u64| Some(now.saturating_add(by).min(END));
+            // It never refuses.
+            _ = nanos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
         }
     }
 

@@ -173,9 +173,10 @@ pub trait Store: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// The longest that a call takes before it fails by itself, where the store has such a limit.
+    /// The longest that a call takes before it fails by itself, where somebody chose such a limit.
     ///
-    /// A layer with a lease shorter than three times of it is not built.
+    /// A layer with a lease shorter than three times of it is not built. A default is none of that: the layer gives up
+    /// on a call after a third of the lease in any case.
     fn timeout(&self) -> Option<Duration> {
         None
     }

@@ -17,6 +17,7 @@ pub struct Claim {
     lease: Duration,
     retention: Duration,
     is_fenced: bool,
+    caller: Option<u64>,
 }
 
 impl Claim {
@@ -37,6 +38,7 @@ impl Claim {
             lease,
             retention,
             is_fenced: false,
+            caller: None,
         }
     }
 
@@ -60,6 +62,17 @@ impl Claim {
     /// Whether a release is remembered at any generation. No store keeps it: the owner knows.
     pub fn is_fenced(&self) -> bool {
         self.is_fenced
+    }
+
+    /// The same claim, of one among many callers: a store that is bounded may give each a share.
+    pub(crate) fn of_caller(self, caller: u64) -> Self {
+        let caller = Some(caller);
+        Self { caller, ..self }
+    }
+
+    /// Whose claim it is; `None` where nobody tells. No store keeps it beyond its process.
+    pub(crate) fn caller(&self) -> Option<u64> {
+        self.caller
     }
 
     /// Who owns the claim.
@@ -151,6 +164,16 @@ pub enum Finished {
     Completed(StoredResponse),
     /// The handler answered, and the answer was not kept.
     NotKept(NotKept),
+}
+
+impl Finished {
+    /// The same in memory of its own size, for long keeping.
+    pub(crate) fn compact(&self) -> Self {
+        match self {
+            Self::Completed(response) => Self::Completed(response.compact()),
+            Self::NotKept(not_kept) => Self::NotKept(not_kept.clone()),
+        }
+    }
 }
 
 /// Answer to [`Store::renew`](super::Store::renew).

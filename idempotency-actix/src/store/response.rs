@@ -5,23 +5,28 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, BytesMut};
 
 use super::not_kept::NotKept;
-
-/// Up to here a copy of a body costs less than the memory that it saves.
-const SHORT_BODY: usize = 1024;
 
 /// A captured answer: status, reason phrase, header lines and body, as every retry will get them.
 ///
 /// Lines of one name keep their order and number. Cloning is cheap.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct StoredResponse {
     status: StatusCode,
     reason: Option<Arc<str>>,
     is_error: bool,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     body: Option<Bytes>,
+    is_compact: Compact,
+}
+
+/// Which parts are known to be in memory of their own size.
+#[derive(Clone, Copy, Default)]
+struct Compact {
+    headers: bool,
+    body: bool,
 }
 
 impl StoredResponse {
@@ -37,6 +42,20 @@ impl StoredResponse {
             is_error: false,
             headers: headers.into_iter().collect(),
             body,
+            is_compact: Compact::default(),
+        }
+    }
+
+    /// The same answer, of a body that was just collected. It is put into memory of its own size here, which costs
+    /// nothing where its buffer is full.
+    pub(crate) fn with_collected_body(self, body: Vec<u8>) -> Self {
+        Self {
+            body: Some(body.into_boxed_slice().into()),
+            is_compact: Compact {
+                body: true,
+                ..self.is_compact
+            },
+            ..self
         }
     }
 
@@ -108,16 +127,27 @@ impl StoredResponse {
         reason + head + self.body().map_or(0, Bytes::len)
     }
 
-    /// The same answer for long keeping. A handler's buffer may have room for twice the body, which nobody
-    /// counts, so a short body is copied into one of its length.
+    /// The same answer in memory of its own size, for long keeping; nothing is copied twice.
+    ///
+    /// A body or a header's value may be a slice of a buffer that is larger by far. No `Bytes` tells its buffer's size,
+    /// so what is not known to be exact is copied.
     pub(crate) fn compact(&self) -> Self {
-        let body = self.body().map(|body| match body.len() {
-            ..=SHORT_BODY => Bytes::copy_from_slice(body),
-            _ => body.clone(),
-        });
         Self {
-            body,
-            ..self.clone()
+            status: self.status,
+            reason: self.reason.clone(),
+            is_error: self.is_error,
+            headers: match self.is_compact.headers {
+                true => Arc::clone(&self.headers),
+                false => compact_lines(&self.headers),
+            },
+            body: match self.is_compact.body {
+                true => self.body.clone(),
+                false => self.body().map(|body| Bytes::copy_from_slice(body)),
+            },
+            is_compact: Compact {
+                headers: true,
+                body: true,
+            },
         }
     }
 
@@ -129,6 +159,35 @@ impl StoredResponse {
     }
 }
 
+/// By what a retry gets, wherever it is kept.
+impl PartialEq for StoredResponse {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |it: &Self| (it.status, it.is_error, it.body.clone());
+        parts(self) == parts(other) && self.reason == other.reason && self.headers == other.headers
+    }
+}
+
+impl Eq for StoredResponse {}
+
+/// Header lines whose values share one buffer of their size: one allocation for all, not one for each.
+fn compact_lines(lines: &[(HeaderName, HeaderValue)]) -> Arc<[(HeaderName, HeaderValue)]> {
+    let mut values = BytesMut::with_capacity(lines.iter().map(|(_, value)| value.len()).sum());
+    for (_, value) in lines {
+        values.extend_from_slice(value.as_bytes());
+    }
+    let mut values = values.freeze();
+    let compact = lines.iter().map(|(name, value)| {
+        let octets = values.split_to(value.len());
+        // Octets of a value make a value, and those of a name the same name.
+        let mut copy = HeaderValue::from_maybe_shared(octets).unwrap_or_else(|_| value.clone());
+        copy.set_sensitive(value.is_sensitive());
+        let name =
+            HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
+        (name, copy)
+    });
+    compact.collect()
+}
+
 /// Shows the status and the sizes: headers and body may hold personal data.
 impl fmt::Debug for StoredResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,5 +196,51 @@ impl fmt::Debug for StoredResponse {
             .field("headers", &self.headers.len())
             .field("body", &self.body.as_ref().map(Bytes::len))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::CONTENT_TYPE;
+
+    use super::*;
+
+    /// The last 16 octets of a buffer of 1 MiB, which lives as long as they do.
+    fn slice() -> Bytes {
+        Bytes::from(vec![b'x'; 1 << 20]).split_off((1 << 20) - 16)
+    }
+
+    #[test]
+    fn what_is_compact_holds_no_larger_buffer_and_is_not_copied_again() {
+        let (body, value) = (slice(), slice());
+        let mut secret = HeaderValue::from_maybe_shared(value.clone()).expect("a value");
+        secret.set_sensitive(true);
+        let lines = [
+            (CONTENT_TYPE, HeaderValue::from_static("text/plain")),
+            (HeaderName::from_static("x-secret"), secret),
+        ];
+        let response = StoredResponse::new(StatusCode::OK, lines, Some(body.clone()));
+        let compact = response.compact();
+        assert_eq!(compact, response);
+        assert!(compact.headers()[1].1.is_sensitive());
+        drop(response);
+        assert!(body.is_unique() && value.is_unique());
+
+        let again = compact.compact();
+        let place = |response: &StoredResponse| response.body().map(|body| body.as_ptr());
+        assert_eq!(place(&again), place(&compact));
+        assert_eq!(again.headers().as_ptr(), compact.headers().as_ptr());
+    }
+
+    #[test]
+    fn a_collected_body_is_not_copied() {
+        let body = vec![b'x'; 5000];
+        let place = body.as_ptr();
+        let response = StoredResponse::new(StatusCode::OK, [], None).with_collected_body(body);
+        let kept = response.compact();
+        assert_eq!(
+            kept.body().map(|body| (body.as_ptr(), body.len())),
+            Some((place, 5000))
+        );
     }
 }

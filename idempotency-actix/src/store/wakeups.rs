@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::shrink::shrink_map;
 use crate::request::RecordId;
 
 /// Who waits for which record, and what wakes them.
@@ -122,6 +123,7 @@ impl Drop for Place {
         let sender = records.get(&self.id);
         if sender.is_some_and(|sender| sender.receiver_count() == 0) {
             records.remove(&self.id);
+            shrink_map(records);
         }
     }
 }

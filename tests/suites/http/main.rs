@@ -32,6 +32,7 @@ mod stop;
 
 // The answer: which bind the key, which are not kept, and those of our own.
 mod binding;
+mod bounds;
 mod codings;
 mod errors_outside;
 mod marks;

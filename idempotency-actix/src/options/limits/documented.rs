@@ -85,6 +85,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         release_on,
         max_body,
         max_response,
+        stream_budget,
         keep_cookies: false,
         problem_base,
     } = defaults()
@@ -119,13 +120,17 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
         "max_run" => {
             let leases = defaults().max_run().as_secs() / lease.as_secs();
-            [format!("{leases} leases"), "at least the lease".into()]
+            [
+                format!("{leases} leases"),
+                format!("the lease to {}", duration(MAX_MAX_RUN)),
+            ]
         }
         "store_timeout" => {
             assert_eq!(defaults().store_timeout(), MAX_STORE_TIMEOUT);
             let default = format!("{}, or a third of the lease", duration(MAX_STORE_TIMEOUT));
             [default, "up to a third of the lease".into()]
         }
+        "stream_budget" => [size(stream_budget as u64), "at least 1 byte".into()],
         "max_waiters" => [DEFAULT_MAX_WAITERS.to_string(), String::new()],
         "max_waiters_per_key" => [DEFAULT_MAX_WAITERS_PER_KEY.to_string(), String::new()],
         "problem_base" => {

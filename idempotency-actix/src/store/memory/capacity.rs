@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::callers::{CallerId, Callers};
+
 /// Octets that a record is counted with beside those of its answer.
 pub(super) const RECORD: usize = 256;
 
@@ -14,6 +16,7 @@ pub(super) struct Capacity {
     max_bytes: usize,
     entries: AtomicUsize,
     bytes: AtomicUsize,
+    callers: Callers,
 }
 
 impl Capacity {
@@ -23,6 +26,7 @@ impl Capacity {
             max_bytes,
             entries: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            callers: Callers::new(max_entries, max_bytes),
         }
     }
 
@@ -38,9 +42,26 @@ impl Capacity {
         self.entries() < self.max_entries && self.fits(self.bytes())
     }
 
+    /// Whether a claim of that caller would find room.
+    pub(super) fn is_left_for(&self, caller: Option<CallerId>) -> bool {
+        self.is_left() && caller.is_none_or(|caller| self.callers.has_room(caller, RECORD))
+    }
+
     /// Takes room for one claim, or nothing if there is none. Each counter is compared and raised in one step:
     /// two shards that both saw the last place would pass the bound.
-    pub(super) fn take_for_claim(&self) -> bool {
+    pub(super) fn take_for_claim(&self, caller: Option<CallerId>) -> bool {
+        let is_over_its_share = |caller| !self.callers.take(caller, RECORD);
+        if caller.is_some_and(is_over_its_share) {
+            return false;
+        }
+        let is_taken = self.take_one();
+        if let (false, Some(caller)) = (is_taken, caller) {
+            self.callers.give_back(caller, RECORD);
+        }
+        is_taken
+    }
+
+    fn take_one(&self) -> bool {
         let one_more = |n: usize| (n < self.max_entries).then_some(n + 1);
         let record_more = |n: usize| self.fits(n).then_some(n + RECORD);
         let relaxed = Ordering::Relaxed;
@@ -63,25 +84,42 @@ impl Capacity {
     }
 
     /// Takes room for a record whether or not there is any.
-    pub(super) fn take_for_record(&self) {
+    pub(super) fn take_for_record(&self, caller: Option<CallerId>) {
+        if let Some(caller) = caller {
+            self.callers.take_anyway(caller, RECORD);
+        }
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(RECORD, Ordering::Relaxed);
     }
 
-    pub(super) fn take_for_answer(&self, size: usize) {
-        self.bytes.fetch_add(size, Ordering::Relaxed);
+    /// Counts the octets of an answer, for those of the one that was there.
+    pub(super) fn resize_answer(&self, caller: Option<CallerId>, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
+        self.bytes.fetch_add(after, Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
+        if let Some(caller) = caller {
+            self.callers.resize(caller, before, after);
+        }
     }
 
-    pub(super) fn give_back(&self, answer: usize) {
+    pub(super) fn give_back(&self, caller: Option<CallerId>, answer: usize) {
         self.entries.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(RECORD + answer, Ordering::Relaxed);
-    }
-
-    pub(super) fn give_back_answer(&self, size: usize) {
-        self.bytes.fetch_sub(size, Ordering::Relaxed);
+        if let Some(caller) = caller {
+            self.callers.give_back(caller, RECORD + answer);
+        }
     }
 
     fn fits(&self, bytes: usize) -> bool {
         bytes.saturating_add(RECORD) <= self.max_bytes
+    }
+}
+
+#[cfg(test)]
+impl Capacity {
+    pub(super) fn callers_are_forgotten(&self) -> bool {
+        self.callers.are_forgotten()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::callers::CallerId;
 use crate::store::{
     AttemptId, Claim, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
 };
@@ -15,9 +16,14 @@ pub(super) struct Entry {
     pub(super) owner: Token,
     pub(super) generation: u64,
     pub(super) fingerprint: Fingerprint,
+    /// Whose room it takes; `None` where nobody counts.
+    pub(super) caller: Option<CallerId>,
     pub(super) state: EntryState,
     /// When the entry's one current item in the queue comes due.
     pub(super) check_at: u64,
+    /// The number of that item. The time alone would not do: where the clock stands still, a claim that is released
+    /// and made anew has an old item of the very same time.
+    pub(super) ticket: u64,
 }
 
 #[derive(Debug)]
@@ -67,7 +73,9 @@ impl Entry {
             owner: *claim.token(),
             generation,
             fingerprint: *claim.fingerprint(),
+            caller: claim.caller(),
             check_at: state.next_check(now),
+            ticket: 0,
             state,
         }
     }
@@ -102,10 +110,7 @@ impl Entry {
 impl EntryState {
     pub(super) fn finished(finished: &Finished, ttl: Duration, now: u64) -> Self {
         Self::Finished {
-            finished: match finished {
-                Finished::Completed(response) => Finished::Completed(response.compact()),
-                Finished::NotKept(kept) => Finished::NotKept(kept.clone()),
-            },
+            finished: finished.clone(),
             expires: now.saturating_add(nanos(ttl)),
         }
     }

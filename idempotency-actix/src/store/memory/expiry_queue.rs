@@ -3,6 +3,15 @@
 use std::collections::VecDeque;
 
 use crate::store::RecordId;
+use crate::store::shrink::shrink_queue;
+
+/// One look at a record, at its time. It is the record's current one if the record has its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) due: u64,
+    pub(super) id: RecordId,
+    pub(super) ticket: u64,
+}
 
 /// When to look at which record.
 ///
@@ -18,42 +27,51 @@ pub(super) struct ExpiryQueue {
 
 struct Lane {
     waits: u64,
-    items: VecDeque<(u64, RecordId)>,
+    items: VecDeque<Item>,
 }
 
 impl ExpiryQueue {
-    pub(super) fn put(&mut self, due: u64, id: RecordId, now: u64) {
-        let waits = leading(due.saturating_sub(now));
+    pub(super) fn put(&mut self, item: Item, now: u64) {
+        let waits = leading(item.due.saturating_sub(now));
         let known = self.lanes.iter().position(|lane| lane.waits == waits);
         let place = known.unwrap_or_else(|| {
             let items = VecDeque::new();
             self.lanes.push(Lane { waits, items });
             self.lanes.len() - 1
         });
-        self.lanes[place].items.push_back((due, id));
+        self.lanes[place].items.push_back(item);
     }
 
     /// Takes an item that is due.
-    pub(super) fn take_due(&mut self, now: u64) -> Option<(u64, RecordId)> {
-        let is_due = |lane: &Lane| lane.items.front().is_some_and(|(due, _)| *due <= now);
+    pub(super) fn take_due(&mut self, now: u64) -> Option<Item> {
+        let is_due = |lane: &Lane| lane.items.front().is_some_and(|item| item.due <= now);
         let place = self.lanes.iter().position(is_due)?;
         let items = &mut self.lanes[place].items;
         let item = items.pop_front();
+        shrink_queue(items);
         if items.is_empty() {
             self.lanes.swap_remove(place);
         }
         item
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(u64, &RecordId) -> bool) {
+    pub(super) fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
         for lane in &mut self.lanes {
-            lane.items.retain(|(due, id)| keep(*due, id));
+            lane.items.retain(&keep);
+            shrink_queue(&mut lane.items);
         }
         self.lanes.retain(|lane| !lane.items.is_empty());
     }
 
     pub(super) fn len(&self) -> usize {
         self.lanes.iter().map(|lane| lane.items.len()).sum()
+    }
+}
+
+#[cfg(test)]
+impl ExpiryQueue {
+    pub(super) fn room(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.items.capacity()).sum()
     }
 }
 
@@ -82,11 +100,12 @@ mod tests {
                 now += pause;
                 let mut id = [0; 32];
                 id[..8].copy_from_slice(&(n as u64).to_be_bytes());
-                queue.put(now + wait, RecordId::from_bytes(id), now);
+                let item = Item { due: now + wait, id: RecordId::from_bytes(id), ticket: n as u64 };
+                queue.put(item, now);
                 waits.push((RecordId::from_bytes(id), now + wait, *wait));
             }
             for now in 0..now + 2_000 {
-                while let Some((due, id)) = queue.take_due(now) {
+                while let Some(Item { due, id, .. }) = queue.take_due(now) {
                     let place = waits.iter().position(|item| (item.0, item.1) == (id, due));
                     let (_, due, wait) = waits.remove(place.expect("an item that was put there"));
                     prop_assert!(due <= now && now <= due + wait / 8, "due {due}, wait {wait}, at {now}");

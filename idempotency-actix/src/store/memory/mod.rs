@@ -1,5 +1,6 @@
 //! Records in the memory of one process. Nothing here knows a request, a handler or an answer's meaning.
 
+mod callers;
 mod capacity;
 mod entry;
 mod expiry_queue;
@@ -7,4 +8,5 @@ mod hash;
 mod shard;
 mod store;
 
+pub(crate) use self::store::StoreIdentity;
 pub use self::store::{MemoryStore, MemoryStoreBuilder};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::capacity::Capacity;
 use super::entry::{Entry, EntryState};
-use super::expiry_queue::ExpiryQueue;
+use super::expiry_queue::{ExpiryQueue, Item};
 use super::hash::IdHash;
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Token, Verdict,
+    Token, Verdict, shrink_map,
 };
 
 /// How many due items of the queue an ordinary call looks at. A record makes three in its ordinary life of
@@ -23,8 +23,10 @@ const SLACK: usize = 64;
 pub(super) struct Shard {
     /// Boxed, so that a growing map moves little while its shard is locked.
     records: HashMap<RecordId, Box<Entry>, IdHash>,
-    /// When to look at which record. An item that is not its record's `check_at` is stale.
+    /// When to look at which record. An item that has not its record's ticket is stale.
     queue: ExpiryQueue,
+    /// How many items were ever put there: each has a ticket of its own.
+    tickets: u64,
 }
 
 impl Shard {
@@ -32,6 +34,7 @@ impl Shard {
         Self {
             records: HashMap::with_hasher(hash),
             queue: ExpiryQueue::default(),
+            tickets: 0,
         }
     }
 
@@ -45,7 +48,7 @@ impl Shard {
     ) -> Option<Begun> {
         self.sweep(FEW, now, capacity);
         let generation = match self.present(id, now, capacity) {
-            None if !capacity.take_for_claim() => return None,
+            None if !capacity.take_for_claim(claim.caller()) => return None,
             None => claim.generation(),
             // A copy of a command that was sent again meets its own claim.
             Some(entry) if entry.is_held_by(claim.token()) => {
@@ -104,7 +107,7 @@ impl Shard {
                 _ => return Completion::Refused,
             },
             None => {
-                capacity.take_for_record();
+                capacity.take_for_record(claim.caller());
                 let entry = Entry::finished(claim, finished, ttl, now);
                 (entry, Completion::RecordedAbsent)
             }
@@ -179,16 +182,17 @@ impl Shard {
     /// Looks at no more than `most` due items, and drops the records that are over.
     pub(super) fn sweep(&mut self, most: usize, now: u64, capacity: &Capacity) {
         for _ in 0..most {
-            let Some((due, id)) = self.queue.take_due(now) else {
+            let Some(item) = self.queue.take_due(now) else {
                 return;
             };
-            match self.records.get_mut(&id) {
-                Some(entry) if entry.check_at != due => {}
+            match self.records.get_mut(&item.id) {
+                Some(entry) if entry.ticket != item.ticket => {}
                 Some(entry) if !entry.state.is_over(now) => {
-                    entry.check_at = entry.state.next_check(now);
-                    self.queue.put(entry.check_at, id, now);
+                    let due = entry.state.next_check(now);
+                    entry.check_at = due;
+                    self.queue.put(Item { due, ..item }, now);
                 }
-                Some(_) => self.remove(&id, capacity),
+                Some(_) => self.remove(&item.id, capacity),
                 None => {}
             }
         }
@@ -205,23 +209,30 @@ impl Shard {
     /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
     fn put(&mut self, id: &RecordId, mut entry: Entry, now: u64, capacity: &Capacity) {
         let due = entry.check_at;
-        capacity.take_for_answer(entry.state.size());
+        let ticket = self.tickets;
+        entry.ticket = ticket;
+        let size = entry.state.size();
         match self.records.entry(*id) {
             hash_map::Entry::Vacant(place) => {
+                capacity.resize_answer(entry.caller, 0, size);
                 place.insert(Box::new(entry));
             }
             hash_map::Entry::Occupied(mut place) => {
                 let old = place.get_mut();
-                capacity.give_back_answer(old.state.size());
-                let queued = old.check_at;
-                entry.check_at = due.min(queued);
-                **old = entry;
+                entry.caller = old.caller;
+                capacity.resize_answer(old.caller, old.state.size(), size);
+                let (queued, leading) = (old.check_at, old.ticket);
                 if queued <= due {
+                    (entry.check_at, entry.ticket) = (queued, leading);
+                    **old = entry;
                     return;
                 }
+                **old = entry;
             }
         }
-        self.queue.put(due, *id, now);
+        self.tickets += 1;
+        let id = *id;
+        self.queue.put(Item { due, id, ticket }, now);
         if self.queue.len() > 2 * self.records.len() + SLACK {
             self.drop_stale_items();
         }
@@ -229,9 +240,9 @@ impl Shard {
 
     fn drop_stale_items(&mut self) {
         let records = &self.records;
-        self.queue.retain(|due, id| {
-            let entry = records.get(id);
-            entry.is_some_and(|entry| entry.check_at == due)
+        self.queue.retain(|item| {
+            let entry = records.get(&item.id);
+            entry.is_some_and(|entry| entry.ticket == item.ticket)
         });
     }
 
@@ -253,7 +264,8 @@ impl Shard {
 
     fn remove(&mut self, id: &RecordId, capacity: &Capacity) {
         if let Some(entry) = self.records.remove(id) {
-            capacity.give_back(entry.state.size());
+            capacity.give_back(entry.caller, entry.state.size());
+            shrink_map(&mut self.records);
         }
     }
 }
@@ -262,6 +274,11 @@ impl Shard {
 impl Shard {
     pub(super) fn records_and_queued(&self) -> (usize, usize) {
         (self.records.len(), self.queue.len())
+    }
+
+    /// How many records and queue items there is room for, which an empty shard has next to nothing of.
+    pub(super) fn room(&self) -> usize {
+        self.records.capacity() + self.queue.room()
     }
 
     pub(super) fn counted_bytes(&self) -> usize {

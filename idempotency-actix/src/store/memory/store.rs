@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::callers::CallerId;
 use super::capacity::Capacity;
 use super::entry::nanos;
 use super::hash::IdHash;
@@ -39,6 +40,11 @@ const MANY: usize = 64;
 /// [`max_entries`](MemoryStoreBuilder::max_entries) or
 /// [`max_bytes`](MemoryStoreBuilder::max_bytes), whichever comes first.
 ///
+/// One caller fills at most half of either bound: a layer tells the store whose claim it is, unless its scope is
+/// [`KeyScope::everyone`](crate::KeyScope::everyone), and past its half a caller's new claims are refused, and nobody
+/// else's. That protects many callers from one, and not from several that act together: limit the rate of new callers
+/// before the layer.
+///
 /// The answer of a granted claim is always admitted, since losing it would be worse. The bound can
 /// thus be passed by the number of requests in flight times `max_response`.
 ///
@@ -66,6 +72,15 @@ struct Inner {
     shards: Box<[LockedShard]>,
     capacity: Capacity,
     wakeups: Arc<Wakeups>,
+}
+
+/// Which store it was, without its records.
+pub(crate) struct StoreIdentity(Weak<Inner>);
+
+impl PartialEq for StoreIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
 }
 
 /// On cache lines of its own, so that two cores at two shards do not slow each other down.
@@ -103,6 +118,11 @@ impl MemoryStore {
         self.0.capacity.bytes()
     }
 
+    /// Which store it is, for whoever must not keep it.
+    pub(crate) fn identity(&self) -> StoreIdentity {
+        StoreIdentity(Arc::downgrade(&self.0))
+    }
+
     fn shard(&self, id: &RecordId) -> usize {
         // The map inside a shard goes by the low bits and the top seven.
         (self.0.hash.hash_one(id) >> 48) as usize % SHARDS
@@ -123,11 +143,11 @@ impl MemoryStore {
     }
 
     /// Drops what is over, shard by shard from `first` on, until there is room for a claim.
-    fn make_room(&self, first: usize) -> bool {
+    fn make_room(&self, first: usize, caller: Option<CallerId>) -> bool {
         (first..first + SHARDS).any(|shard| {
             self.step(shard % SHARDS, |shard, now, capacity| {
                 shard.sweep(MANY, now, capacity);
-                capacity.is_left()
+                capacity.is_left_for(caller)
             })
         })
     }
@@ -167,7 +187,7 @@ impl Store for MemoryStore {
         if let Some(begun) = begin() {
             return Ok(begun);
         }
-        self.make_room(at);
+        self.make_room(at, claim.caller());
         begin().ok_or_else(StoreError::full)
     }
 
@@ -184,8 +204,10 @@ impl Store for MemoryStore {
         finished: &Finished,
         ttl: Duration,
     ) -> Result<Completion, StoreError> {
+        // Copied before the lock is taken.
+        let finished = finished.compact();
         Ok(self.change(id, |shard, now, capacity| {
-            shard.complete(id, claim, finished, ttl, now, capacity)
+            shard.complete(id, claim, &finished, ttl, now, capacity)
         }))
     }
 
@@ -205,6 +227,11 @@ impl Store for MemoryStore {
         seen: &AttemptId,
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
+        let compact = match verdict {
+            Verdict::Finished(finished, ttl) => Some(Verdict::Finished(finished.compact(), *ttl)),
+            _ => None,
+        };
+        let verdict = compact.as_ref().unwrap_or(verdict);
         Ok(self.change(id, |shard, now, capacity| {
             shard.resolve(id, seen, verdict, now, capacity)
         }))
@@ -219,7 +246,7 @@ impl Store for MemoryStore {
 
     /// Fails while the store is full.
     async fn health(&self) -> Result<(), StoreError> {
-        if self.0.capacity.is_left() || self.make_room(0) {
+        if self.0.capacity.is_left() || self.make_room(0, None) {
             return Ok(());
         }
         Err(StoreError::full())
@@ -236,7 +263,7 @@ pub struct MemoryStoreBuilder {
 }
 
 impl MemoryStoreBuilder {
-    /// How many records may be kept; 2,000,000 by default, a day of 23 a second.
+    /// How many records may be kept; 2,000,000 by default, a day of 23 a second. A caller may have half of them.
     ///
     /// Lower, and a busy hour is answered 503; higher, and a flood of keys fills the memory. At 0
     /// every new claim is refused.
@@ -247,11 +274,12 @@ impl MemoryStoreBuilder {
         }
     }
 
-    /// How many octets may be kept; 1 GiB by default, room for more than a million typical records.
+    /// How many octets may be kept; 1 GiB by default, room for more than a million typical records. A caller may have
+    /// half of them.
     ///
     /// A record counts with 256 octets, its answer's
     /// [`StoredResponse::size`](crate::store::StoredResponse::size) and 80 for each header line, which is what
-    /// they take in memory. At 0, or anything below 256, every new claim is refused.
+    /// they take in memory: a body or a header's value that is part of a larger buffer is copied out of it. At 0, or anything below 256, every new claim is refused.
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }

@@ -26,6 +26,9 @@ use crate::store::{
 /// How long an operation may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A third of the longest lease.
+const MAX_TIMEOUT: Duration = Duration::from_secs(8 * 60 * 60);
+
 /// A [`Store`] on Redis 7.0 or later, or Valkey 7.2 or later, shared by any number of replicas.
 ///
 /// It takes a pool of `deadpool_redis` (re-exported by this crate) for one server, for Sentinel or
@@ -71,6 +74,8 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct RedisStore {
     records: Arc<Records>,
+    /// Only where it was set: the layer has a deadline of its own, which is never over a third of the lease.
+    timeout: Option<Duration>,
     notifications: Option<Arc<Notifications>>,
 }
 
@@ -85,7 +90,7 @@ impl RedisStore {
         RedisStoreBuilder {
             pool: pool.into(),
             prefix: "idem:".into(),
-            timeout: TIMEOUT,
+            timeout: None,
             wait_replicas: 0,
             notifications: None,
             seal: Seal::default(),
@@ -188,7 +193,7 @@ impl Store for RedisStore {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        Some(self.records.server.timeout)
+        self.timeout
     }
 }
 
@@ -198,7 +203,7 @@ impl Store for RedisStore {
 pub struct RedisStoreBuilder {
     pool: RedisPool,
     prefix: String,
-    timeout: Duration,
+    timeout: Option<Duration>,
     wait_replicas: usize,
     notifications: Option<Client>,
     seal: Seal,
@@ -215,13 +220,15 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How long an operation may take, with whatever it takes to connect; 1 s by default.
+    /// How long an operation may take, with whatever it takes to connect; 1 s by default, or a third of the
+    /// lease if that is less.
     ///
     /// It also is the response timeout of the connections of one server or of Sentinel; Cluster has
     /// its own in the pool's configuration. Shorter, and a pause of the server is answered 503 sooner; longer,
-    /// and requests pile up behind a server that is gone. At most a third of the lease.
+    /// and requests pile up behind a server that is gone. At most a third of the lease: a layer that has a shorter one
+    /// is not built.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 
@@ -258,12 +265,13 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// A prefix with a brace, or a timeout of zero.
+    /// A prefix with a brace, or a timeout of zero or over 8 hours.
     pub fn build(self) -> Result<RedisStore, ConfigError> {
         if self.prefix.contains(['{', '}']) {
             return Err(ConfigError::RedisPrefix(self.prefix));
         }
-        if self.timeout.is_zero() {
+        let is_bad = |timeout: Duration| timeout.is_zero() || timeout > MAX_TIMEOUT;
+        if self.timeout.is_some_and(is_bad) {
             return Err(ConfigError::RedisTimeout);
         }
         Ok(self.make())
@@ -278,10 +286,11 @@ impl RedisStoreBuilder {
             }
             None => (None, String::new()),
         };
+        let timeout = self.timeout.unwrap_or(TIMEOUT);
         let server = Server {
-            shared: SharedConnections::new(self.pool.clone(), self.timeout),
+            shared: SharedConnections::new(self.pool.clone(), timeout),
             pool: self.pool,
-            timeout: self.timeout,
+            timeout,
             wait_replicas: self.wait_replicas,
         };
         let records = Arc::new(Records {
@@ -292,6 +301,7 @@ impl RedisStoreBuilder {
         });
         RedisStore {
             records,
+            timeout: self.timeout,
             notifications,
         }
     }

@@ -96,6 +96,11 @@ fn records_and_queued(store: &MemoryStore) -> (usize, usize) {
     })
 }
 
+fn room(store: &MemoryStore) -> usize {
+    let shards = store.0.shards.iter();
+    shards.map(|shard| shard.lock().room()).sum()
+}
+
 #[test]
 fn memory_follows_the_ttl_and_not_the_retention_nor_the_lease() {
     for lease in [LEASE, Duration::from_secs(3600)] {
@@ -175,7 +180,15 @@ fn the_books_balance_after_any_mixture_of_calls() {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (dice >> 33) % sides
     };
-    let claims: Vec<_> = (0..400).map(|_| claim()).collect();
+    let claims: Vec<_> = (0..400)
+        .map(|n| {
+            if n % 4 == 0 {
+                claim()
+            } else {
+                claim().of_caller(n % 4)
+            }
+        })
+        .collect();
     for round in 0..40_000 {
         let n = roll(400);
         let own = &claims[(n + roll(2)) as usize % 400];
@@ -281,6 +294,77 @@ fn time_without_end_does_not_overflow() {
     complete(&store, 1, &claim, 10, Duration::MAX);
     clock.advance(DAY * 36_500);
     assert!(matches!(state(&store, 1), Some(State::Finished(_))));
+}
+
+#[test]
+fn a_clock_that_stands_still_costs_each_claim_the_same() {
+    let (_, store) = unbounded();
+    for n in 0..3 {
+        let kept = claim();
+        grant(&store, n, &kept);
+    }
+    for _ in 0..5_000 {
+        let released = claim();
+        grant(&store, 3, &released);
+        let released = now(store.release(&id(3), &released));
+        assert!(matches!(released, Ok(Released::Released)));
+        let (_, queued) = records_and_queued(&store);
+        assert!(queued <= 2 * 4 + 64 * SHARDS, "{queued} items of 4 records");
+    }
+}
+
+#[test]
+fn a_store_gives_the_room_of_a_busy_hour_back() {
+    let (clock, store) = unbounded();
+    for n in 0..100_000 {
+        let claim = claim();
+        grant(&store, n, &claim);
+        complete(&store, n, &claim, 10, SECOND);
+    }
+    assert!(room(&store) > 100_000);
+    clock.advance(DAY);
+    sweep(&store);
+    assert_eq!(store.len(), 0);
+    assert!(room(&store) < 10_000, "room for {}", room(&store));
+}
+
+#[test]
+fn a_clock_that_is_moved_to_the_end_of_time_stops_there() {
+    let (clock, store) = unbounded();
+    let first = claim();
+    grant(&store, 1, &first);
+    for _ in 0..3 {
+        clock.advance(Duration::MAX);
+    }
+    assert!(state(&store, 1).is_none());
+    let second = claim();
+    grant(&store, 2, &second);
+    clock.advance(Duration::MAX);
+    assert!(matches!(state(&store, 2), Some(State::InFlight)));
+    complete(&store, 2, &second, 10, DAY);
+    assert!(matches!(state(&store, 2), Some(State::Finished(_))));
+}
+
+#[test]
+fn an_answer_that_is_kept_holds_no_larger_buffer() {
+    let (_, store) = unbounded();
+    let large = Bytes::from(vec![b'x'; 1 << 20]);
+    let response = StoredResponse::new(StatusCode::OK, [], Some(large.slice(..2000)));
+    let finished = Finished::Completed(response);
+    let (one, two) = (claim(), claim());
+    for (n, claim) in [(1, &one), (2, &two)] {
+        grant(&store, n, claim);
+    }
+    let done = now(store.complete(&id(1), &one, &finished, DAY));
+    assert!(matches!(done, Ok(Completion::Recorded)));
+    // A verdict about an unknown outcome brings an answer of the application's.
+    let unknown = Claim::new(Token::random(), *two.fingerprint(), Duration::ZERO, DAY);
+    grant(&store, 3, &unknown);
+    let seen = now(store.inspect(&id(3))).expect("the memory store reads");
+    let attempt = seen.expect("a record").attempt;
+    let resolved = now(store.resolve(&id(3), &attempt, &Verdict::Finished(finished, DAY)));
+    assert!(matches!(resolved, Ok(Resolved::Done)));
+    assert!(large.is_unique());
 }
 
 #[test]

@@ -102,3 +102,42 @@ fn concurrent_claims_never_pass_the_bound() {
     });
     assert_eq!((granted, store.len()), (100, 100));
 }
+
+#[test]
+fn a_caller_fills_its_half_and_no_more() {
+    let (clock, store) = manual(100, usize::MAX);
+    let of = |caller| claim().of_caller(caller);
+    for n in 0..50 {
+        let claim = of(1);
+        grant(&store, n, &claim);
+        complete(&store, n, &claim, 10, LEASE * (1 + n as u32 % 2));
+    }
+    assert!(is_full(begin(&store, 100, &of(1))));
+    assert!(now(store.health()).is_ok());
+    for n in 50..99 {
+        grant(&store, n, &of(2));
+    }
+    // What is over makes room for its own caller.
+    clock.advance(LEASE);
+    for n in 100..125 {
+        grant(&store, n, &of(1));
+    }
+    assert!(is_full(begin(&store, 125, &of(1))));
+}
+
+#[test]
+fn a_caller_fills_half_of_the_octets_and_no_more() {
+    let (clock, store) = manual(usize::MAX, 100_000);
+    let of = |caller| claim().of_caller(caller);
+    let large = of(1);
+    grant(&store, 1, &large);
+    complete(&store, 1, &large, 50_000, DAY);
+    assert!(is_full(begin(&store, 2, &of(1))));
+    grant(&store, 3, &of(2));
+    // Nobody counts for whom nothing is told.
+    grant(&store, 4, &claim());
+    clock.advance(DAY * 3);
+    sweep(&store);
+    assert_eq!((store.len(), store.bytes()), (0, 0));
+    assert!(store.0.capacity.callers_are_forgotten());
+}
