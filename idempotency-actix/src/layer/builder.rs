@@ -311,7 +311,8 @@ impl IdempotencyBuilder {
     ///
     /// # Errors
     ///
-    /// The first option that cannot hold, with a message that says what to change.
+    /// The first option that cannot hold, with a message that says what to change; and that the system has no
+    /// file descriptors left for what renews claims.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         let stores = self.store.timeout();
         let options = self.options.checked_with(&self.common, stores)?;
@@ -320,8 +321,10 @@ impl IdempotencyBuilder {
             options.checked_with(route, stores)
         })?;
         let waiters = Waiters::new(self.max_waiters, self.max_waiters_per_key);
+        let claims = Claims::new(self.store, waiters)
+            .map_err(|error| ConfigError::Background(error.to_string()))?;
         Ok(Idempotency(Arc::new(Layer {
-            claims: Claims::new(self.store, waiters),
+            claims,
             options,
             routes,
             all_routes,

@@ -4,6 +4,7 @@ mod app;
 
 mod all_routes;
 mod attribute;
+mod background;
 mod binding;
 mod config;
 mod counted;
@@ -20,6 +21,7 @@ mod not_kept;
 mod operator;
 mod outages;
 mod pass_through;
+mod picky;
 mod policy;
 mod problems;
 mod quota;
