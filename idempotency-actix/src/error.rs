@@ -55,6 +55,8 @@ pub enum ConfigError {
         /// What is wrong with it.
         mistake: RouteMistake,
     },
+    /// The system refuses what renews claims its runtime, and says so: a file descriptor, mostly.
+    Background(String),
     /// The prefix of a Redis store has a brace.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -104,6 +106,10 @@ impl fmt::Display for ConfigError {
                 pattern,
                 mistake,
             } => write!(f, "`route` for {method} {pattern}: {mistake}"),
+            Self::Background(cause) => write!(
+                f,
+                "claims cannot be renewed: {cause}; let the process open more files"
+            ),
             #[cfg(feature = "redis")]
             Self::RedisPrefix(prefix) => write!(
                 f,

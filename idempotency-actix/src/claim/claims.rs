@@ -1,7 +1,9 @@
 //! Everything that claims of one layer share. It knows no request and no option.
 
+use std::io;
 use std::sync::Arc;
 
+use super::background::Background;
 use super::budget::Budget;
 use super::quota::Quotas;
 use super::renewals::Renewals;
@@ -20,21 +22,41 @@ pub(crate) struct Claims {
     pub(crate) quotas: Quotas,
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) streams: Arc<Budget>,
+    background: Background,
 }
 
 impl Claims {
-    pub(crate) fn new(store: Arc<dyn ErasedStore>, waiters: Waiters, streams: Arc<Budget>) -> Self {
+    /// Fails where the system has no file descriptor left for the thread that renews.
+    pub(crate) fn new(
+        store: Arc<dyn ErasedStore>,
+        waiters: Waiters,
+        streams: Arc<Budget>,
+    ) -> io::Result<Self> {
         let waiters = Arc::new(waiters);
-        let renewals = Renewals::new(Arc::clone(&store));
-        let retries = Retries::new(Arc::clone(&store), renewals.clone(), Arc::clone(&waiters));
-        Self {
+        let background = Background::new()?;
+        let renewals = Renewals::new(Arc::clone(&store), background.clone());
+        let retries = Retries::new(
+            Arc::clone(&store),
+            &background,
+            renewals.clone(),
+            Arc::clone(&waiters),
+        );
+        Ok(Self {
             store,
             renewals,
-            retries,
+            retries: Arc::new(retries),
             waiters,
             quotas: Quotas::default(),
             sightings: Arc::default(),
             streams,
-        }
+            background,
+        })
+    }
+
+    /// The layer is gone. What is still retried goes on, and the thread ends after it.
+    pub(crate) fn close(&self) {
+        self.background.close();
+        self.renewals.close();
+        self.retries.close();
     }
 }

@@ -9,7 +9,8 @@ use super::budget::Share;
 use super::claims::Claims;
 use super::deadline::deadline;
 use super::lease::{Lease, Moment};
-use super::recording::{Recorded, record};
+use super::parked::Parked;
+use super::recording::{Recorded, Tried, record};
 use super::renewals::Renewal;
 use crate::store::{Finished, Released, Renewed, State};
 use crate::telemetry::{Chain, Incident, incident};
@@ -91,7 +92,7 @@ impl HeldClaim {
         let timeout = self.timeout;
         let call = claims.store.release(&lease.id, &lease.claim);
         match deadline(timeout, call).await {
-            Ok(Released::Released) => claims.waiters.wake(&lease.id),
+            Ok(Released::Released) => Box::pin(claims.retries.released(&lease.id)).await,
             // A try to claim may still be on its way.
             Ok(Released::NotOwner) if !lease.is_granted() => release_later(claims, lease, timeout),
             Ok(Released::NotOwner) => {
@@ -107,24 +108,32 @@ impl HeldClaim {
     }
 
     /// Records how the operation ended. What the store does not take in two tries is retried in the
-    /// background, with the claim kept alive.
+    /// background, with the claim kept alive; what is refused, until another attempt has ended.
     pub(crate) async fn complete(&self, finished: &Finished, ttl: Duration) -> Recorded {
         let Self { claims, lease, .. } = self;
         let record = |timeout| record(&*claims.store, lease, finished, ttl, timeout);
-        let mut recorded = record(self.timeout).await;
-        if let Recorded::Failed = recorded {
-            recorded = Box::pin(record(SECOND_TRY.min(self.timeout))).await;
+        let mut tried = record(self.timeout).await;
+        if let Tried::Failed(_) = tried {
+            tried = Box::pin(record(SECOND_TRY.min(self.timeout))).await;
         }
-        match recorded {
-            Recorded::Stored => claims.waiters.wake(&lease.id),
-            Recorded::Failed => {
-                let (lease, finished) = (Arc::clone(lease), finished.clone());
-                claims.retries.complete(lease, finished, ttl, self.timeout);
+        let parked = || Parked {
+            lease: Arc::clone(lease),
+            finished: finished.clone(),
+            ttl,
+            timeout: self.timeout,
+        };
+        match tried {
+            Tried::Stored => claims.waiters.wake(&lease.id),
+            Tried::Failed(_) => claims.retries.complete(parked()),
+            Tried::Refused => {
+                let cause = "another attempt or a verdict owns the record";
+                incident(Incident::CompleteRefused, lease, &cause);
+                claims.retries.contest(parked());
             }
-            Recorded::TooOld | Recorded::Refused => {}
+            Tried::TooOld => {}
         }
         self.is_running.set(false);
-        recorded
+        Recorded::from(tried)
     }
 
     /// How far the record came that stands in the way of the own answer. What belongs to another request is

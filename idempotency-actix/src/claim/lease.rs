@@ -127,6 +127,15 @@ impl Moment {
         }
     }
 
+    /// The same where the wall clock was set that much ahead since.
+    #[cfg(test)]
+    pub(super) fn before_a_step(self, ahead: Duration) -> Self {
+        Self {
+            wall: self.wall - ahead,
+            ..self
+        }
+    }
+
     /// The larger of the two ages.
     fn age(&self, now: Self) -> Duration {
         let wall = now.wall.duration_since(self.wall).unwrap_or_default();

@@ -1,14 +1,20 @@
 //! The right to run: taken, kept alive, given up, and what could not be finished in time. It knows no HTTP.
 
+mod background;
+mod backlog;
 mod budget;
 mod claims;
 mod deadline;
+mod guarded;
 mod held;
 mod lease;
+mod parked;
 mod quota;
 mod recording;
+mod releases;
 mod renewals;
 mod retries;
+mod schedule;
 mod sightings;
 mod waiters;
 

@@ -333,7 +333,8 @@ impl IdempotencyBuilder {
     ///
     /// # Errors
     ///
-    /// The first option that cannot hold, with a message that says what to change.
+    /// The first option that cannot hold, with a message that says what to change; and that the system has no
+    /// file descriptors left for what renews claims.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         let stores = self.store.timeout();
         let options = self.options.checked_with(&self.common, stores)?;
@@ -343,8 +344,10 @@ impl IdempotencyBuilder {
         })?;
         let streams = Budget::new(options.stream_budget);
         let waiters = Waiters::new(self.max_waiters, self.max_waiters_per_key);
+        let claims = Claims::new(self.store, waiters, streams)
+            .map_err(|error| ConfigError::Background(error.to_string()))?;
         let layer = Arc::new(Layer {
-            claims: Claims::new(self.store, waiters, streams),
+            claims,
             options,
             routes,
             all_routes,

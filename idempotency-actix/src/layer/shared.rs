@@ -29,7 +29,7 @@ impl Layer {
 
 impl Drop for Layer {
     fn drop(&mut self) {
-        self.claims.renewals.close();
+        self.claims.close();
     }
 }
 

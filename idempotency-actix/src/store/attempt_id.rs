@@ -92,6 +92,11 @@ impl AttemptId {
         self.generation
     }
 
+    /// Whether it is an attempt of that owner's, whatever its signs of life.
+    pub(crate) fn is_of(&self, owner: &Token) -> bool {
+        self.owner == Owner::Token(*owner)
+    }
+
     fn read(text: &str) -> Option<Self> {
         let (token, rest) = text.split_once('-')?;
         let (generation, pulse) = rest.split_once('-')?;

@@ -14,10 +14,8 @@ use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RedisStore,
     RedisStoreBuilder, RouteOptions, idempotent,
 };
-use idempotency_actix_tests::{Client, Request};
-
-use crate::app::{Runs, Site, builder, charge};
-use crate::rig::{Mode, Rig, Run, assert_problem, eventually, in_both_modes, store};
+use idempotency_actix_tests::app::{Counter, FaultyStore, Mode, Rig, Run, Site, builder, charge};
+use idempotency_actix_tests::{Client, Request, assert_problem, eventually, in_both_modes};
 
 in_both_modes! {
     an_answer_cut_from_a_large_buffer_does_not_keep_it
@@ -57,7 +55,7 @@ impl Drop for Large {
 }
 
 /// Answers with parts of large buffers: by turns in one piece and as a stream.
-async fn cut(live: web::Data<AtomicUsize>, runs: Runs) -> HttpResponse {
+async fn cut(live: web::Data<AtomicUsize>, runs: Counter) -> HttpResponse {
     let live = live.into_inner();
     let value = HeaderValue::from_maybe_shared(Large::part(&live)).expect("a value");
     let mut response = HttpResponse::Created();
@@ -73,12 +71,12 @@ async fn cut(live: web::Data<AtomicUsize>, runs: Runs) -> HttpResponse {
 
 #[post("/marked")]
 #[idempotent]
-async fn cut_marked(live: web::Data<AtomicUsize>, runs: Runs) -> HttpResponse {
+async fn cut_marked(live: web::Data<AtomicUsize>, runs: Counter) -> HttpResponse {
     cut(live, runs).await
 }
 
 #[post("/plain")]
-async fn cut_plain(live: web::Data<AtomicUsize>, runs: Runs) -> HttpResponse {
+async fn cut_plain(live: web::Data<AtomicUsize>, runs: Counter) -> HttpResponse {
     cut(live, runs).await
 }
 
@@ -111,7 +109,7 @@ fn an_answer_cut_from_a_large_buffer_does_not_keep_it(mode: Mode) {
         assert_eq!(retry.header("x-large"), Some(&*body));
         assert_eq!(retry.text(), body);
     }
-    assert_eq!(site.runs(), 20);
+    assert_eq!(site.runs.count(), 20);
 }
 
 type Chunk = Result<Bytes, actix_web::Error>;
@@ -138,7 +136,7 @@ fn stalled_client(rig: &Rig, key: &str) -> Client {
 fn streams_whose_clients_read_nothing_share_a_budget(mode: Mode) {
     let options =
         |layer: IdempotencyBuilder| layer.max_response(STREAM).stream_budget(STREAM * 5 / 2);
-    let rig = Rig::new(mode, store(), options, |_| async {
+    let rig = Rig::new(mode, FaultyStore::default(), options, |_| async {
         streaming(chunks(STREAM / CHUNK, CHUNK))
     });
     let stalled: Vec<_> = (0..6)
@@ -175,7 +173,7 @@ fn streams_whose_clients_read_nothing_share_a_budget(mode: Mode) {
 
 fn a_stream_past_the_budget_reaches_its_client_whole_and_is_not_kept(mode: Mode) {
     let options = |layer: IdempotencyBuilder| layer.stream_budget(25_000);
-    let rig = Rig::new(mode, store(), options, |_| async {
+    let rig = Rig::new(mode, FaultyStore::default(), options, |_| async {
         streaming(chunks(10, 10_000))
     });
     let first = rig.send("k");
@@ -187,27 +185,32 @@ fn a_stream_past_the_budget_reaches_its_client_whole_and_is_not_kept(mode: Mode)
 
 fn the_budget_is_given_back_however_a_stream_ends(mode: Mode) {
     let options = |layer: IdempotencyBuilder| layer.max_response(110_000).stream_budget(250_000);
-    let rig = Rig::new(mode, store(), options, |run: Run| async move {
-        let whole = chunks(10, 10_000);
-        match run.number {
-            1..10 => streaming(whole),
-            10..20 => {
-                let error = actix_web::error::ErrorInternalServerError("broken");
-                streaming(whole.chain(stream::iter([Err(error)])))
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        options,
+        |run: Run| async move {
+            let whole = chunks(10, 10_000);
+            match run.number {
+                1..10 => streaming(whole),
+                10..20 => {
+                    let error = actix_web::error::ErrorInternalServerError("broken");
+                    streaming(whole.chain(stream::iter([Err(error)])))
+                }
+                20..30 => streaming(whole.chain(stream::poll_fn(|_| panic!("a stream's panic")))),
+                30..40 => streaming(chunks(20, 10_000)),
+                40..50 => {
+                    let gate = run.gate;
+                    let last = stream::once(async move {
+                        gate.pass().await;
+                        Ok(Bytes::from_static(b"last"))
+                    });
+                    streaming(chunks(9, 10_000).chain(last))
+                }
+                _ => streaming(whole),
             }
-            20..30 => streaming(whole.chain(stream::poll_fn(|_| panic!("a stream's panic")))),
-            30..40 => streaming(chunks(20, 10_000)),
-            40..50 => {
-                let gate = run.gate;
-                let last = stream::once(async move {
-                    gate.pass().await;
-                    Ok(Bytes::from_static(b"last"))
-                });
-                streaming(chunks(9, 10_000).chain(last))
-            }
-            _ => streaming(whole),
-        }
-    });
+        },
+    );
     for n in 1..40 {
         let key = format!("key-{n}");
         let mut client = rig.ask(&key);
@@ -261,16 +264,21 @@ fn the_largest_of_everything_overflows_nowhere(mode: Mode) {
             .max_waiters_per_key(usize::MAX)
             .max_in_flight(usize::MAX)
     };
-    let rig = Rig::new(mode, store(), options, |run: Run| async move {
-        match run.number {
-            1 => HttpResponse::Created().body("whole"),
-            2 => streaming(chunks(2, 1)),
-            _ => {
-                run.gate.pass().await;
-                HttpResponse::Created().body("late")
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        options,
+        |run: Run| async move {
+            match run.number {
+                1 => HttpResponse::Created().body("whole"),
+                2 => streaming(chunks(2, 1)),
+                _ => {
+                    run.gate.pass().await;
+                    HttpResponse::Created().body("late")
+                }
             }
-        }
-    });
+        },
+    );
     for (key, body) in [("one", "whole"), ("two", "ab")] {
         assert_eq!(rig.send(key).text(), body);
         let retry = rig.settle(key);
@@ -369,5 +377,5 @@ fn one_caller_leaves_room_in_the_store_for_the_others() {
     assert_eq!([0, 1, 2].map(|key| ask("modest", key)), [201; 3]);
     // What it has is replayed all the same.
     assert_eq!(ask("greedy", 0), 201);
-    assert_eq!(site.runs(), 8);
+    assert_eq!(site.runs.count(), 8);
 }

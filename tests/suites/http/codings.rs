@@ -5,10 +5,8 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
-use idempotency_actix_tests::{Request, Response, serve};
-
-use crate::app::{Runs, Site, assert_problem, covering};
-use crate::rig::{Mode, Rig, in_both_modes, store};
+use idempotency_actix_tests::app::{Counter, FaultyStore, Mode, Rig, Site, covering};
+use idempotency_actix_tests::{Request, Response, assert_problem, in_both_modes};
 
 in_both_modes! {
     an_encoded_answer_is_replayed_to_a_retry_that_accepts_its_coding
@@ -23,7 +21,7 @@ in_both_modes! {
 fn encoded(mode: Mode, codings: &'static [&'static str]) -> Rig {
     Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |_| async move {
             let mut response = HttpResponse::Created();
@@ -39,7 +37,7 @@ fn encoded(mode: Mode, codings: &'static [&'static str]) -> Rig {
 /// The request of the key, from a client that accepts these codings.
 fn send(rig: &Rig, accepted: Option<&str>) -> Response {
     let request = rig.request("k");
-    rig.send_request(match accepted {
+    rig.send_request(&match accepted {
         Some(accepted) => request.header("Accept-Encoding", accepted),
         None => request,
     })
@@ -104,7 +102,7 @@ fn a_retry_that_accepts_one_of_two_codings_is_410(mode: Mode) {
         assert_unread(&send(&rig, Some("gzip")));
         assert_unread(&send(&rig, Some("gzip, br;q=0.0")));
         let both = rig.request("k").header("Accept-Encoding", "gzip");
-        let both = rig.send_request(both.header("Accept-Encoding", "br;q=0.3"));
+        let both = rig.send_request(&both.header("Accept-Encoding", "br;q=0.3"));
         assert!(both.is_replay(), "{both:?}");
         assert_eq!(rig.runs.count(), 1);
     }
@@ -113,7 +111,7 @@ fn a_retry_that_accepts_one_of_two_codings_is_410(mode: Mode) {
 fn an_encoded_stream_is_kept_as_well(mode: Mode) {
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         |_| async {
             let chunks = ["a", "b"].map(|chunk| Ok::<_, std::io::Error>(Bytes::from(chunk)));
@@ -149,7 +147,7 @@ fn a_handlers_own_vary_is_not_doubled(mode: Mode) {
     for own in ["Origin, accept-encoding", "*"] {
         let rig = Rig::new(
             mode,
-            store(),
+            FaultyStore::default(),
             |layer| layer,
             move |_| async move {
                 HttpResponse::Ok()
@@ -169,19 +167,17 @@ fn text() -> String {
 
 /// `Compress` between an all-routes layer and its handlers.
 fn compressed_inside() -> Site {
-    let (layer, runs) = (covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let layer = covering();
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(Compress::default())
             .wrap(layer.clone())
             .route("/text", web::post().to(long_text))
-    });
-    Site::of(server, runs)
+    })
 }
 
-async fn long_text(runs: Runs) -> HttpResponse {
+async fn long_text(runs: Counter) -> HttpResponse {
     runs.next();
     HttpResponse::Created()
         .content_type("text/plain")
@@ -205,5 +201,5 @@ fn what_was_compressed_inside_of_the_layer_is_replayed_to_who_accepts_it() {
     assert_eq!(retry.header("content-encoding"), Some("gzip"));
     let vary = retry.lines("vary").join(", ").to_ascii_lowercase();
     assert_eq!(vary.matches("accept-encoding").count(), 1, "{vary}");
-    assert_eq!((retry.body, site.runs()), (first.body, 1));
+    assert_eq!((retry.body, site.runs.count()), (first.body, 1));
 }

@@ -8,9 +8,8 @@ use actix_web::middleware::{
     Compress, DefaultHeaders, ErrorHandlerResponse, ErrorHandlers, Next, from_fn,
 };
 use actix_web::{App, Error, HttpResponse, web};
-use idempotency_actix_tests::{Request, Response, serve};
-
-use crate::app::{Runs, Site, covering};
+use idempotency_actix_tests::app::{Counter, Site, covering};
+use idempotency_actix_tests::{Request, Response};
 
 async fn failing(
     request: ServiceRequest,
@@ -30,11 +29,10 @@ async fn failing(
 
 /// An all-routes layer around a middleware that fails, with three around it that change answers.
 fn site() -> Site {
-    let (layer, runs) = (covering(), Runs::default());
-    let counted = runs.clone();
-    let server = serve(move || {
+    let layer = covering();
+    Site::serve(move |runs| {
         App::new()
-            .app_data(counted.clone())
+            .app_data(runs)
             .wrap(from_fn(failing))
             .wrap(layer.clone())
             .wrap(DefaultHeaders::new().add(("x-outer", "1")))
@@ -52,21 +50,20 @@ fn site() -> Site {
             .route("/fails", web::post().to(ran))
             .route("/panics", web::post().to(panics))
             .route("/answers", web::post().to(answers))
-    });
-    Site::of(server, runs)
+    })
 }
 
-async fn ran(runs: Runs) -> HttpResponse {
+async fn ran(runs: Counter) -> HttpResponse {
     runs.next();
     HttpResponse::Ok().finish()
 }
 
-async fn answers(runs: Runs) -> HttpResponse {
+async fn answers(runs: Counter) -> HttpResponse {
     runs.next();
     HttpResponse::ImATeapot().body("an answer ".repeat(1_000))
 }
 
-async fn panics(runs: Runs) -> HttpResponse {
+async fn panics(runs: Counter) -> HttpResponse {
     runs.next();
     panic!("after the effect")
 }
@@ -90,7 +87,7 @@ fn assert_alike(site: &Site, request: Request, is_seen_outside: bool) {
     assert_eq!(lines(&retry), lines(&first));
     assert_eq!((retry.status, &retry.body), (first.status, &first.body));
     assert_eq!(retry.header("x-outer").is_some(), is_seen_outside);
-    assert_eq!(site.runs(), 1);
+    assert_eq!(site.runs.count(), 1);
 }
 
 #[test]

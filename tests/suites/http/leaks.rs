@@ -16,8 +16,7 @@ in_both_modes! {
     after_every_fault_no_record_is_in_flight
     the_renewing_thread_ends_with_its_layer
     an_idle_layer_lets_go_of_its_store
-    an_undelivered_answer_does_not_outlive_its_layer
-    an_unreleased_claim_does_not_outlive_its_layer
+    an_unreleased_claim_outlives_its_layer_by_two_leases_at_most
     a_hanging_store_does_not_keep_the_layer
     a_handler_that_never_ends_does_not_outlive_its_server
     a_stream_that_never_ends_does_not_outlive_its_server
@@ -104,18 +103,10 @@ fn an_idle_layer_lets_go_of_its_store(mode: Mode) {
     assert_lets_go(rig);
 }
 
-fn an_undelivered_answer_does_not_outlive_its_layer(mode: Mode) {
-    let store = FaultyStore::default();
-    store.always(Call::Complete, DOWN);
-    let rig = Rig::prompt(mode, store);
-    assert_eq!(rig.send("k").header("idempotency-status"), Some("unstored"));
-    assert_lets_go(rig);
-}
-
-fn an_unreleased_claim_does_not_outlive_its_layer(mode: Mode) {
+fn an_unreleased_claim_outlives_its_layer_by_two_leases_at_most(mode: Mode) {
     let store = FaultyStore::default();
     store.always(Call::Begin, DOWN).always(Call::Release, DOWN);
-    let rig = Rig::prompt(mode, store);
+    let rig = Rig::new(mode, store, |layer| layer.lease(SHORT), answer);
     assert_eq!(rig.send("k").status, 503);
     assert_lets_go(rig);
 }
@@ -126,7 +117,12 @@ fn a_hanging_store_does_not_keep_the_layer(mode: Mode) {
         store.always(call, Fault::Hang);
     }
     let timeout = Duration::from_millis(50);
-    let rig = Rig::new(mode, store, |layer| layer.store_timeout(timeout), answer);
+    let rig = Rig::new(
+        mode,
+        store,
+        |layer| layer.lease(SHORT).store_timeout(timeout),
+        answer,
+    );
     assert_eq!(rig.send("k").status, 503);
     assert_lets_go(rig);
 }

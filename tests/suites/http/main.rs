@@ -20,8 +20,10 @@ mod quota;
 mod scope;
 
 // The claim: its lease, and stores that fail it.
+mod background;
 mod leases;
 mod outages;
+mod picky;
 mod store_failure;
 
 // The handler: what stands before it, clients that leave it, and what is left behind.

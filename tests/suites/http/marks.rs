@@ -8,9 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use futures_util::stream;
 use idempotency_actix::NotExecuted;
-use idempotency_actix_tests::Response;
-
-use crate::rig::{Mode, Rig, assert_problem, in_both_modes, store};
+use idempotency_actix_tests::app::{FaultyStore, Mode, Rig};
+use idempotency_actix_tests::{Response, assert_problem, in_both_modes};
 
 in_both_modes! {
     a_handlers_own_marks_are_neither_sent_nor_stored
@@ -47,7 +46,7 @@ fn a_handlers_own_marks_are_neither_sent_nor_stored(mode: Mode) {
     for status in [StatusCode::CREATED, StatusCode::BAD_GATEWAY] {
         let rig = Rig::new(
             mode,
-            store(),
+            FaultyStore::default(),
             |layer| layer,
             move |_| async move { forged(status).body("proxied") },
         );
@@ -60,7 +59,7 @@ fn a_handlers_own_marks_are_neither_sent_nor_stored(mode: Mode) {
 fn a_streams_own_marks_are_neither_sent_nor_stored(mode: Mode) {
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         |_| async {
             let chunks = ["a", "b"].map(|chunk| Ok::<_, std::io::Error>(Bytes::from(chunk)));
@@ -76,7 +75,7 @@ fn a_streams_own_marks_are_neither_sent_nor_stored(mode: Mode) {
 fn an_answer_that_is_not_kept_goes_out_without_marks_of_its_own(mode: Mode) {
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer.max_response(1),
         |_| async { forged(StatusCode::OK).body("more than is kept") },
     );
@@ -87,7 +86,7 @@ fn an_answer_that_is_not_kept_goes_out_without_marks_of_its_own(mode: Mode) {
 fn an_answer_that_is_released_goes_out_without_marks_of_its_own(mode: Mode) {
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         |run| async move {
             use actix_web::Responder;

@@ -3,18 +3,15 @@
 use std::future::Ready;
 use std::task::Poll;
 
+use crate::orphan::{Orphan, SHORT};
 use actix_web::dev::Payload;
 use actix_web::error::ErrorBadGateway;
 use actix_web::web::{Bytes, Json};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, post};
 use futures_util::stream;
 use idempotency_actix::{IdempotencyBuilder, Recovery, idempotent};
-use idempotency_actix_tests::Request;
-
-use crate::app::{Site, marked};
-use crate::log::{lines_with, listen};
-use crate::rig::{Mode, Rig, answer, assert_problem, in_both_modes, store, store_and_clock};
-use crate::unknown::{Orphan, SHORT};
+use idempotency_actix_tests::app::{FaultyStore, Mode, Rig, Site, answer, marked};
+use idempotency_actix_tests::{Request, assert_problem, in_both_modes, log};
 
 in_both_modes! {
     arguments_of_a_recovery_that_fail_are_not_quoted
@@ -31,8 +28,8 @@ fn secret(test: &str, mode: Mode) -> String {
 
 #[track_caller]
 fn assert_quiet(secret: &str, said: &str) {
-    assert_eq!(lines_with(&[secret]), [""; 0]);
-    assert!(!lines_with(&[said]).is_empty(), "nothing said: {said}");
+    assert_eq!(log::lines_with(&[secret]), [""; 0]);
+    assert!(!log::lines_with(&[said]).is_empty(), "nothing said: {said}");
 }
 
 /// An operation of unknown outcome whose retry with this body has its recovery asked, in vain.
@@ -41,14 +38,14 @@ fn recover_in_vain(
     body: &str,
     options: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder,
 ) {
-    listen();
-    let (store, clock) = store_and_clock();
+    log::listen();
+    let (store, clock) = FaultyStore::and_clock();
     let rig = Rig::new(mode, store.clone(), options, answer);
     let request = || {
         let request = rig.request("k").header("Content-Type", "application/json");
         request.body(body)
     };
-    let send = || rig.send_request(request());
+    let send = || rig.send_request(&request());
     let _orphan = Orphan::of(&store, &clock, SHORT, send);
     assert_problem(&send(), 409, "in-flight");
     std::thread::sleep(SHORT / 2);
@@ -88,12 +85,12 @@ fn a_panic_of_a_recovery_is_not_quoted(mode: Mode) {
 }
 
 fn a_panic_of_a_handler_is_not_quoted(mode: Mode) {
-    listen();
+    log::listen();
     let secret = secret("handler", mode);
     let text = secret.clone();
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |_| {
             let text = text.clone();
@@ -106,12 +103,12 @@ fn a_panic_of_a_handler_is_not_quoted(mode: Mode) {
 }
 
 fn a_panic_of_a_stream_is_not_quoted(mode: Mode) {
-    listen();
+    log::listen();
     let secret = secret("stream", mode);
     let text = secret.clone();
     let rig = Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |_| {
             let text = text.clone();
@@ -123,7 +120,7 @@ fn a_panic_of_a_stream_is_not_quoted(mode: Mode) {
     );
     assert!(rig.ask("k").try_receive().is_err());
     assert_problem(&rig.settle("k"), 410, "response-not-kept");
-    assert_eq!(lines_with(&[&secret]), [""; 0]);
+    assert_eq!(log::lines_with(&[&secret]), [""; 0]);
 }
 
 /// An argument of a handler that panics with what the client sent.
@@ -146,7 +143,7 @@ async fn charge(_argument: Panicking) -> HttpResponse {
 
 #[test]
 fn a_panic_of_a_handlers_argument_is_not_quoted() {
-    listen();
+    log::listen();
     let site = Site::new(marked(), |config| {
         config.service(charge);
     });

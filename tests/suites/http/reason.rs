@@ -5,9 +5,8 @@ use actix_web::body::BodyStream;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use futures_util::stream;
-use idempotency_actix_tests::Client;
-
-use crate::rig::{Mode, Rig, in_both_modes, store};
+use idempotency_actix_tests::app::{FaultyStore, Mode, Rig};
+use idempotency_actix_tests::{Client, in_both_modes};
 
 in_both_modes! {
     a_custom_reason_phrase_is_replayed
@@ -36,7 +35,7 @@ fn assert_replayed(rig: &Rig, line: &str) {
 fn answering(mode: Mode, answer: impl Fn() -> HttpResponse + Clone + Send + Sync + 'static) -> Rig {
     Rig::new(
         mode,
-        store(),
+        FaultyStore::default(),
         |layer| layer,
         move |_| {
             let answer = answer.clone();

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use actix_web::web::Bytes;
 use actix_web::{App, HttpResponse, post, web};
 use idempotency_actix::{Idempotency, IdempotencyBuilder, idempotent};
-use idempotency_actix_tests::{Client, Request, Response, Server, serve};
-
-use crate::app::{assert_problem, builder};
+use idempotency_actix_tests::app::builder;
+use idempotency_actix_tests::{Client, Request, Response, Server, assert_problem, serve};
 
 /// More than is drained before a refusal, and less than the window of a stream.
 const LONG: usize = 200_000;

@@ -1,0 +1,388 @@
+//! Finished answers that wait for the store, and what becomes of each. It does not know when one is tried again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::background::Background;
+use super::backlog::{Backlog, Progress, Work};
+use super::guarded::guarded;
+use super::lease::Lease;
+use super::recording::{Tried, record};
+use super::renewals::Renewal;
+use super::waiters::Waiters;
+use crate::store::{ErasedStore, Finished, RecordId, State, StoreError, StoreErrorKind};
+use crate::telemetry::{Chain, Incident, incident};
+
+/// Bodies that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Answers that wait for the store. Past it the oldest is given up, and its record becomes unknown.
+const MAX_ANSWERS: usize = 65_536;
+
+/// The pause before the first try, after two that failed already.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether another attempt has ended.
+const LOOKS: Duration = Duration::from_millis(500);
+
+/// So often a store that takes the claim's renewal may refuse its answer, until it is the answer's fault.
+const TRIES: u32 = 5;
+
+/// The answers of one layer that wait.
+pub(super) struct Answers {
+    desk: Arc<Desk>,
+    backlog: Backlog<Delivery>,
+}
+
+/// What all deliveries share.
+struct Desk {
+    store: Arc<dyn ErasedStore>,
+    waiters: Arc<Waiters>,
+    queue: Mutex<Queue>,
+    /// Those that wait for the end of another attempt.
+    contested: Mutex<HashMap<RecordId, Vec<u64>>>,
+}
+
+/// An answer to deliver, and what it needs on its way.
+pub(super) struct Parked {
+    pub(super) lease: Arc<Lease>,
+    pub(super) finished: Finished,
+    pub(super) ttl: Duration,
+    pub(super) timeout: Duration,
+}
+
+struct Delivery {
+    desk: Arc<Desk>,
+    number: u64,
+    answer: Arc<Waiting>,
+    lease: Arc<Lease>,
+    ttl: Duration,
+    timeout: Duration,
+    since: Instant,
+    /// How often the store refused it and did something else.
+    refused: AtomicU32,
+    /// Keeps the claim alive, where it is not another attempt's.
+    _renewal: Option<Renewal>,
+}
+
+/// What waits, oldest first. Its size is counted and not summed up: an outage fills it.
+#[derive(Default)]
+struct Queue {
+    answers: BTreeMap<u64, Arc<Waiting>>,
+    bytes: usize,
+    /// The number of the next answer.
+    next: u64,
+    /// The oldest that may still be whole.
+    first_whole: u64,
+}
+
+/// One answer on its way; `None` once it was given up.
+struct Waiting(Mutex<Option<Finished>>);
+
+impl Answers {
+    pub(super) fn new(
+        store: Arc<dyn ErasedStore>,
+        background: &Background,
+        waiters: Arc<Waiters>,
+    ) -> Self {
+        Self {
+            desk: Arc::new(Desk {
+                store,
+                waiters,
+                queue: Mutex::default(),
+                contested: Mutex::default(),
+            }),
+            backlog: Backlog::new(background),
+        }
+    }
+
+    /// Takes an answer that could not be recorded, with what keeps its claim alive.
+    pub(super) fn park(&self, parked: Parked, renewal: Renewal) {
+        self.push(parked, Some(renewal));
+    }
+
+    /// Takes an answer that was refused: perhaps for another attempt, which may end without one.
+    pub(super) fn contest(&self, parked: Parked) {
+        self.push(parked, None);
+    }
+
+    fn push(&self, parked: Parked, renewal: Option<Renewal>) {
+        let Parked {
+            lease,
+            finished,
+            ttl,
+            timeout,
+        } = parked;
+        let answer = Arc::new(Waiting(Mutex::new(Some(finished))));
+        let (number, given_up) = self.desk.queue().admit(Arc::clone(&answer));
+        if renewal.is_none() {
+            self.desk.contest(&lease.id, number);
+        }
+        let now = Instant::now();
+        let delivery = Delivery {
+            desk: Arc::clone(&self.desk),
+            number,
+            answer,
+            lease,
+            ttl,
+            timeout,
+            since: now,
+            refused: AtomicU32::new(0),
+            _renewal: renewal,
+        };
+        self.backlog.push(number, delivery, now + FIRST_PAUSE);
+        if let Some(number) = given_up {
+            self.backlog.hasten(number);
+        }
+    }
+
+    /// An attempt was released: an answer that it stood in the way of is recorded before anybody else comes, and
+    /// those who wait look again.
+    pub(super) async fn released(&self, id: &RecordId) {
+        let numbers = self.desk.contested().get(id).cloned();
+        for number in numbers.unwrap_or_default() {
+            if let Some(delivery) = self.backlog.get(number)
+                && delivery.attempt().await == Progress::Done
+            {
+                self.backlog.remove(number);
+            }
+        }
+        self.desk.waiters.wake(id);
+    }
+
+    pub(super) fn close(&self) {
+        self.backlog.close();
+    }
+}
+
+impl Work for Delivery {
+    async fn attempt(&self) -> Progress {
+        let Some(finished) = self.answer.lock().clone() else {
+            let cause = "too many answers wait for the store";
+            incident(Incident::CompleteDropped, &self.lease, &cause);
+            return self.done();
+        };
+        match self.record(&finished).await {
+            Tried::Stored => {
+                self.desk.waiters.wake(&self.lease.id);
+                self.done()
+            }
+            Tried::TooOld => self.done(),
+            Tried::Refused => self.refused(&finished).await,
+            Tried::Failed(error) => self.failed(finished, &error).await,
+        }
+    }
+
+    fn longest_pause(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+impl Delivery {
+    async fn record(&self, finished: &Finished) -> Tried {
+        record(
+            &*self.desk.store,
+            &self.lease,
+            finished,
+            self.ttl,
+            self.timeout,
+        )
+        .await
+    }
+
+    fn done(&self) -> Progress {
+        self.desk.queue().remove(self.number);
+        self.desk.uncontest(&self.lease.id, self.number);
+        Progress::Done
+    }
+
+    /// Another attempt's claim may end without an answer. A finished record never does, and where there is none
+    /// and the answer is refused all the same, an operator has decided.
+    async fn refused(&self, finished: &Finished) -> Progress {
+        let call = || self.desk.store.inspect(&self.lease.id);
+        match guarded(self.timeout, call).await {
+            Ok(Some(record)) => match record.state {
+                State::Finished(_) => self.done(),
+                State::InFlight | State::Unknown { .. } => {
+                    self.desk.contest(&self.lease.id, self.number);
+                    Progress::Again(LOOKS)
+                }
+            },
+            // Unless it ended between the two calls.
+            Ok(None) => match self.record(finished).await {
+                Tried::Failed(_) => Progress::Failed,
+                recorded => {
+                    if let Tried::Stored = recorded {
+                        self.desk.waiters.wake(&self.lease.id);
+                    }
+                    self.done()
+                }
+            },
+            Err(_) => Progress::Failed,
+        }
+    }
+
+    async fn failed(&self, finished: Finished, error: &StoreError) -> Progress {
+        if self.since.elapsed() >= self.lease.claim.retention() {
+            let cause = "the store did not take it in all the time that the claim is kept";
+            incident(Incident::CompleteDropped, &self.lease, &cause);
+            return self.done();
+        }
+        let Finished::Completed(response) = finished else {
+            return Progress::Failed;
+        };
+        if error.kind() == StoreErrorKind::Full || !self.store_writes().await {
+            return Progress::Failed;
+        }
+        if self.refused.fetch_add(1, Ordering::Relaxed) + 1 < TRIES {
+            return Progress::Failed;
+        }
+        self.refused.store(0, Ordering::Relaxed);
+        // The answer itself is given up only when the store has taken the fact.
+        let not_kept = Finished::NotKept(response.not_kept());
+        match self.record(&not_kept).await {
+            Tried::Stored => {
+                incident(Incident::ValueRefused, &self.lease, &Chain(error));
+                self.desk.waiters.wake(&self.lease.id);
+                self.done()
+            }
+            _ => Progress::Failed,
+        }
+    }
+
+    /// Whether the store does something else that is a write, so that it is not down.
+    async fn store_writes(&self) -> bool {
+        let lease = &self.lease;
+        let call = || self.desk.store.renew(&lease.id, &lease.claim);
+        guarded(self.timeout, call).await.is_ok()
+    }
+}
+
+impl Desk {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn contested(&self) -> MutexGuard<'_, HashMap<RecordId, Vec<u64>>> {
+        self.contested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn contest(&self, id: &RecordId, number: u64) {
+        let mut contested = self.contested();
+        let numbers = contested.entry(*id).or_default();
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+
+    fn uncontest(&self, id: &RecordId, number: u64) {
+        let mut contested = self.contested();
+        if let Some(numbers) = contested.get_mut(id) {
+            numbers.retain(|&other| other != number);
+            if numbers.is_empty() {
+                contested.remove(id);
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// Takes an answer in, at the cost of the oldest where the bounds are passed.
+    /// Returns its number, and that of one that was given up.
+    fn admit(&mut self, parked: Arc<Waiting>) -> (u64, Option<u64>) {
+        let number = self.next;
+        self.next += 1;
+        self.bytes += parked.size();
+        self.answers.insert(number, parked);
+        let mut given_up = None;
+        if self.answers.len() > MAX_ANSWERS
+            && let Some((number, oldest)) = self.answers.pop_first()
+        {
+            self.bytes -= oldest.size();
+            *oldest.lock() = None;
+            given_up = Some(number);
+        }
+        while self.bytes > MAX_BYTES {
+            let Some((&oldest, parked)) = self.answers.range(self.first_whole..).next() else {
+                break;
+            };
+            self.bytes -= parked.lighten();
+            self.first_whole = oldest + 1;
+        }
+        (number, given_up)
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(parked) = self.answers.remove(&number) {
+            self.bytes -= parked.size();
+        }
+    }
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, Option<Finished>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn size(&self) -> usize {
+        match &*self.lock() {
+            Some(Finished::Completed(response)) => response.size(),
+            _ => 0,
+        }
+    }
+
+    /// Drops the answer and keeps the fact; returns the bytes that are free now.
+    fn lighten(&self) -> usize {
+        let mut finished = self.lock();
+        let Some(Finished::Completed(response)) = &*finished else {
+            return 0;
+        };
+        let size = response.size();
+        *finished = Some(Finished::NotKept(response.not_kept()));
+        size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::web::Bytes;
+
+    use super::*;
+    use crate::store::StoredResponse;
+
+    fn parked(bytes: usize) -> Arc<Waiting> {
+        let body = Some(Bytes::from(vec![0; bytes]));
+        let response = StoredResponse::new(StatusCode::OK, [], body);
+        Arc::new(Waiting(Mutex::new(Some(Finished::Completed(response)))))
+    }
+
+    #[test]
+    fn past_the_bytes_the_oldest_answers_are_lightened() {
+        let mut queue = Queue::default();
+        let answers = [(); 4].map(|()| parked(MAX_BYTES / 2));
+        let numbers = answers.clone().map(|parked| queue.admit(parked).0);
+        let sizes = answers.map(|parked| parked.size());
+        assert_eq!(sizes, [0, 0, MAX_BYTES / 2, MAX_BYTES / 2]);
+        assert_eq!(queue.bytes, MAX_BYTES);
+        numbers.iter().for_each(|&number| queue.remove(number));
+        assert_eq!((queue.bytes, queue.answers.len()), (0, 0));
+    }
+
+    #[test]
+    fn past_the_count_the_oldest_answer_is_given_up() {
+        let mut queue = Queue::default();
+        let oldest = parked(1);
+        queue.admit(Arc::clone(&oldest));
+        for _ in 0..MAX_ANSWERS {
+            queue.admit(parked(1));
+        }
+        assert!(oldest.lock().is_none());
+        assert_eq!(queue.answers.len(), MAX_ANSWERS);
+        assert_eq!(queue.bytes, MAX_ANSWERS);
+    }
+}
