@@ -74,5 +74,6 @@ pub(crate) fn hexadecimal(octets: &[u8], digits: &mut [u8]) {
 pub(crate) fn short(digest: &[u8]) -> String {
     let mut digits = [0; 8];
     hexadecimal(digest, &mut digits);
-    digits.map(char::from).iter().collect()
+    let digits = digits.into_iter().take(2 * digest.len());
+    digits.map(char::from).collect()
 }
