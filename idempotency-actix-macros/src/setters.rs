@@ -83,7 +83,7 @@ fn function(path: &ExprPath) -> TokenStream {
     let mut places = path.to_token_stream().into_iter().map(|token| token.span());
     let first = places.next().unwrap_or_else(Span::call_site);
     let last = places.last().unwrap_or(first);
-    let by = quote_spanned!(first=> &::idempotency_actix::__private::Function);
+    let by = quote_spanned!(first=> &::idempotency_actix::__private::By);
     let content = quote_spanned!(last=> #path, ::core::marker::PhantomData);
     let mut arguments = Group::new(Delimiter::Parenthesis, content);
     arguments.set_span(last);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn functions_are_borrowed_as_constants() {
-        let by = |path: TokenStream| quote!(&::idempotency_actix::__private::Function(#path, ::core::marker::PhantomData));
+        let by = |path: TokenStream| quote!(&::idempotency_actix::__private::By(#path, ::core::marker::PhantomData));
         let (key, scope) = (by(quote!(key)), by(quote!(Self::tenant)));
         let (payload, recover) = (by(quote!(a::payload)), by(quote!(look_up::<T>)));
         assert_calls(

@@ -151,6 +151,6 @@ pub mod __private {
 
     pub use crate::layer::Marked;
     pub use crate::options::{
-        FingerprintFn, Function, IntoCaller, KeyFn, NoScope, Recover, RouteOptions, ScopeFn,
+        By, FingerprintFn, IntoCaller, KeyFn, NoScope, Recover, RouteOptions, ScopeFn,
     };
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
-use super::provided::{Function, Provided};
+use super::provided::{By, Provided};
 use crate::request::Fingerprint;
 #[cfg(feature = "json")]
 use crate::request::canonical;
@@ -76,9 +76,7 @@ impl Fingerprinting {
         F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Mode::By(Provided::Shared(Arc::new(Function::new(
-            function,
-        )))))
+        Self(Mode::By(Provided::Shared(Arc::new(By::new(function)))))
     }
 
     #[doc(hidden)]
@@ -125,7 +123,7 @@ pub trait FingerprintFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, T> FingerprintFn for Function<F, T>
+impl<F, T> FingerprintFn for By<F, T>
 where
     F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync,
     T: AsRef<[u8]>,

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::provided::{Function, Provided};
+use super::provided::{By, Provided};
 use crate::error::ConfigError;
 use crate::request::{InvalidKey, Key};
 
@@ -77,7 +77,7 @@ pub trait KeyFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, T> KeyFn for Function<F, T>
+impl<F, T> KeyFn for By<F, T>
 where
     F: Fn(&HttpRequest) -> Option<T> + Send + Sync,
     T: AsRef<str>,

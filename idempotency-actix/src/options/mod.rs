@@ -23,7 +23,7 @@ pub use self::defaults::{
 pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
 pub use self::key_source::KeyFn;
 pub(crate) use self::patterns::Patterns;
-pub use self::provided::Function;
+pub use self::provided::By;
 pub use self::recovery::{Recover, Recovery};
 pub(crate) use self::resolved::Options;
 pub use self::route_options::RouteOptions;

@@ -51,9 +51,9 @@ impl<T: ?Sized> fmt::Debug for Provided<T> {
     missing_debug_implementations,
     reason = "a function has nothing to show"
 )]
-pub struct Function<F, R>(pub F, pub PhantomData<fn() -> R>);
+pub struct By<F, R>(pub F, pub PhantomData<fn() -> R>);
 
-impl<F, R> Function<F, R> {
+impl<F, R> By<F, R> {
     pub(crate) fn new(function: F) -> Self {
         Self(function, PhantomData)
     }

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
-use super::provided::Function;
+use super::provided::By;
 use crate::request::unread;
 
 /// What a `recover` function, or an operator, found out about a request whose outcome was unknown.
@@ -94,7 +94,7 @@ pub trait Recover: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, Args> Recover for Function<F, Args>
+impl<F, Args> Recover for By<F, Args>
 where
     F: Handler<Args> + Send + Sync,
     F::Output: Into<Recovery>,

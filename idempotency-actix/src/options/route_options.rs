@@ -10,7 +10,7 @@ use actix_web::{FromRequest, Handler, HttpRequest};
 use super::choices::{OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
 use super::key_source::{KeyFn, KeyName};
-use super::provided::{Function, Provided};
+use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
 use super::scope::{KeyScope, ScopeFn};
 use super::status_set::StatusSet;
@@ -114,7 +114,7 @@ impl RouteOptions {
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
         T: AsRef<str> + 'static,
     {
-        self.key = Some(KeyName::By(Provided::Shared(Arc::new(Function::new(key)))));
+        self.key = Some(KeyName::By(Provided::Shared(Arc::new(By::new(key)))));
         self
     }
 
@@ -164,7 +164,7 @@ impl RouteOptions {
         F::Output: Into<Recovery>,
         Args: FromRequest + 'static,
     {
-        let recover = Arc::new(Function::<F, Args>::new(recover));
+        let recover = Arc::new(By::<F, Args>::new(recover));
         self.recover = Some(Provided::Shared(recover));
         self
     }
@@ -277,10 +277,10 @@ mod tests {
     fn functions_of_the_application_fit_into_a_constant() {
         let options = const {
             &RouteOptions::new()
-                .fixed_scope(&Function(provider, PhantomData))
-                .fixed_key(&Function(key, PhantomData))
-                .fixed_fingerprint(Fingerprinting::fixed(&Function(payload, PhantomData)))
-                .fixed_recover(&Function(recover, PhantomData))
+                .fixed_scope(&By(provider, PhantomData))
+                .fixed_key(&By(key, PhantomData))
+                .fixed_fingerprint(Fingerprinting::fixed(&By(payload, PhantomData)))
+                .fixed_recover(&By(recover, PhantomData))
         };
         assert!(options.scope.is_some() && options.key.is_some());
         assert!(options.fingerprint.is_some() && options.recover.is_some());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
-use super::provided::{Function, Provided};
+use super::provided::{By, Provided};
 use crate::error::ConfigError;
 use crate::request::Caller;
 
@@ -63,9 +63,7 @@ impl KeyScope {
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Source::By(Provided::Shared(Arc::new(Function::new(
-            principal,
-        )))))
+        Self(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
     }
 
     /// Scopes keys by a principal, or answers with the error; the principal is owned data here too.
@@ -87,9 +85,7 @@ impl KeyScope {
         T: AsRef<[u8]> + 'static,
         E: Into<Error> + 'static,
     {
-        Self(Source::By(Provided::Shared(Arc::new(Function::new(
-            principal,
-        )))))
+        Self(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
     }
 
     /// Scopes keys by a request header: every line of it, hashed. A request without it is refused
@@ -184,7 +180,7 @@ pub trait ScopeFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, R> ScopeFn for Function<F, R>
+impl<F, R> ScopeFn for By<F, R>
 where
     F: Fn(&HttpRequest) -> R + Send + Sync,
     R: IntoCaller,
