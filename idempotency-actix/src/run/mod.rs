@@ -6,6 +6,7 @@ mod detach;
 mod finish;
 mod hold;
 mod operation;
+mod pipe;
 mod spawn;
 mod stream;
 mod turn;

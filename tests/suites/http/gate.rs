@@ -1,7 +1,7 @@
 //! What stands right before a handler: a claim that is known to be lost starts nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -9,66 +9,12 @@ use actix_web::error::ErrorServiceUnavailable;
 use actix_web::http::Method;
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, post};
 use futures_util::future::LocalBoxFuture;
-use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Store, StoreError, Verdict,
-};
-use idempotency_actix::{Caller, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
+use idempotency_actix::store::RecordId;
+use idempotency_actix::{Caller, Idempotency, KeyScope, NotExecuted, idempotent};
 use idempotency_actix_tests::{Client, Request, assert_problem, eventually};
 
-use idempotency_actix_tests::app::{Counter, Gate, Site};
+use idempotency_actix_tests::app::{Call, Counter, Fault, FaultyStore, Gate, Site};
 use idempotency_actix_tests::log;
-
-/// A store that may say of every claim that it is lost.
-#[derive(Clone, Default)]
-struct Forgetful {
-    inner: MemoryStore,
-    forgets: Arc<AtomicBool>,
-}
-
-impl Store for Forgetful {
-    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-        self.inner.begin(id, claim).await
-    }
-
-    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-        match self.forgets.load(SeqCst) {
-            true => Ok(Renewed::Lost),
-            false => self.inner.renew(id, claim).await,
-        }
-    }
-
-    async fn complete(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-        finished: &Finished,
-        ttl: Duration,
-    ) -> Result<Completion, StoreError> {
-        self.inner.complete(id, claim, finished, ttl).await
-    }
-
-    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-        self.inner.release(id, claim).await
-    }
-
-    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        self.inner.inspect(id).await
-    }
-
-    async fn resolve(
-        &self,
-        id: &RecordId,
-        seen: &AttemptId,
-        verdict: &Verdict,
-    ) -> Result<Resolved, StoreError> {
-        self.inner.resolve(id, seen, verdict).await
-    }
-
-    async fn changed(&self, id: &RecordId) {
-        self.inner.changed(id).await;
-    }
-}
 
 /// An argument whose third extraction takes as long as the test wants: that of a waiter which has its claim.
 #[derive(Clone)]
@@ -105,7 +51,7 @@ async fn gated(runs: Counter, gate: Gate, _slow: Slow) -> Result<HttpResponse, E
 #[test]
 fn a_waiter_that_loses_its_claim_while_it_extracts_again_starts_nothing() {
     log::listen();
-    let store = Forgetful::default();
+    let store = FaultyStore::default();
     let layer = Idempotency::builder(store.clone(), KeyScope::everyone());
     let layer = layer
         .lease(Duration::from_millis(600))
@@ -137,7 +83,7 @@ fn a_waiter_that_loses_its_claim_while_it_extracts_again_starts_nothing() {
     first.let_one_through();
     assert_eq!(owner.receive().status, 503);
     slow.gate.wait();
-    store.forgets.store(true, SeqCst);
+    store.always(Call::Renew, Fault::Lost);
     let id = RecordId::of(&Caller::everyone(), &Method::POST, "/gated", "lost");
     let lost = || !log::lines_with(&["claim_lost", &format!("{id:?}")]).is_empty();
     eventually("a claim that is lost", lost);
