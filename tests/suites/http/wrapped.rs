@@ -71,6 +71,10 @@ async fn transaction(
             return Err(NotExecuted::error(error));
         }
         "waits" => gate.pass().await,
+        "errs late" => {
+            gate.pass().await;
+            return Err(ErrorInternalServerError("the commit failed"));
+        }
         _ => {}
     }
     let is_replay = response.headers().contains_key("idempotent-replayed");
@@ -258,6 +262,23 @@ fn a_stream_whose_commit_fails_is_not_replayed() {
     let request = Request::post("/export").key("k");
     let first = world.site.send(request.clone().header("x-commit", "errs"));
     assert_eq!(first.status, 500);
+    let retry = settled(&world.site, &request);
+    assert_eq!((retry.status, retry.is_replay()), (500, true));
+    assert_eq!(world.site.runs.count(), 1);
+}
+
+#[test]
+fn a_stream_that_ends_before_its_commit_fails_is_not_replayed() {
+    let world = World::marked();
+    let request = Request::post("/export").key("k");
+    let mut client = world.start(&request.clone().header("x-commit", "errs late"));
+    world.transactions.gate.wait();
+    // The stream comes to its end meanwhile, and is not recorded: its head has not passed the layer.
+    for _ in 0..20 {
+        assert_problem(&world.site.send(request.clone()), 409, "in-flight");
+    }
+    world.transactions.gate.let_one_through();
+    assert_eq!(client.receive().status, 500);
     let retry = settled(&world.site, &request);
     assert_eq!((retry.status, retry.is_replay()), (500, true));
     assert_eq!(world.site.runs.count(), 1);
