@@ -42,6 +42,8 @@ pub(crate) struct Args {
     pub(crate) strict_keys: Option<bool>,
     pub(crate) scope: Option<ExprPath>,
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// In lower case.
+    pub(crate) vary: Option<Vec<String>>,
     pub(crate) wait_ms: Option<u64>,
     pub(crate) max_in_flight: Option<u64>,
     pub(crate) on_unknown: Option<&'static str>,
@@ -60,6 +62,7 @@ pub(crate) struct Args {
 pub(crate) enum Fingerprint {
     Bytes,
     Json,
+    Multipart,
     By(ExprPath),
 }
 
@@ -90,6 +93,7 @@ impl Args {
             "strict_keys" => self.strict_keys = Some(option.switch()?),
             "scope" => self.scope = Some(value::path(option.value()?)?),
             "fingerprint" => self.fingerprint = Some(Fingerprint::read(option.value()?)?),
+            "vary" => self.vary = Some(value::headers(option.value()?)?),
             "wait" => self.wait_ms = Some(value::duration(option.value()?, &WAIT)?),
             "max_in_flight" => self.max_in_flight = Some(value::count(option.value()?)?),
             "on_unknown" => {
@@ -118,14 +122,17 @@ impl Fingerprint {
         match value::text(value).as_deref() {
             Some("bytes") => Ok(Self::Bytes),
             Some("json") if cfg!(feature = "json") => Ok(Self::Json),
-            Some("json") => value::wrong(
+            Some("multipart") if cfg!(feature = "multipart") => Ok(Self::Multipart),
+            Some(feature @ ("json" | "multipart")) => value::wrong(
                 value,
-                "expected the feature `json` of `idempotency-actix` with this: \
-                 add `features = [\"json\"]` to the dependency",
+                format!(
+                    "expected the feature `{feature}` of `idempotency-actix` with this: \
+                     add `features = [\"{feature}\"]` to the dependency"
+                ),
             ),
             _ => value::path(value).map(Self::By).or_else(|_| {
-                let expected = "expected `\"bytes\"`, `\"json\"` or the path of a function, such as \
-                                `charges::payload`";
+                let expected = "expected `\"bytes\"`, `\"json\"`, `\"multipart\"` or the path of a \
+                                function, such as `charges::payload`";
                 value::wrong(value, expected)
             }),
         }
@@ -155,7 +162,7 @@ mod tests {
     fn every_option_is_read() {
         let (args, mistakes) = parse(quote! {
             ttl = "1h", lease = "5s", required = false, key_header = "Webhook-Id", strict_keys,
-            scope = tenant, fingerprint = a::payload, wait = "0s", max_in_flight = 10,
+            scope = tenant, fingerprint = a::payload, vary = ["Host", "x-v"], wait = "0s", max_in_flight = 10,
             recover = Self::look_up, release_on = [], max_body = 1, max_response = "1KiB",
             associated, inner = raw,
         });
@@ -167,6 +174,7 @@ mod tests {
             (Some(false), Some(vec![]))
         );
         assert_eq!(args.key_header.as_deref(), Some("webhook-id"));
+        assert_eq!(args.vary, Some(vec!["host".into(), "x-v".into()]));
         assert_eq!((args.wait_ms, args.max_in_flight), (Some(0), Some(10)));
         assert_eq!(args.strict_keys, Some(true));
         assert!(args.scope.is_some() && args.recover.is_some());
@@ -196,7 +204,9 @@ mod tests {
         assert!(matches!(args.fingerprint, Some(Fingerprint::Bytes)));
         for wrong in [quote!("JSON"), quote!(1), quote!(|_, _| [])] {
             let (_, mistakes) = parse(quote!(fingerprint = #wrong));
-            assert!(mistakes[0].starts_with("expected `\"bytes\"`, `\"json\"` or the path"));
+            assert!(
+                mistakes[0].starts_with("expected `\"bytes\"`, `\"json\"`, `\"multipart\"` or")
+            );
         }
     }
 
@@ -213,6 +223,22 @@ mod tests {
         let (_, mistakes) = parse(quote!(fingerprint = "json"));
         let expected = "expected the feature `json` of `idempotency-actix` with this: \
                         add `features = [\"json\"]` to the dependency";
+        assert_eq!(mistakes, [expected]);
+    }
+
+    #[test]
+    #[cfg(feature = "multipart")]
+    fn multipart_fingerprint_is_there_with_its_feature() {
+        let (args, _) = parse(quote!(fingerprint = "multipart"));
+        assert!(matches!(args.fingerprint, Some(Fingerprint::Multipart)));
+    }
+
+    #[test]
+    #[cfg(not(feature = "multipart"))]
+    fn multipart_fingerprint_asks_for_its_feature() {
+        let (_, mistakes) = parse(quote!(fingerprint = "multipart"));
+        let expected = "expected the feature `multipart` of `idempotency-actix` with this: \
+                        add `features = [\"multipart\"]` to the dependency";
         assert_eq!(mistakes, [expected]);
     }
 

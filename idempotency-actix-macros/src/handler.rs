@@ -8,6 +8,7 @@ use syn::{Attribute, Error, Result, Signature, Visibility, token};
 use crate::args::Args;
 use crate::mistakes::Mistakes;
 use crate::placement;
+use crate::routing;
 
 /// A function, its body unread.
 pub(crate) struct Handler {
@@ -102,6 +103,7 @@ impl Handler {
             mistakes.push(Error::new_spanned(inner, expected));
         }
         placement::check(&self.attributes, mistakes);
+        routing::check(&self.attributes, signature.fn_token.span, mistakes);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The options that there are: their names, what they look like, and which exclude each other.
 
 /// Every option, with an example of its use.
-const KNOWN: [(&str, &str); 19] = [
+const KNOWN: [(&str, &str); 20] = [
     ("ttl", r#"ttl = "24h""#),
     ("lease", r#"lease = "30s""#),
     ("required", "required"),
@@ -10,6 +10,7 @@ const KNOWN: [(&str, &str); 19] = [
     ("strict_keys", "strict_keys"),
     ("scope", "scope = tenant"),
     ("fingerprint", "fingerprint = payload"),
+    ("vary", r#"vary = ["host"]"#),
     ("wait", r#"wait = "5s""#),
     ("max_in_flight", "max_in_flight = 10"),
     ("on_unknown", r#"on_unknown = "rerun""#),

@@ -7,6 +7,7 @@ mod handler;
 mod known;
 mod mistakes;
 mod placement;
+mod routing;
 mod setters;
 mod statuses;
 mod value;
@@ -44,7 +45,8 @@ use crate::mistakes::Mistakes;
 /// | `key = event_id` | a function that reads the key from the request, instead of a header | `fn(&HttpRequest) -> Option<impl AsRef<str>>` | |
 /// | `strict_keys` | whether only quoted Strings of RFC 9651 are accepted as keys | | `false` |
 /// | `scope = tenant` | a function that tells whose the key is; for `None` 400, for an error its own answer | `fn(&HttpRequest) -> Option<impl AsRef<[u8]>>`, or a `Result` | the layer's |
-/// | `fingerprint = payload` | what makes two requests under one key the same: `"bytes"`, `"json"` (canonical JSON, feature `json`) or a function's result | `fn(&HttpRequest, &[u8]) -> impl AsRef<[u8]>` | `"bytes"` |
+/// | `fingerprint = payload` | what makes two requests under one key the same: `"bytes"`, `"json"` (canonical JSON, feature `json`), `"multipart"` (the parts of a form and not its boundary, feature `multipart`) or a function's result | `fn(&HttpRequest, &[u8]) -> impl AsRef<[u8]>` | `"bytes"` |
+/// | `vary = ["host"]` | the request headers that choose a handler: a retry that differs in one is another request | header names of RFC 9110, in any case | `[]` |
 /// | `wait = "5s"` | how long a retry waits for a first request that still runs | 0 s to 5 min | 0 s |
 /// | `max_in_flight = 10` | how many operations of one caller may be in flight in this process; over it 429 | from 1 | no limit |
 /// | `on_unknown = "rerun"` | what happens to a retry when nobody knows the first request's outcome: `"reject"` answers 500, `"rerun"` runs the handler again | | `"reject"` |
@@ -68,8 +70,10 @@ use crate::mistakes::Mistakes;
 ///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
 /// - **`key_header`** and **`key`** are two answers to one question, and so are **`on_unknown`** and
 ///   **`recover`**: a handler has one of each.
-/// - **`fingerprint`** by a function counts its result and nothing else: where the query matters, it must be
-///   part of that.
+/// - **`fingerprint`** by a function counts its result and what `vary` names, and nothing else: where the
+///   query matters, it must be part of the result.
+/// - **`vary`** is for handlers of one path that guards choose between, by `Host` or a version: without it the
+///   second one is answered with the first one's answer. `[]` takes back what the layer has.
 /// - **`wait`** is 0 s, since a retry that waits holds a connection; `"0s"` takes back what the layer has.
 /// - **`on_unknown`** is `"reject"`: the first request may have charged before its process died. `"rerun"` is
 ///   for effects that can be repeated, and `recover` for those that can be looked up.
@@ -111,9 +115,12 @@ use crate::mistakes::Mistakes;
 /// - With `inner`, `#[idempotent]` must stand above the route macro. Below it the original becomes an item
 ///   inside the function that the route macro generates, where nothing else can name it.
 /// - A route macro that is imported under another name is not recognised below: place it above.
+/// - Safe methods (GET, HEAD, OPTIONS, TRACE) are never covered, so a route macro for them alone is a mistake.
+///   One that stands above has run before, and is read from the source file where the compiler tells which that is;
+///   one that a `macro_rules!` passes in, or that has another name, is not found.
 /// - `associated` needs an inherent `impl` block: a trait's `impl` cannot hold the hidden function.
 /// - A layer in all-routes mode has claimed the key before the handler is reached. What is decided by then
-///   (`key`, `scope`, `fingerprint`, `wait`, ..) belongs in the layer's table of routes; here it is answered
+///   (`key`, `scope`, `fingerprint`, `vary`, `wait`, ..) belongs in the layer's table of routes; here it is answered
 ///   500, and logged.
 /// - The generated code names the crate `::idempotency_actix`, so the dependency cannot be renamed.
 #[proc_macro_attribute]

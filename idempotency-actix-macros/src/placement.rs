@@ -104,13 +104,13 @@ fn divide_conditional(
 }
 
 /// The path of an attribute and what follows it; nothing for `unsafe(..)`, which has no path.
-fn head(content: TokenStream) -> Option<(Path, TokenStream)> {
+pub(crate) fn head(content: TokenStream) -> Option<(Path, TokenStream)> {
     let split = |input: ParseStream| Ok((input.call(Path::parse_mod_style)?, input.parse()?));
     split.parse2(content).ok()
 }
 
 /// The comma-separated members of `(a, b(c, d))`.
-fn members(arguments: TokenStream) -> Vec<TokenStream> {
+pub(crate) fn members(arguments: TokenStream) -> Vec<TokenStream> {
     let Some(TokenTree::Group(group)) = arguments.into_iter().next() else {
         return Vec::new();
     };
@@ -122,7 +122,7 @@ fn members(arguments: TokenStream) -> Vec<TokenStream> {
         .collect()
 }
 
-fn last_segment(path: &Path) -> String {
+pub(crate) fn last_segment(path: &Path) -> String {
     let last = path.segments.last();
     last.map(|segment| segment.ident.to_string())
         .unwrap_or_default()

@@ -23,6 +23,7 @@ pub(crate) fn setters(args: &Args) -> TokenStream {
     call("fixed_scope", args.scope.as_ref().map(function));
     let fingerprint = args.fingerprint.as_ref();
     call("fixed_fingerprint", fingerprint.map(fingerprinting));
+    call("fixed_vary", args.vary.as_deref().map(texts));
     call("wait", args.wait_ms.map(millis));
     call("max_in_flight", args.max_in_flight.map(number));
     let unknown = args.on_unknown;
@@ -64,11 +65,16 @@ fn ranges(ranges: &[(u16, u16)]) -> TokenStream {
     quote!(&[#(#ranges),*])
 }
 
+fn texts(texts: &[String]) -> TokenStream {
+    quote!(&[#(#texts),*])
+}
+
 fn fingerprinting(fingerprint: &Fingerprint) -> TokenStream {
     let span = Span::mixed_site();
     let mode = match fingerprint {
         Fingerprint::Bytes => quote_spanned!(span=> bytes()),
         Fingerprint::Json => quote_spanned!(span=> json()),
+        Fingerprint::Multipart => quote_spanned!(span=> multipart()),
         Fingerprint::By(path) => {
             let function = function(path);
             quote_spanned!(span=> fixed(#function))
@@ -129,11 +135,13 @@ mod tests {
                 on_unknown = "rerun",
                 on_store_failure = "run",
                 fingerprint = "bytes",
+                vary = ["Host", "x-version"],
                 key_header = "Webhook-Id"
             ),
             quote! {
                 .fixed_key_header("webhook-id")
                 .fixed_fingerprint(::idempotency_actix::Fingerprinting::bytes())
+                .fixed_vary(&["host", "x-version"])
                 .on_unknown(::idempotency_actix::OnUnknown::Rerun)
                 .on_store_failure(::idempotency_actix::OnStoreFailure::Run)
             },

@@ -9,6 +9,8 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{Error, Expr, ExprLit, ExprPath, Lit, LitInt, Result};
 
+use crate::mistakes::Mistakes;
+
 /// The durations that an option accepts, both ends included.
 pub(crate) struct Limits {
     pub(crate) min: Duration,
@@ -90,6 +92,22 @@ pub(crate) fn header(value: &Expr) -> Result<String> {
         Some(odd) => wrong(value, format!("{expected}: {odd:?} cannot be part of one")),
         None => Ok(name.to_ascii_lowercase()),
     }
+}
+
+/// A list of names of headers, such as `["host"]`.
+pub(crate) fn headers(value: &Expr) -> Result<Vec<String>> {
+    let Expr::Array(list) = bare(value) else {
+        return wrong(
+            value,
+            r#"expected a list of header names, such as ["host"]"#,
+        );
+    };
+    let mut mistakes = Mistakes::default();
+    let names = list.elems.iter();
+    let names = names
+        .filter_map(|name| mistakes.note(header(name)))
+        .collect();
+    mistakes.into_result(names)
 }
 
 /// The path of a function that is there.

@@ -99,7 +99,7 @@ impl fmt::Display for ConfigError {
             Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least 1"),
             Self::HeaderName(name) => write!(
                 f,
-                "{name:?} is no header name; give one to `key_header` and `KeyScope::header`"
+                "{name:?} is no header name; give one to `key_header`, `vary` and `KeyScope::header`"
             ),
             Self::Route {
                 method,

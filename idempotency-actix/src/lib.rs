@@ -62,7 +62,7 @@
 //! | first with its key | by the handler |
 //! | a retry after it | by the first answer, `Idempotent-Replayed: true` |
 //! | a retry during it | 409 `in-flight`, `Retry-After: 1`; with `wait` by the first answer once it is there |
-//! | same key, other query, body or content type | 422 `key-reused` |
+//! | same key, other query, body, content type or header of `vary` | 422 `key-reused` |
 //! | first one died in mid-run | 500 `outcome-unknown`; with `on_unknown` or `recover` 409 first, then as the route chose |
 //! | first one's answer not kept (too large, event stream, broken stream) | 410 `response-not-kept`, `original_status`, `Location` |
 //! | key missing where required, or malformed | 400 `missing-key`, `invalid-key` |
@@ -105,6 +105,7 @@
 //!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
 //!   `idempotency_incidents_total` by `kind`.
 //! - `json`: fingerprints by canonical JSON.
+//! - `multipart`: fingerprints by the parts of a multipart body.
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
 //! - `encryption`: answers that `RedisStore` keeps are sealed.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.

@@ -196,6 +196,24 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Sets the request headers by which guards choose between handlers of one path: a retry that differs
+    /// in one of them is answered 422 `key-reused`, and never with another handler's answer.
+    ///
+    /// Default: none. A record's name has method and path and no header, so where guards choose by `Host` or
+    /// by a version the handlers share their records. All lines of a header count, and absent is not empty.
+    /// For `host` it is the host of the request's target, as HTTP/2 has it, and that of the header, in
+    /// lower case. It is none by default because a client that balances by itself sends each try to another
+    /// host. Headers count beside whatever [`fingerprint`](Self::fingerprint) makes of the request, a function
+    /// too. Where each host is a tenant whose keys are its own,
+    /// [`KeyScope::per_host`](crate::KeyScope::per_host) is right instead: both may run under one key.
+    ///
+    /// Records keep the scheme that they were written by. With other names than those of its record a retry
+    /// is answered 503 until that is over; a record from before there were any is compared without.
+    pub fn vary(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.common = self.common.vary(headers);
+        self
+    }
+
     /// Sets how long a retry waits for a first request that still runs, up to 5 minutes, to be answered
     /// with its answer.
     ///

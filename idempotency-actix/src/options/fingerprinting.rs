@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+#[cfg(feature = "json")]
+use actix_web::http::header::CONTENT_TYPE;
 
 use super::provided::{By, Provided};
 use crate::request::Fingerprint;
+#[cfg(any(feature = "json", feature = "multipart"))]
+use crate::request::media_type;
 #[cfg(feature = "json")]
-use crate::request::canonical;
+use crate::request::{canonical, json_type};
+#[cfg(feature = "multipart")]
+use crate::request::{multipart_type, parts};
 
 /// What makes two requests under one key the same request.
 ///
@@ -41,6 +47,8 @@ enum Mode {
     Bytes,
     #[cfg(feature = "json")]
     Json,
+    #[cfg(feature = "multipart")]
+    Multipart,
     By(Provided<dyn FingerprintFn>),
 }
 
@@ -53,12 +61,14 @@ impl Fingerprinting {
     }
 
     /// The same as [`bytes`](Self::bytes), but a JSON body counts in its canonical form of RFC 8785: the
-    /// order of keys and white space do not matter, and 1, 1.0 and 1e0 are one number.
+    /// order of keys and white space do not matter, and 1, 1.0 and 1e0 are one number. So does its media
+    /// type by what it means: `application/json` is the same as `Application/JSON; charset="utf-8"`, while
+    /// other types and parameters count.
     ///
     /// For clients that build the body again for each retry. Numbers are doubles there: fractions that
     /// are one double are one number, so send amounts as whole numbers or text. Whole numbers beyond 2^53
     /// have no canonical form; nor have objects with the same key twice, bodies that are compressed, and
-    /// what is no JSON. Such a body counts by its octets. The whole body is parsed for it, before the
+    /// what is no JSON by its text or by its `Content-Type`, if it has one. Such a body counts by its octets. The whole body is parsed for it, before the
     /// handler's extractors run.
     #[cfg(feature = "json")]
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
@@ -66,8 +76,21 @@ impl Fingerprinting {
         Self(Mode::Json)
     }
 
-    /// Whatever a function makes of request and body, **and nothing else**: where the query or the
-    /// content type matters, it has to be in the result.
+    /// The same as [`bytes`](Self::bytes), but of a `multipart` body its parts count, in their order, each
+    /// by its headers and its content as they were sent, and the boundary between them does not.
+    ///
+    /// For clients that build a form again for each retry, with a new boundary. A body counts by its octets
+    /// where it is no whole multipart body, and so does a multipart body inside of a part. The body is copied
+    /// for it, before the handler's extractors run.
+    #[cfg(feature = "multipart")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "multipart")))]
+    pub const fn multipart() -> Self {
+        Self(Mode::Multipart)
+    }
+
+    /// Whatever a function makes of request and body, **and nothing else** but what
+    /// [`vary`](crate::IdempotencyBuilder::vary) names: where the query or the content type matters, it has
+    /// to be in the result.
     ///
     /// For bodies that hold a signature or a time which changes with each retry. The function is called
     /// with the whole body, before the handler's arguments are extracted.
@@ -88,7 +111,9 @@ impl Fingerprinting {
         match &self.0 {
             Mode::Bytes => Fingerprint::of_bytes(request, body),
             #[cfg(feature = "json")]
-            Mode::Json => Fingerprint::of_json(request, body, canonical(body).as_deref()),
+            Mode::Json => of_json(request, body),
+            #[cfg(feature = "multipart")]
+            Mode::Multipart => of_multipart(request, body),
             Mode::By(function) => Fingerprint::of_result(&function.of(request, body)),
         }
     }
@@ -104,10 +129,28 @@ impl Fingerprinting {
             (Fingerprint::BYTES, _) => Some(Self::bytes().of(request, body)),
             #[cfg(feature = "json")]
             (Fingerprint::JSON, _) => Some(Self::json().of(request, body)),
+            #[cfg(feature = "multipart")]
+            (Fingerprint::MULTIPART, _) => Some(Self::multipart().of(request, body)),
             (Fingerprint::FUNCTION, Mode::By(_)) => Some(self.of(request, body)),
             _ => None,
         }
     }
+}
+
+#[cfg(feature = "json")]
+fn of_json(request: &HttpRequest, body: &[u8]) -> Fingerprint {
+    let media = media_type(request).and_then(|media| json_type(&media));
+    let is_json = media.is_some() || !request.headers().contains_key(CONTENT_TYPE);
+    let canonical = is_json.then(|| canonical(body)).flatten();
+    Fingerprint::of_json(request, body, media.as_deref(), canonical.as_deref())
+}
+
+#[cfg(feature = "multipart")]
+fn of_multipart(request: &HttpRequest, body: &[u8]) -> Fingerprint {
+    let media = media_type(request).and_then(|media| multipart_type(&media));
+    let parts = media.and_then(|(boundary, form)| Some((form, parts(body, &boundary)?)));
+    let parts = parts.as_ref().map(|(form, parts)| (form.as_str(), parts));
+    Fingerprint::of_parts(request, body, parts)
 }
 
 /// A function that says what of a request counts.

@@ -28,6 +28,9 @@ impl Options {
         if let Some(key) = &route.key {
             key.resolve()?;
         }
+        if let Some(names) = &route.vary {
+            names.resolve()?;
+        }
         self.with(route).checked(stores)
     }
 

@@ -13,6 +13,7 @@ mod route_options;
 mod scope;
 mod status_set;
 mod table;
+mod vary;
 
 pub(crate) use self::choices::Unknown;
 pub use self::choices::{OnStoreFailure, OnUnknown};

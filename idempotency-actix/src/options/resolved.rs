@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
 use super::choices::{OnStoreFailure, OnUnknown, Unknown};
@@ -15,6 +16,8 @@ use super::key_source::KeySource;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
+use super::vary::Vary;
+use crate::request::Fingerprint;
 use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind};
 
 /// The longest that a store call may take unless told otherwise, if that is less than a third of the lease.
@@ -32,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) strict_keys: bool,
     pub(crate) scope: KeyScope,
     pub(crate) fingerprint: Fingerprinting,
+    pub(crate) vary: Vary,
     /// Zero for not at all.
     pub(crate) wait: Duration,
     pub(crate) max_in_flight: Option<usize>,
@@ -60,6 +64,7 @@ impl Options {
             strict_keys: false,
             scope,
             fingerprint: Fingerprinting::bytes(),
+            vary: Vary::none(),
             wait: Duration::ZERO,
             max_in_flight: None,
             unknown: Unknown::Reject,
@@ -92,6 +97,10 @@ impl Options {
                 Some(fingerprint) => fingerprint.clone(),
                 None => self.fingerprint.clone(),
             },
+            vary: match &route.vary {
+                Some(names) => names.resolve().unwrap_or_else(|_| self.vary.clone()),
+                None => self.vary.clone(),
+            },
             wait: route.wait.unwrap_or(self.wait),
             max_in_flight: route.max_in_flight.or(self.max_in_flight),
             unknown: match (&route.recover, route.on_unknown) {
@@ -108,6 +117,32 @@ impl Options {
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }
+    }
+
+    /// What tells the request from others under its key.
+    pub(crate) fn fingerprint_of(&self, request: &HttpRequest, body: &[u8]) -> Fingerprint {
+        let plain = self.fingerprint.of(request, body);
+        match self.vary.names() {
+            [] => plain,
+            names => plain.with_headers(request, names),
+        }
+    }
+
+    /// The same in the way in which another one was computed; `None` where these options cannot.
+    pub(crate) fn fingerprint_like(
+        &self,
+        other: &Fingerprint,
+        request: &HttpRequest,
+        body: &[u8],
+    ) -> Option<Fingerprint> {
+        let scheme = other.scheme() & !Fingerprint::VARY;
+        let plain = self.fingerprint.by_scheme(scheme, request, body)?;
+        let same = if scheme == other.scheme() {
+            plain
+        } else {
+            plain.with_headers(request, self.vary.names())
+        };
+        same.is_comparable_to(other).then_some(same)
     }
 
     /// How long a claim is kept from its last sign of life, whatever a finished record's `ttl`.
@@ -152,6 +187,7 @@ impl Options {
             ("strict_keys", route.strict_keys.is_some()),
             ("scope", route.scope.is_some()),
             ("fingerprint", route.fingerprint.is_some()),
+            ("vary", route.vary.is_some()),
             ("wait", route.wait.is_some()),
             ("max_in_flight", route.max_in_flight.is_some()),
             ("on_unknown", route.on_unknown.is_some()),

@@ -14,6 +14,7 @@ use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
 use super::scope::{KeyScope, ScopeFn};
 use super::status_set::StatusSet;
+use super::vary::VaryNames;
 
 /// The options of one route; what is not set is as the layer has it.
 ///
@@ -47,6 +48,7 @@ pub struct RouteOptions {
     pub(crate) strict_keys: Option<bool>,
     pub(crate) scope: Option<KeyScope>,
     pub(crate) fingerprint: Option<Fingerprinting>,
+    pub(crate) vary: Option<VaryNames>,
     pub(crate) wait: Option<Duration>,
     pub(crate) max_in_flight: Option<usize>,
     pub(crate) on_unknown: Option<OnUnknown>,
@@ -70,6 +72,7 @@ impl RouteOptions {
             strict_keys: None,
             scope: None,
             fingerprint: None,
+            vary: None,
             wait: None,
             max_in_flight: None,
             on_unknown: None,
@@ -133,6 +136,14 @@ impl RouteOptions {
     /// Sets what makes two requests under one key the same.
     pub fn fingerprint(mut self, fingerprint: Fingerprinting) -> Self {
         self.fingerprint = Some(fingerprint);
+        self
+    }
+
+    /// Sets the request headers that choose a handler: what differs in one of them is not the same request.
+    /// None takes back what the layer has.
+    pub fn vary(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let names = headers.into_iter().map(|name| name.as_ref().to_owned());
+        self.vary = Some(VaryNames::Shared(names.collect()));
         self
     }
 
@@ -234,6 +245,11 @@ impl RouteOptions {
 
     pub const fn fixed_fingerprint(mut self, fingerprint: Fingerprinting) -> Self {
         put(&mut self.fingerprint, fingerprint);
+        self
+    }
+
+    pub const fn fixed_vary(mut self, names: &'static [&'static str]) -> Self {
+        put(&mut self.vary, VaryNames::Fixed(names));
         self
     }
 

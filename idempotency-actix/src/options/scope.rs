@@ -9,7 +9,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::provided::{By, Provided};
 use crate::error::ConfigError;
-use crate::request::Caller;
+use crate::request::{Caller, host};
 
 /// Which caller owns a key.
 ///
@@ -43,7 +43,10 @@ use crate::request::Caller;
 /// });
 /// ```
 #[derive(Clone, PartialEq)]
-pub struct KeyScope(Source);
+pub struct KeyScope {
+    source: Source,
+    is_per_host: bool,
+}
 
 #[derive(Clone, PartialEq)]
 enum Source {
@@ -56,17 +59,19 @@ enum Source {
 impl KeyScope {
     /// Scopes keys by a principal that the application authenticated.
     ///
-    /// `None` is refused with 400 `no-scope`: there is no bucket for the anonymous. The closure
+    /// `None` is refused with 400 `no-scope`, and so is a principal that is empty: there is no bucket for the
+    /// anonymous. The closure
     /// returns owned data, such as an array or a `String`, and not a borrow of the request.
     pub fn by<F, T>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
+        Self::of_source(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
     }
 
-    /// Scopes keys by a principal, or answers with the error; the principal is owned data here too.
+    /// Scopes keys by a principal, or answers with the error; the principal is owned data here too,
+    /// and an empty one is refused.
     ///
     /// # Examples
     ///
@@ -85,11 +90,11 @@ impl KeyScope {
         T: AsRef<[u8]> + 'static,
         E: Into<Error> + 'static,
     {
-        Self(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
+        Self::of_source(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
     }
 
-    /// Scopes keys by a request header: every line of it, hashed. A request without it is refused
-    /// with 400 `no-scope`.
+    /// Scopes keys by a request header: every line of it, hashed. A request without it, or with a
+    /// line that is empty, is refused with 400 `no-scope`.
     ///
     /// For **long-lived API keys** only. A credential that changes between try and retry, such as a
     /// refreshed access token, makes the retry another caller's: the handler runs a second time.
@@ -98,7 +103,7 @@ impl KeyScope {
     /// A name that is no header name is refused when the layer is built.
     pub fn header(name: &str) -> Self {
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        Self(Source::Header(Arc::new(
+        Self::of_source(Source::Header(Arc::new(
             parsed.map_err(|_| name.to_owned()),
         )))
     }
@@ -107,25 +112,49 @@ impl KeyScope {
     ///
     /// For a service that has one caller, or keys that nobody can guess.
     pub fn everyone() -> Self {
-        Self(Source::Everyone)
+        Self::of_source(Source::Everyone)
+    }
+
+    /// Makes callers of two hosts two callers, for tenants that are told by their host.
+    ///
+    /// The host is what the request itself names: that of its target, as HTTP/2 has it, or its `Host`, in lower
+    /// case, with the port as it was sent. No header of a proxy counts; behind one that sends another
+    /// `Host`, scope [`by`](Self::by) the tenant instead. A request that names no host, or two, is refused with
+    /// 400 `no-scope`.
+    ///
+    /// Not for one service under several names: a client that balances between them by itself would be
+    /// another caller with each try, and each of them would run. Where handlers of one path are chosen by
+    /// `Host`, and a key must not run twice,
+    /// [`vary`](crate::IdempotencyBuilder::vary) is right instead.
+    pub fn per_host(mut self) -> Self {
+        self.is_per_host = true;
+        self
+    }
+
+    const fn of_source(source: Source) -> Self {
+        Self {
+            source,
+            is_per_host: false,
+        }
     }
 
     #[doc(hidden)]
     pub const fn fixed(principal: &'static dyn ScopeFn) -> Self {
-        Self(Source::By(Provided::Fixed(principal)))
+        Self::of_source(Source::By(Provided::Fixed(principal)))
     }
 
     /// Whether it tells callers as the other does, by a function of the same type where it is one: a closure that is
     /// made anew is of the type that it was.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
+        let is_like = match (&self.source, &other.source) {
             (Source::By(one), Source::By(other)) => one.kind() == other.kind(),
             (one, other) => one == other,
-        }
+        };
+        is_like && self.is_per_host == other.is_per_host
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        match &self.0 {
+        match &self.source {
             Source::Header(name) => match &**name {
                 Ok(_) => Ok(()),
                 Err(name) => Err(ConfigError::HeaderName(name.clone())),
@@ -135,27 +164,45 @@ impl KeyScope {
     }
 
     pub(crate) fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope> {
-        match &self.0 {
-            Source::Everyone => Ok(Caller::everyone()),
+        let caller = match &self.source {
+            Source::Everyone => Caller::everyone(),
             Source::Header(name) => match &**name {
-                Ok(name) => {
-                    let lines = request.headers().get_all(name);
-                    Caller::lines(lines.map(|line| line.as_bytes())).ok_or(NoScope::Missing)
-                }
-                Err(_) => Err(NoScope::Missing),
+                Ok(name) => of_header(request, name).ok_or(NoScope::Missing)?,
+                Err(_) => return Err(NoScope::Missing),
             },
-            Source::By(principal) => principal.of(request),
+            Source::By(principal) => principal.of(request)?,
+        };
+        if !self.is_per_host {
+            return Ok(caller);
         }
+        let host = host(request).ok_or(NoScope::Missing)?;
+        Ok(caller.at_host(host))
     }
 }
 
 impl fmt::Debug for KeyScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.source {
             Source::Everyone => f.write_str("KeyScope::everyone"),
             Source::Header(name) => write!(f, "KeyScope::header({:?})", **name),
             Source::By(_) => f.write_str("KeyScope::by"),
-        }
+        }?;
+        f.write_str(if self.is_per_host { ".per_host" } else { "" })
+    }
+}
+
+/// The caller by all lines of a header. An empty one among them tells of a credential that is lost.
+fn of_header(request: &HttpRequest, name: &HeaderName) -> Option<Caller> {
+    let lines = request.headers().get_all(name).map(|line| line.as_bytes());
+    let is_whole = lines.clone().all(|line| !line.trim_ascii().is_empty());
+    is_whole.then(|| Caller::lines(lines)).flatten()
+}
+
+/// The caller that a function names. Nobody in particular is nobody.
+fn of_principal(principal: impl AsRef<[u8]>) -> Result<Caller, NoScope> {
+    match principal.as_ref() {
+        [] => Err(NoScope::Missing),
+        principal => Ok(Caller::principal(principal)),
     }
 }
 
@@ -198,14 +245,14 @@ pub trait IntoCaller {
 
 impl<T: AsRef<[u8]>> IntoCaller for Option<T> {
     fn into_caller(self) -> Result<Caller, NoScope> {
-        self.map(Caller::principal).ok_or(NoScope::Missing)
+        self.ok_or(NoScope::Missing).and_then(of_principal)
     }
 }
 
 impl<T: AsRef<[u8]>, E: Into<Error>> IntoCaller for Result<T, E> {
     fn into_caller(self) -> Result<Caller, NoScope> {
-        self.map(Caller::principal)
-            .map_err(|error| NoScope::Answer(Box::new(HttpResponse::from_error(error))))
+        self.map_err(|error| NoScope::Answer(Box::new(HttpResponse::from_error(error))))
+            .and_then(of_principal)
     }
 }
 

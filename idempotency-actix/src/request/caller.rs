@@ -27,6 +27,14 @@ impl Caller {
         caller.expect("one line is there")
     }
 
+    /// This caller at one host, as [`KeyScope::per_host`](crate::KeyScope::per_host) tells callers apart: the
+    /// host as the client sent it, with its port if it sent one.
+    pub fn at_host(&self, host: impl AsRef<[u8]>) -> Self {
+        let host = host.as_ref().to_ascii_lowercase();
+        let length = (host.len() as u64).to_le_bytes();
+        Self([&[3], &length[..], &host, &self.0].concat().into())
+    }
+
     pub(crate) fn lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let mut caller = vec![2];
         for line in lines {
@@ -46,6 +54,7 @@ impl fmt::Debug for Caller {
         f.write_str(match self.0.first() {
             Some(0) => "Caller::everyone",
             Some(1) => "Caller::principal",
+            Some(3) => "Caller::at_host",
             _ => "Caller::header",
         })
     }

@@ -7,7 +7,12 @@ mod canonical_json;
 mod derived_key;
 mod digest;
 mod fingerprint;
+mod host;
 mod key;
+#[cfg(any(feature = "json", feature = "multipart"))]
+mod media_type;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod record_id;
 
 pub(crate) use self::body::{Unread, drain, read_body, unread};
@@ -17,5 +22,14 @@ pub(crate) use self::canonical_json::canonical;
 pub(crate) use self::derived_key::derived;
 pub(crate) use self::digest::{digest, short};
 pub use self::fingerprint::Fingerprint;
+pub(crate) use self::host::host;
 pub(crate) use self::key::{InvalidKey, Key};
+#[cfg(feature = "json")]
+pub(crate) use self::media_type::json_type;
+#[cfg(any(feature = "json", feature = "multipart"))]
+pub(crate) use self::media_type::media_type;
+#[cfg(feature = "multipart")]
+pub(crate) use self::media_type::multipart_type;
+#[cfg(feature = "multipart")]
+pub(crate) use self::multipart::parts;
 pub use self::record_id::RecordId;

@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn operation() -> impl Strategy<Value = (String, String, String, String)> {
-        ("[ab]{0,2}", "(POST|PUT)", "/[ab/]{0,2}", "[ab/]{1,2}")
+        ("[ab]{1,2}", "(POST|PUT)", "/[ab/]{0,2}", "[ab/]{1,2}")
     }
 
     fn of((scope, method, path, key): &(String, String, String, String)) -> RecordId {
@@ -106,7 +106,7 @@ mod tests {
         }
 
         #[test]
-        fn no_principal_is_everyone_or_a_header(name in ".{0,40}") {
+        fn no_principal_is_everyone_or_a_header(name in ".{1,40}") {
             let id_of = |scope| id(&scope, "POST", "/", "k");
             prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::everyone()));
             prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::header("x-api-key")));

@@ -73,7 +73,7 @@ impl Keyed {
             // In the way in which actix-web answers a broken payload.
             Err(Unread::Broken(error)) => return Err(Box::new(HttpResponse::from_error(error))),
         };
-        let fingerprint = caught(|| self.options.fingerprint.of(request, &body))?;
+        let fingerprint = caught(|| self.options.fingerprint_of(request, &body))?;
         let context = Arc::clone(&self.context);
         context.accept(Accepted::by(request));
         request.extensions_mut().insert(context);
@@ -152,11 +152,10 @@ impl Operation {
         other: &Fingerprint,
         request: &HttpRequest,
     ) -> Option<Fingerprint> {
-        if self.fingerprint.scheme() == other.scheme() {
+        if self.fingerprint.is_comparable_to(other) {
             return Some(self.fingerprint);
         }
-        let mode = &self.options.fingerprint;
-        caught(|| mode.by_scheme(other.scheme(), request, &self.body)).ok()?
+        caught(|| (self.options).fingerprint_like(other, request, &self.body)).ok()?
     }
 
     /// Whether there is a seat among the caller's operations in flight. To take it for a mere look would

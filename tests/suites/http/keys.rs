@@ -1,13 +1,13 @@
 //! The key header: which forms are a key, which are one key, which are refused.
 
+use actix_web::guard::Get;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Responder, get, post};
+use actix_web::{HttpResponse, Responder, post};
 use idempotency_actix::idempotent;
 use idempotency_actix_tests::app::{Counter, Site, builder, charge, covering, marked, plain};
 use idempotency_actix_tests::{Request, Response, assert_problem};
 
-#[get("/charges")]
 #[idempotent(required)]
 async fn list(runs: Counter) -> impl Responder {
     HttpResponse::Ok().body(runs.next().to_string())
@@ -32,7 +32,7 @@ async fn any(runs: Counter) -> impl Responder {
 fn routes(config: &mut ServiceConfig) {
     config
         .service(charge)
-        .service(list)
+        .service(web::resource("/charges").guard(Get()).to(list))
         .service(required)
         .service(optional)
         .service(plain)

@@ -51,6 +51,7 @@ mod handler {
         strict_keys(strict_keys)
         scope(scope = text)
         fingerprint(fingerprint = whole)
+        vary(vary = ["host"])
         wait(wait = "1s")
         max_in_flight(max_in_flight = 10)
         on_unknown(on_unknown = "rerun")

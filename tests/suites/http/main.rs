@@ -13,9 +13,12 @@ mod pass_through;
 // The body, and what makes two requests the same.
 mod fingerprints;
 mod request_body;
+mod same_request;
 mod unread_body;
 
 // The caller: whose key it is, and how much of one's own may be in flight.
+mod callers;
+mod chosen_by_header;
 mod quota;
 mod scope;
 

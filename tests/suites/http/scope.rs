@@ -109,14 +109,6 @@ fn a_caller_without_key_needs_no_principal() {
 }
 
 #[test]
-fn an_empty_principal_is_a_principal_of_its_own() {
-    let site = scoped(KeyScope::by(|_| Some("")));
-    let (_, retry) = site.twice(&Request::post("/charges").key("k"));
-    assert!(retry.is_replay());
-    assert_eq!(site.runs.count(), 1);
-}
-
-#[test]
 fn the_error_of_a_scope_is_the_answer() {
     let scope = KeyScope::try_by(|_| Err::<String, _>(ErrorUnauthorized("sign in first")));
     let site = scoped(scope);

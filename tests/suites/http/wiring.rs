@@ -5,9 +5,10 @@ use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::{Payload, Service};
+use actix_web::guard::Get;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, get, post, put};
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Responder, post, put};
 use idempotency_actix::{Attempt, Idempotency, IdempotencyKey, KeyScope, MemoryStore, idempotent};
 use idempotency_actix_tests::app::{
     Account, Call, Counter, FaultyStore, Site, charge, covering, marked, plain, principal,
@@ -93,7 +94,6 @@ fn a_layer_around_a_route_covers_it() {
     assert_eq!(site.runs.count(), 2);
 }
 
-#[get("/naked")]
 #[idempotent]
 async fn naked_get(runs: Counter) -> impl Responder {
     runs.next().to_string()
@@ -112,7 +112,7 @@ fn without_layer() -> Site {
         App::new()
             .app_data(runs)
             .service(charge)
-            .service(naked_get)
+            .service(web::resource("/naked").guard(Get()).to(naked_get))
             .route("/key", web::post().to(key_or_not))
             .route("/attempt", web::post().to(attempt_or_not))
     })

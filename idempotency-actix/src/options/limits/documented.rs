@@ -26,6 +26,7 @@ fn options_of_a_route() -> Vec<&'static str> {
         strict_keys,
         scope,
         fingerprint,
+        vary,
         wait,
         max_in_flight,
         on_unknown,
@@ -78,6 +79,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         strict_keys: false,
         scope: _,
         fingerprint,
+        vary,
         wait,
         max_in_flight: None,
         unknown: Unknown::Reject,
@@ -108,6 +110,10 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "key" => ["none".into(), "1 to 255 characters %x20-7E".into()],
         "scope" => ["the layer's".into(), String::new()],
         "fingerprint" => ["bytes".into(), String::new()],
+        "vary" => {
+            assert!(vary.names().is_empty());
+            ["none".into(), "header names".into()]
+        }
         "wait" => [duration(wait), range(Duration::ZERO, MAX_WAIT)],
         "max_in_flight" => ["no limit".into(), "at least 1".into()],
         "on_unknown" => ["reject".into(), "reject, rerun".into()],

@@ -31,7 +31,8 @@ async fn never_released() -> &'static str {
     required = false,
     key_header = "x-request-id",
     strict_keys = true,
-    fingerprint = "json",
+    fingerprint = "multipart",
+    vary = ["Host", "x-api-version", "host"],
     wait = "1s 500ms",
     max_in_flight = 1_000,
     on_unknown = "rerun",
@@ -55,7 +56,7 @@ async fn strict_keys() -> &'static str {
     "ok"
 }
 
-#[idempotent(fingerprint = "bytes", wait = "0s", on_unknown = "reject")]
+#[idempotent(fingerprint = "bytes", vary = [], wait = "0s", on_unknown = "reject")]
 async fn taken_back() -> &'static str {
     "ok"
 }

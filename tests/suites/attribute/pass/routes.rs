@@ -52,6 +52,12 @@ async fn routes_below(id: web::Path<u32>) -> impl Responder {
     id.to_string()
 }
 
+#[route("/read_or_write/{id}", method = "GET", method = "POST")]
+#[idempotent]
+async fn read_or_write(id: web::Path<u32>) -> impl Responder {
+    id.to_string()
+}
+
 #[idempotent]
 #[cfg_attr(all(), post("/conditional/{id}"))]
 async fn conditional(id: web::Path<u32>) -> impl Responder {
@@ -81,6 +87,7 @@ async fn main() {
         .service(routes_above)
         .service(routes_below)
         .service(conditional)
+        .service(read_or_write)
         .service(scoped::below);
     let app = test::init_service(app).await;
     for (method, path) in [
@@ -94,6 +101,8 @@ async fn main() {
         (Method::POST, "/routes_below/7"),
         (Method::PUT, "/routes_below/7"),
         (Method::POST, "/conditional/7"),
+        (Method::POST, "/read_or_write/7"),
+        (Method::GET, "/read_or_write/7"),
         (Method::POST, "/scope/below/7"),
     ] {
         let request = test::TestRequest::with_uri(path).method(method);
