@@ -1,4 +1,6 @@
-//! An answer on its way into a record: what is kept of it, and what is not. Replay is its inverse.
+//! An answer on its way into a record: which headers and how much of a body are kept, and what is not. Replay is its inverse.
+
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes_limited};
@@ -13,7 +15,7 @@ use super::failure::AsError;
 use super::reason;
 use super::replay::{REPLAYED, STATUS};
 use crate::options::Options;
-use crate::store::{Finished, NotKept, StoredResponse};
+use crate::store::{Finished, NotKept, StoredResponse, exact_lines};
 
 /// Fields that belong to one connection (RFC 9110, section 7.6.1; RFC 9111, section 3.1), that the
 /// server writes anew for every answer, that open a session for the first caller's browser, or that are the
@@ -126,7 +128,7 @@ pub(crate) struct CapturedHead {
     status: StatusCode,
     reason: Option<&'static str>,
     is_error: bool,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
 impl CapturedHead {
@@ -138,7 +140,7 @@ impl CapturedHead {
         };
         let kept = headers.iter().filter(|(name, _)| !is_left_out(name));
         let mut lines = Vec::with_capacity(headers.len());
-        lines.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+        lines.extend(kept);
         let reason = response.head().reason;
         if let Some(phrase) = reason {
             reason::remember(phrase);
@@ -147,12 +149,12 @@ impl CapturedHead {
             status: response.status(),
             reason,
             is_error: AsError::is_marked(response),
-            headers: lines,
+            headers: exact_lines(&lines),
         }
     }
 
     pub(crate) fn with_body(self, body: Option<Bytes>) -> StoredResponse {
-        let response = StoredResponse::new(self.status, self.headers, body);
+        let response = StoredResponse::of_exact(self.status, self.headers, body);
         let response = response.with_reason(self.reason);
         match self.is_error {
             true => response.as_error(),

@@ -40,6 +40,7 @@ pub use self::redis::{Keyring, KeyringError};
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
 pub use self::response::StoredResponse;
+pub(crate) use self::response::exact_lines;
 pub(crate) use self::shrink::shrink_map;
 pub use self::token::Token;
 pub(crate) use self::wakeups::{Place, Wakeups};

@@ -37,12 +37,27 @@ impl StoredResponse {
         body: Option<Bytes>,
     ) -> Self {
         Self {
+            is_compact: Compact::default(),
+            ..Self::of_exact(status, headers.into_iter().collect(), body)
+        }
+    }
+
+    /// An answer whose header lines are [exact](exact_lines) already.
+    pub(crate) fn of_exact(
+        status: StatusCode,
+        headers: Arc<[(HeaderName, HeaderValue)]>,
+        body: Option<Bytes>,
+    ) -> Self {
+        Self {
             status,
             reason: None,
             is_error: false,
-            headers: headers.into_iter().collect(),
+            headers,
             body,
-            is_compact: Compact::default(),
+            is_compact: Compact {
+                headers: true,
+                body: false,
+            },
         }
     }
 
@@ -138,7 +153,10 @@ impl StoredResponse {
             is_error: self.is_error,
             headers: match self.is_compact.headers {
                 true => Arc::clone(&self.headers),
-                false => compact_lines(&self.headers),
+                false => {
+                    let lines = self.headers.iter().map(|(name, value)| (name, value));
+                    exact_lines(&lines.collect::<Vec<_>>())
+                }
             },
             body: match self.is_compact.body {
                 true => self.body.clone(),
@@ -169,14 +187,16 @@ impl PartialEq for StoredResponse {
 
 impl Eq for StoredResponse {}
 
-/// Header lines whose values share one buffer of their size: one allocation for all, not one for each.
-fn compact_lines(lines: &[(HeaderName, HeaderValue)]) -> Arc<[(HeaderName, HeaderValue)]> {
+/// Copies of header lines, whose values share one buffer of their size: one allocation for all, not one for each.
+pub(crate) fn exact_lines(
+    lines: &[(&HeaderName, &HeaderValue)],
+) -> Arc<[(HeaderName, HeaderValue)]> {
     let mut values = BytesMut::with_capacity(lines.iter().map(|(_, value)| value.len()).sum());
     for (_, value) in lines {
         values.extend_from_slice(value.as_bytes());
     }
     let mut values = values.freeze();
-    let compact = lines.iter().map(|(name, value)| {
+    let copies = lines.iter().map(|&(name, value)| {
         let octets = values.split_to(value.len());
         // Octets of a value make a value, and those of a name the same name.
         let mut copy = HeaderValue::from_maybe_shared(octets).unwrap_or_else(|_| value.clone());
@@ -185,7 +205,7 @@ fn compact_lines(lines: &[(HeaderName, HeaderValue)]) -> Arc<[(HeaderName, Heade
             HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
         (name, copy)
     });
-    compact.collect()
+    copies.collect()
 }
 
 /// Shows the status and the sizes: headers and body may hold personal data.

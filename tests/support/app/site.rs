@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use actix_web::body::MessageBody;
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Bytes, ServiceConfig};
 use actix_web::{App, HttpResponse, Responder, post};
 use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, idempotent};
 
@@ -90,12 +90,17 @@ pub fn covering() -> Idempotency {
 /// A marked handler that answers 201 with the number of the run and the body.
 #[post("/charges")]
 #[idempotent]
-pub async fn charge(runs: Counter, body: String) -> impl Responder {
-    HttpResponse::Created().body(format!("{}:{body}", runs.next()))
+pub async fn charge(runs: Counter, body: Bytes) -> impl Responder {
+    numbered(&runs, &body)
 }
 
 /// The same without the mark.
 #[post("/plain")]
-pub async fn plain(runs: Counter, body: String) -> impl Responder {
+pub async fn plain(runs: Counter, body: Bytes) -> impl Responder {
+    numbered(&runs, &body)
+}
+
+fn numbered(runs: &Counter, body: &[u8]) -> HttpResponse {
+    let body = String::from_utf8_lossy(body);
     HttpResponse::Created().body(format!("{}:{body}", runs.next()))
 }
