@@ -1,69 +1,23 @@
-//! The options between the parentheses: tokens to typed arguments.
-
-use std::time::Duration;
+//! The options between the parentheses: tokens to the calls that set them in a constant `RouteOptions`.
 
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::Result;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprPath, Result};
 
+use crate::known::{self, Sets};
 use crate::mistakes::Mistakes;
-use crate::statuses::statuses;
-use crate::value::{self, Limits};
+use crate::value;
 use crate::written::{self, Written};
 
-const TTL: Limits = Limits {
-    min: Duration::from_millis(1),
-    max: Duration::from_secs(10 * 31_557_600),
-    spoken: "1ms to 10years",
-};
-
-// A claim is renewed every third of its lease: shorter ones would lapse between two timer ticks.
-const LEASE: Limits = Limits {
-    min: Duration::from_millis(10),
-    max: Duration::from_secs(24 * 3600),
-    spoken: "10ms to 24h",
-};
-
-const WAIT: Limits = Limits {
-    min: Duration::ZERO,
-    max: Duration::from_secs(5 * 60),
-    spoken: "0s to 5m",
-};
-
-/// The options of one attribute; what was not written stays `None` and keeps the middleware's value.
+/// The options of one attribute.
 #[derive(Default)]
 pub(crate) struct Args {
-    pub(crate) ttl_ms: Option<u64>,
-    pub(crate) lease_ms: Option<u64>,
-    pub(crate) required: Option<bool>,
-    /// In lower case.
-    pub(crate) key_header: Option<String>,
-    pub(crate) key: Option<ExprPath>,
-    pub(crate) strict_keys: Option<bool>,
-    pub(crate) scope: Option<ExprPath>,
-    pub(crate) fingerprint: Option<Fingerprint>,
-    /// In lower case.
-    pub(crate) vary: Option<Vec<String>>,
-    pub(crate) wait_ms: Option<u64>,
-    pub(crate) max_in_flight: Option<u64>,
-    pub(crate) on_unknown: Option<&'static str>,
-    pub(crate) recover: Option<ExprPath>,
-    pub(crate) on_store_failure: Option<&'static str>,
-    pub(crate) release_on: Option<Vec<(u16, u16)>>,
-    pub(crate) max_body: Option<u64>,
-    pub(crate) max_response: Option<u64>,
-    pub(crate) keep_cookies: Option<bool>,
+    /// What was not written is not called, and stays as the layer has it.
+    pub(crate) setters: TokenStream,
     /// Where `associated` was written.
     pub(crate) associated: Option<Span>,
     pub(crate) inner: Option<Ident>,
-}
-
-/// What makes two requests the same.
-pub(crate) enum Fingerprint {
-    Bytes,
-    Json,
-    Multipart,
-    By(ExprPath),
 }
 
 impl Args {
@@ -84,58 +38,19 @@ impl Args {
     }
 
     fn set(&mut self, option: &Written) -> Result<()> {
-        match option.name.to_string().as_str() {
-            "ttl" => self.ttl_ms = Some(value::duration(option.value()?, &TTL)?),
-            "lease" => self.lease_ms = Some(value::duration(option.value()?, &LEASE)?),
-            "required" => self.required = Some(option.switch()?),
-            "key_header" => self.key_header = Some(value::header(option.value()?)?),
-            "key" => self.key = Some(value::path(option.value()?)?),
-            "strict_keys" => self.strict_keys = Some(option.switch()?),
-            "scope" => self.scope = Some(value::path(option.value()?)?),
-            "fingerprint" => self.fingerprint = Some(Fingerprint::read(option.value()?)?),
-            "vary" => self.vary = Some(value::headers(option.value()?)?),
-            "wait" => self.wait_ms = Some(value::duration(option.value()?, &WAIT)?),
-            "max_in_flight" => self.max_in_flight = Some(value::count(option.value()?)?),
-            "on_unknown" => {
-                let choices = [("reject", "Reject"), ("rerun", "Rerun")];
-                self.on_unknown = Some(value::choice(option.value()?, &choices)?);
+        let known = known::find(&option.name.to_string()).ok_or_else(|| option.unknown())?;
+        match known.sets {
+            Sets::Route(setter, argument) => {
+                let (setter, argument) =
+                    (Ident::new(setter, Span::mixed_site()), argument(option)?);
+                let span = Span::mixed_site();
+                self.setters
+                    .extend(quote_spanned!(span=> .#setter(#argument)));
             }
-            "recover" => self.recover = Some(value::path(option.value()?)?),
-            "on_store_failure" => {
-                let choices = [("reject", "Reject"), ("run", "Run")];
-                self.on_store_failure = Some(value::choice(option.value()?, &choices)?);
-            }
-            "release_on" => self.release_on = Some(statuses(option.value()?)?),
-            "max_body" => self.max_body = Some(value::size(option.value()?)?),
-            "max_response" => self.max_response = Some(value::size(option.value()?)?),
-            "keep_cookies" => self.keep_cookies = Some(option.switch()?),
-            "associated" => self.associated = Some(option.no_value()?),
-            "inner" => self.inner = Some(value::name(option.value()?)?),
-            _ => return Err(option.unknown()),
+            Sets::Associated => self.associated = Some(option.no_value()?),
+            Sets::Inner => self.inner = Some(value::name(option.value()?)?),
         }
         Ok(())
-    }
-}
-
-impl Fingerprint {
-    fn read(value: &Expr) -> Result<Self> {
-        match value::text(value).as_deref() {
-            Some("bytes") => Ok(Self::Bytes),
-            Some("json") if cfg!(feature = "json") => Ok(Self::Json),
-            Some("multipart") if cfg!(feature = "multipart") => Ok(Self::Multipart),
-            Some(feature @ ("json" | "multipart")) => value::wrong(
-                value,
-                format!(
-                    "expected the feature `{feature}` of `idempotency-actix` with this: \
-                     add `features = [\"{feature}\"]` to the dependency"
-                ),
-            ),
-            _ => value::path(value).map(Self::By).or_else(|_| {
-                let expected = "expected `\"bytes\"`, `\"json\"`, `\"multipart\"` or the path of a \
-                                function, such as `charges::payload`";
-                value::wrong(value, expected)
-            }),
-        }
     }
 }
 
@@ -151,35 +66,82 @@ mod tests {
         (args, mistakes.messages())
     }
 
-    #[test]
-    fn what_is_not_written_is_left_to_the_middleware() {
-        let (args, mistakes) = parse(quote!());
-        assert!(mistakes.is_empty());
-        assert!(args.ttl_ms.is_none() && args.required.is_none() && args.release_on.is_none());
+    #[track_caller]
+    fn assert_calls(written: TokenStream, expected: TokenStream) {
+        let (args, mistakes) = parse(written);
+        assert_eq!(mistakes, Vec::<String>::new());
+        assert_eq!(args.setters.to_string(), expected.to_string());
     }
 
     #[test]
-    fn every_option_is_read() {
-        let (args, mistakes) = parse(quote! {
-            ttl = "1h", lease = "5s", required = false, key_header = "Webhook-Id", strict_keys,
-            scope = tenant, fingerprint = a::payload, vary = ["Host", "x-v"], wait = "0s", max_in_flight = 10,
-            recover = Self::look_up, release_on = [], max_body = 1, max_response = "1KiB",
-            associated, inner = raw,
-        });
-        assert!(mistakes.is_empty(), "{mistakes:?}");
-        assert_eq!((args.ttl_ms, args.lease_ms), (Some(3_600_000), Some(5_000)));
-        assert_eq!((args.max_body, args.max_response), (Some(1), Some(1024)));
-        assert_eq!(
-            (args.required, args.release_on),
-            (Some(false), Some(vec![]))
-        );
-        assert_eq!(args.key_header.as_deref(), Some("webhook-id"));
-        assert_eq!(args.vary, Some(vec!["host".into(), "x-v".into()]));
-        assert_eq!((args.wait_ms, args.max_in_flight), (Some(0), Some(10)));
-        assert_eq!(args.strict_keys, Some(true));
-        assert!(args.scope.is_some() && args.recover.is_some());
-        assert!(matches!(args.fingerprint, Some(Fingerprint::By(_))));
+    fn what_is_not_written_is_left_to_the_layer() {
+        assert_calls(quote!(), quote!());
+    }
+
+    #[test]
+    fn what_is_no_option_of_the_route_is_kept_apart() {
+        let (args, mistakes) = parse(quote!(associated, inner = raw));
+        assert!(mistakes.is_empty() && args.setters.is_empty());
         assert!(args.associated.is_some() && args.inner.is_some());
+    }
+
+    #[test]
+    fn options_are_passed_in_their_own_units() {
+        assert_calls(
+            quote!(
+                lease = "1s",
+                required = false,
+                wait = "0s",
+                max_in_flight = 10,
+                release_on = [429, 500..=599],
+                max_body = "1KiB"
+            ),
+            quote! {
+                .lease(::core::time::Duration::from_millis(1000u64)).required(false)
+                .wait(::core::time::Duration::from_millis(0u64)).max_in_flight(10)
+                .fixed_release_on(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
+            },
+        );
+    }
+
+    #[test]
+    fn words_become_the_choices_that_they_name() {
+        assert_calls(
+            quote!(
+                on_unknown = "rerun",
+                on_store_failure = "run",
+                fingerprint = "bytes",
+                vary = ["Host", "x-version"],
+                key_header = "Webhook-Id"
+            ),
+            quote! {
+                .on_unknown(::idempotency_actix::OnUnknown::Rerun)
+                .on_store_failure(::idempotency_actix::OnStoreFailure::Run)
+                .fixed_fingerprint(::idempotency_actix::Fingerprinting::bytes())
+                .fixed_vary(&["host", "x-version"])
+                .fixed_key_header("webhook-id")
+            },
+        );
+    }
+
+    #[test]
+    fn functions_are_borrowed_as_constants() {
+        let by = |path: TokenStream| quote!(&::idempotency_actix::__private::By(#path, ::core::marker::PhantomData));
+        let (key, scope) = (by(quote!(key)), by(quote!(Self::tenant)));
+        let (payload, recover) = (by(quote!(a::payload)), by(quote!(look_up::<T>)));
+        assert_calls(
+            quote!(
+                key = key,
+                scope = Self::tenant,
+                fingerprint = a::payload,
+                recover = look_up::<T>
+            ),
+            quote! {
+                .fixed_key(#key).fixed_scope(#scope)
+                .fixed_fingerprint(::idempotency_actix::Fingerprinting::fixed(#payload))
+                .fixed_recover(#recover)
+            },
+        );
     }
 
     #[test]
@@ -187,21 +149,24 @@ mod tests {
         let (args, mistakes) =
             parse(quote!(ttl = 5, 7, lease("1s"), required =, required, required, tl));
         assert_eq!(mistakes.len(), 6, "{mistakes:?}");
-        assert_eq!(args.required, Some(true));
+        assert_eq!(
+            args.setters.to_string(),
+            quote!(.required(true)).to_string()
+        );
     }
 
     #[test]
     fn wait_ends_after_five_minutes() {
-        let (args, mistakes) = parse(quote!(wait = "5m"));
-        assert_eq!((args.wait_ms, mistakes.len()), (Some(300_000), 0));
+        assert_calls(
+            quote!(wait = "5m"),
+            quote!(.wait(::core::time::Duration::from_millis(300000u64))),
+        );
         let (_, mistakes) = parse(quote!(wait = "301s"));
         assert_eq!(mistakes, ["expected a duration of 0s to 5m"]);
     }
 
     #[test]
     fn fingerprint_is_a_word_or_a_function() {
-        let (args, _) = parse(quote!(fingerprint = "bytes"));
-        assert!(matches!(args.fingerprint, Some(Fingerprint::Bytes)));
         for wrong in [quote!("JSON"), quote!(1), quote!(|_, _| [])] {
             let (_, mistakes) = parse(quote!(fingerprint = #wrong));
             assert!(
@@ -213,8 +178,10 @@ mod tests {
     #[test]
     #[cfg(feature = "json")]
     fn json_fingerprint_is_there_with_its_feature() {
-        let (args, _) = parse(quote!(fingerprint = "json"));
-        assert!(matches!(args.fingerprint, Some(Fingerprint::Json)));
+        assert_calls(
+            quote!(fingerprint = "json"),
+            quote!(.fixed_fingerprint(::idempotency_actix::Fingerprinting::json())),
+        );
     }
 
     #[test]
@@ -229,8 +196,10 @@ mod tests {
     #[test]
     #[cfg(feature = "multipart")]
     fn multipart_fingerprint_is_there_with_its_feature() {
-        let (args, _) = parse(quote!(fingerprint = "multipart"));
-        assert!(matches!(args.fingerprint, Some(Fingerprint::Multipart)));
+        assert_calls(
+            quote!(fingerprint = "multipart"),
+            quote!(.fixed_fingerprint(::idempotency_actix::Fingerprinting::multipart())),
+        );
     }
 
     #[test]

@@ -7,7 +7,6 @@ use syn::{GenericParam, Generics, Signature, parse_quote_spanned};
 use crate::args::Args;
 use crate::handler::{Handler, Original};
 use crate::placement::{self, Placed};
-use crate::setters::setters;
 
 pub(crate) fn expand(handler: &Handler, args: &Args) -> TokenStream {
     let original = Original::new(handler, args);
@@ -37,7 +36,7 @@ fn outer(handler: &Handler, args: &Args, original: &Original, placed: &Placed) -
     let generics = outer_generics(&handler.signature.generics, args.associated);
     let (parameters, _, bounds) = generics.split_for_impl();
     let private = quote_spanned!(span=> ::idempotency_actix::__private);
-    let setters = setters(args);
+    let setters = &args.setters;
     let attributes = &placed.handler;
     let nested = nested(handler, original, placed);
     let callable = callable(handler, args, original);

@@ -1,40 +1,210 @@
-//! The options that there are: their names, what they look like, and which exclude each other.
+//! The options that there are: their names, what they look like, what sets them, and which exclude each other. A new
+//! option is a row here, and one in the attribute's documentation.
 
-/// Every option, with an example of its use.
-const KNOWN: [(&str, &str); 20] = [
-    ("ttl", r#"ttl = "24h""#),
-    ("lease", r#"lease = "30s""#),
-    ("required", "required"),
-    ("key_header", r#"key_header = "webhook-id""#),
-    ("key", "key = event_id"),
-    ("strict_keys", "strict_keys"),
-    ("scope", "scope = tenant"),
-    ("fingerprint", "fingerprint = payload"),
-    ("vary", r#"vary = ["host"]"#),
-    ("wait", r#"wait = "5s""#),
-    ("max_in_flight", "max_in_flight = 10"),
-    ("on_unknown", r#"on_unknown = "rerun""#),
-    ("recover", "recover = look_up"),
-    ("on_store_failure", r#"on_store_failure = "run""#),
-    ("release_on", "release_on = [429, 500..=599]"),
-    ("max_body", r#"max_body = "2MiB""#),
-    ("max_response", r#"max_response = "1MiB""#),
-    ("keep_cookies", "keep_cookies"),
-    ("associated", "associated"),
-    ("inner", "inner = charge_unprotected"),
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Result;
+
+use crate::statuses::statuses;
+use crate::tokens;
+use crate::value::{self, Limits};
+use crate::written::Written;
+
+const TTL: Limits = Limits {
+    min: Duration::from_millis(1),
+    max: Duration::from_secs(10 * 31_557_600),
+    spoken: "1ms to 10years",
+};
+
+// A claim is renewed every third of its lease: shorter ones would lapse between two timer ticks.
+const LEASE: Limits = Limits {
+    min: Duration::from_millis(10),
+    max: Duration::from_secs(24 * 3600),
+    spoken: "10ms to 24h",
+};
+
+const WAIT: Limits = Limits {
+    min: Duration::ZERO,
+    max: Duration::from_secs(5 * 60),
+    spoken: "0s to 5m",
+};
+
+/// An option of the attribute.
+pub(crate) struct Known {
+    name: &'static str,
+    example: &'static str,
+    pub(crate) sets: Sets,
+}
+
+/// What an option sets.
+pub(crate) enum Sets {
+    /// An option of the route, by that call, with what was written as its argument.
+    Route(&'static str, fn(&Written) -> Result<TokenStream>),
+    /// Where the generated code stands: `associated`.
+    Associated,
+    /// What the plain function is called: `inner`.
+    Inner,
+}
+
+const fn route(
+    name: &'static str,
+    example: &'static str,
+    call: &'static str,
+    argument: fn(&Written) -> Result<TokenStream>,
+) -> Known {
+    Known {
+        name,
+        example,
+        sets: Sets::Route(call, argument),
+    }
+}
+
+/// Every option, in the order of the documentation.
+const KNOWN: [Known; 20] = [
+    route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
+    route("lease", r#"lease = "30s""#, "lease", |it| {
+        duration(it, &LEASE)
+    }),
+    route("required", "required", "required", switch),
+    route(
+        "key_header",
+        r#"key_header = "webhook-id""#,
+        "fixed_key_header",
+        |it| Ok(value::header(it.value()?)?.to_token_stream()),
+    ),
+    route("key", "key = event_id", "fixed_key", function),
+    route("strict_keys", "strict_keys", "strict_keys", switch),
+    route("scope", "scope = tenant", "fixed_scope", function),
+    route(
+        "fingerprint",
+        "fingerprint = payload",
+        "fixed_fingerprint",
+        fingerprint,
+    ),
+    route("vary", r#"vary = ["host"]"#, "fixed_vary", |it| {
+        Ok(tokens::texts(&value::headers(it.value()?)?))
+    }),
+    route("wait", r#"wait = "5s""#, "wait", |it| duration(it, &WAIT)),
+    route(
+        "max_in_flight",
+        "max_in_flight = 10",
+        "max_in_flight",
+        |it| Ok(tokens::number(value::count(it.value()?)?)),
+    ),
+    route(
+        "on_unknown",
+        r#"on_unknown = "rerun""#,
+        "on_unknown",
+        |it| choice(it, "OnUnknown", &[("reject", "Reject"), ("rerun", "Rerun")]),
+    ),
+    route("recover", "recover = look_up", "fixed_recover", function),
+    route(
+        "on_store_failure",
+        r#"on_store_failure = "run""#,
+        "on_store_failure",
+        |it| {
+            choice(
+                it,
+                "OnStoreFailure",
+                &[("reject", "Reject"), ("run", "Run")],
+            )
+        },
+    ),
+    route(
+        "release_on",
+        "release_on = [429, 500..=599]",
+        "fixed_release_on",
+        |it| Ok(tokens::ranges(&statuses(it.value()?)?)),
+    ),
+    route("max_body", r#"max_body = "2MiB""#, "max_body", size),
+    route(
+        "max_response",
+        r#"max_response = "1MiB""#,
+        "max_response",
+        size,
+    ),
+    route("keep_cookies", "keep_cookies", "keep_cookies", switch),
+    Known {
+        name: "associated",
+        example: "associated",
+        sets: Sets::Associated,
+    },
+    Known {
+        name: "inner",
+        example: "inner = charge_unprotected",
+        sets: Sets::Inner,
+    },
 ];
+
+fn duration(option: &Written, limits: &Limits) -> Result<TokenStream> {
+    Ok(tokens::millis(value::duration(option.value()?, limits)?))
+}
+
+fn switch(option: &Written) -> Result<TokenStream> {
+    Ok(option.switch()?.to_token_stream())
+}
+
+fn function(option: &Written) -> Result<TokenStream> {
+    Ok(tokens::function(&value::path(option.value()?)?))
+}
+
+fn size(option: &Written) -> Result<TokenStream> {
+    Ok(tokens::number(value::size(option.value()?)?))
+}
+
+fn choice(option: &Written, of: &str, choices: &[(&str, &'static str)]) -> Result<TokenStream> {
+    Ok(tokens::variant(
+        of,
+        value::choice(option.value()?, choices)?,
+    ))
+}
+
+/// What makes two requests the same: a word, or a function.
+fn fingerprint(option: &Written) -> Result<TokenStream> {
+    let value = option.value()?;
+    let mode = match value::text(value).as_deref() {
+        Some("bytes") => quote!(bytes()),
+        Some("json") if cfg!(feature = "json") => quote!(json()),
+        Some("multipart") if cfg!(feature = "multipart") => quote!(multipart()),
+        Some(feature @ ("json" | "multipart")) => {
+            let expected = format!(
+                "expected the feature `{feature}` of `idempotency-actix` with this: \
+                 add `features = [\"{feature}\"]` to the dependency"
+            );
+            return value::wrong(value, expected);
+        }
+        _ => match value::path(value) {
+            Ok(path) => {
+                let function = tokens::function(&path);
+                quote!(fixed(#function))
+            }
+            Err(_) => {
+                let expected = "expected `\"bytes\"`, `\"json\"`, `\"multipart\"` or the path of a \
+                                function, such as `charges::payload`";
+                return value::wrong(value, expected);
+            }
+        },
+    };
+    Ok(quote_spanned!(Span::mixed_site()=> ::idempotency_actix::Fingerprinting::#mode))
+}
 
 const RIVALS: [(&str, &str); 2] = [("on_unknown", "recover"), ("key_header", "key")];
 
 /// All the names, as a message lists them.
 pub(crate) fn names() -> String {
-    KNOWN.map(|(name, _)| format!("`{name}`")).join(", ")
+    KNOWN.map(|known| format!("`{}`", known.name)).join(", ")
+}
+
+/// The option of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Known> {
+    const { &KNOWN }.iter().find(|known| known.name == name)
 }
 
 /// An example of the option's use.
 pub(crate) fn example(option: &str) -> Option<&'static str> {
-    let known = KNOWN.iter().find(|(name, _)| *name == option);
-    known.map(|(_, example)| *example)
+    find(option).map(|known| known.example)
 }
 
 /// The option that answers the same question.
@@ -47,7 +217,9 @@ pub(crate) fn rival(option: &str) -> Option<&'static str> {
 
 /// The option that was meant by a word that is none.
 pub(crate) fn nearest(word: &str) -> Option<&'static str> {
-    let by_distance = KNOWN.iter().map(|(name, _)| (distance(word, name), *name));
+    let by_distance = KNOWN
+        .iter()
+        .map(|known| (distance(word, known.name), known.name));
     let (distance, name) = by_distance.min()?;
     (distance <= 2).then_some(name)
 }
@@ -83,7 +255,7 @@ mod tests {
         let documented: Vec<_> = rows
             .filter_map(|row| row.split([' ', '`']).next())
             .collect();
-        assert_eq!(documented, KNOWN.map(|(name, _)| name));
+        assert_eq!(documented, KNOWN.map(|known| known.name));
     }
 
     #[test]

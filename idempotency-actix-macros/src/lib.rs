@@ -8,8 +8,8 @@ mod known;
 mod mistakes;
 mod placement;
 mod routing;
-mod setters;
 mod statuses;
+mod tokens;
 mod value;
 mod written;
 
