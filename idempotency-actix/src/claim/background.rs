@@ -3,11 +3,13 @@
 //! One thread a layer, started by the first job. It is not a worker's: a handler that blocks its worker would stop
 //! the worker's renewals too, and a living owner would be called dead.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -15,7 +17,11 @@ use tokio::task::JoinSet;
 
 use crate::telemetry::{Incident, incident};
 
-type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Starts the work, also again where it panicked.
+type Job = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// How long a job that panicked rests: what made it panic may still be there.
+const REST: Duration = Duration::from_millis(100);
 
 /// Runs a few long jobs; clones are handles to the same thread.
 #[derive(Clone)]
@@ -50,8 +56,12 @@ impl Background {
     }
 
     /// Runs a job on the thread. Where that cannot be started, it is tried again at the next need.
-    pub(super) fn run(&self, job: impl Future<Output = ()> + Send + 'static) {
-        self.0.lock().jobs.push(Box::pin(job));
+    /// A job that panics is started again.
+    pub(super) fn run<F>(&self, job: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.lock().jobs.push(Box::new(move || Box::pin(job())));
         self.attend();
         self.0.wake.notify_one();
     }
@@ -136,9 +146,10 @@ fn work(shared: &Shared) {
 
 async fn attend(shared: &Shared) {
     let mut running = JoinSet::new();
+    let mut jobs = HashMap::new();
     loop {
         for job in std::mem::take(&mut shared.lock().jobs) {
-            running.spawn(job);
+            jobs.insert(running.spawn(job()).id(), job);
         }
         if running.is_empty() && shared.is_closed.load(Ordering::Acquire) {
             let state = shared.lock();
@@ -150,9 +161,52 @@ async fn attend(shared: &Shared) {
         }
         tokio::select! {
             () = shared.wake.notified() => {}
-            Some(ended) = running.join_next() => if ended.is_err() {
-                incident(Incident::Abandoned, &"background work on claims", &"it panicked");
+            Some(ended) = running.join_next_with_id() => match ended {
+                Ok((id, ())) => drop(jobs.remove(&id)),
+                Err(panicked) => if let Some(job) = jobs.remove(&panicked.id()) {
+                    let cause = "a job panicked, and is started again";
+                    incident(Incident::BackgroundFailed, &"background work", &cause);
+                    let work = job();
+                    let again = async {
+                        tokio::time::sleep(REST).await;
+                        work.await;
+                    };
+                    jobs.insert(running.spawn(again).id(), job);
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_job_that_panics_is_started_again() {
+        let background = Background::new().expect("a runtime");
+        let (starts, started) = mpsc::channel();
+        let count = Arc::new(Mutex::new(0));
+        background.run(move || {
+            let (starts, count) = (starts.clone(), Arc::clone(&count));
+            async move {
+                let start = {
+                    let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
+                    *count += 1;
+                    *count
+                };
+                starts.send(start).expect("a test that listens");
+                assert!(start > 2, "the first two fail");
+            }
+        });
+        let patience = Duration::from_secs(60);
+        for start in 1..=3 {
+            assert_eq!(started.recv_timeout(patience), Ok(start));
+        }
+        background.close();
+        // The third has ended, and with it the last handle to the channel.
+        assert!(started.recv_timeout(patience).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Work that waits for the store, and when each piece is tried again. It does not know what the work is.
+//! The queue of what is to be tried again with the store, and when each is due. It does not know what is tried.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -102,7 +102,8 @@ impl<W: Work> Backlog<W> {
         let is_attended = std::mem::replace(&mut agenda.is_attended, true);
         drop(agenda);
         if !is_attended {
-            self.0.background.run(attend(Arc::clone(&self.0)));
+            let shared = Arc::clone(&self.0);
+            self.0.background.run(move || attend(Arc::clone(&shared)));
         } else {
             self.0.background.attend();
             self.0.wake.notify_one();
@@ -159,6 +160,15 @@ impl<W: Work> Agenda<W> {
                 self.ready.remove(&(before, number));
             }
             self.waiting.insert((due, number));
+        }
+    }
+
+    /// Plans what nobody tries, where the job that tried it panicked.
+    fn plan_again(&mut self, due: Instant) {
+        let idle = self.items.iter().filter(|(_, item)| item.due.is_none());
+        let idle: Vec<u64> = idle.map(|(&number, _)| number).collect();
+        for number in idle {
+            self.plan(number, due);
         }
     }
 
@@ -244,6 +254,7 @@ fn spread(pause: Duration, number: u64) -> Duration {
 }
 
 async fn attend<W: Work>(shared: Arc<Shared<W>>) {
+    shared.lock().plan_again(Instant::now());
     let mut running = FuturesUnordered::new();
     loop {
         let now = Instant::now();

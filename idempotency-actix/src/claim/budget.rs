@@ -1,4 +1,4 @@
-//! Octets that many may hold together, and how many each of them does. It does not know what they are.
+//! A budget of memory: of streams on their way, or of answers that wait for the store. It does not know which.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

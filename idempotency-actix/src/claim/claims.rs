@@ -1,4 +1,5 @@
-//! Everything that claims of one layer share. It knows no request and no option.
+//! What all claims of one layer share: its store, renewals, retries, waiters and quota. It knows no request and no
+//! option.
 
 use std::io;
 use std::sync::Arc;

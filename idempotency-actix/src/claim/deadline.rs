@@ -1,4 +1,4 @@
-//! A bound on each call of a store. It does not know what is asked.
+//! The time-out of a store call. It does not know what is asked.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! A store call that can neither hang nor panic. It does not know what is asked.
+//! A store call with its time-out, and a panic of the store made an error. It does not know what is asked.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,5 @@
-//! The right to run, in the hands of its owner. It knows no HTTP, and not what its owner tells a client.
+//! A granted claim in the hands of its owner, who renews, completes or releases it. It knows no HTTP, and not what its
+//! owner tells a client.
 
 use std::cell::Cell;
 use std::rc::Rc;

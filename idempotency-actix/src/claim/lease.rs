@@ -1,4 +1,5 @@
-//! How far a granted claim is believed: its signs of life and what became of it. It calls no store.
+//! The lease of a granted claim: its signs of life, when it has to be renewed, and when it counts as lost. It calls no
+//! store.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

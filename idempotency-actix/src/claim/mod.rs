@@ -7,14 +7,14 @@ mod claims;
 mod deadline;
 mod guarded;
 mod held;
+mod late_releases;
 mod lease;
 mod parked;
 mod quota;
 mod recording;
-mod releases;
+mod renewal_schedule;
 mod renewals;
 mod retries;
-mod schedule;
 mod sightings;
 mod waiters;
 

@@ -1,4 +1,4 @@
-//! Finished answers that wait for the store, and what becomes of each. It does not know when one is tried again.
+//! Answers that could not be recorded, and what becomes of each. When one is tried again is up to the backlog.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};

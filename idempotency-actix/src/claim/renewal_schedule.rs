@@ -92,6 +92,15 @@ impl Schedule {
         }
     }
 
+    /// Plans the renewals that were on the way when the job that renews panicked. Of a claim that is lost one more
+    /// is tried, and finds so.
+    pub(super) fn plan_again(&mut self) {
+        for (slot, planned) in self.claims.iter_mut() {
+            let due = *planned.due.get_or_insert_with(Instant::now);
+            self.due.insert((due, slot));
+        }
+    }
+
     /// Takes what is due, but not more than that.
     pub(super) fn take(&mut self, now: Instant, most: usize) -> Vec<Due> {
         let mut taken = Vec::new();

@@ -1,4 +1,5 @@
-//! Keeps claims alive while they exist. It does not know who holds them, nor what a lost one means to a client.
+//! Renews leases, so that a running owner is not taken for dead. It does not know who holds a claim, nor what a lost one
+//! means to a client.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 use super::background::Background;
 use super::guarded::guarded;
 use super::lease::{Lease, Moment};
-use super::schedule::{Due, Schedule};
+use super::renewal_schedule::{Due, Schedule};
 use crate::store::{Begun, ErasedStore, Renewed, StoreError};
 use crate::telemetry::{Chain, Incident, answered, incident};
 
@@ -57,7 +58,8 @@ impl Renewals {
         let is_attended = std::mem::replace(&mut state.is_attended, true);
         drop(state);
         if !is_attended {
-            self.0.background.run(attend(Arc::clone(&self.0)));
+            let shared = Arc::clone(&self.0);
+            self.0.background.run(move || attend(Arc::clone(&shared)));
         } else {
             self.0.background.attend();
             if is_early {
@@ -93,6 +95,7 @@ impl Shared {
 }
 
 async fn attend(shared: Arc<Shared>) {
+    shared.lock().schedule.plan_again();
     let mut running = FuturesUnordered::new();
     loop {
         let now = Instant::now();

@@ -1,11 +1,11 @@
-//! What must not be lost when the store does not answer in time: it is tried again in the background.
+//! What the store did not take in time, tried again in the background: answers to record, and claims to release.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::background::Background;
+use super::late_releases::Releases;
 use super::parked::{Answers, Parked};
-use super::releases::Releases;
 use super::renewals::Renewals;
 use super::waiters::Waiters;
 use crate::store::{Claim, ErasedStore, RecordId};

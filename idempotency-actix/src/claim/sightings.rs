@@ -1,4 +1,4 @@
-//! When an attempt of unknown outcome was first seen. It decides nothing about it.
+//! When each attempt of unknown outcome was first seen in that state. It decides nothing about it.
 
 use std::collections::HashMap;
 use std::mem;

@@ -1,4 +1,4 @@
-//! The retries of one layer that wait for a record, and their bounds. It does not know how one waits.
+//! How many retries of one layer may wait for a record. It does not know how one waits.
 
 use std::sync::Arc;
 
