@@ -45,7 +45,9 @@ pub(crate) async fn read_body(
             continue;
         }
         if rest.is_empty() {
-            rest.reserve(declared.unwrap_or(2 * length) as usize);
+            // What a client declares costs it nothing, so room is made for no more than a few times what came.
+            let expected = declared.unwrap_or(2 * length).min(16 * length);
+            rest.reserve(expected as usize);
             rest.extend_from_slice(&first);
         }
         rest.extend_from_slice(&chunk);
