@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix_web::http::Method;
+
 /// How a covered request was answered: the label of `idempotency_requests_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -33,6 +35,47 @@ impl Outcome {
             Self::Released => "released",
             Self::Rejected => "rejected",
         }
+    }
+}
+
+/// A method as logs name it: one that is not registered is whatever the client wrote.
+pub(crate) fn method_name(method: &Method) -> &str {
+    const REGISTERED: [&str; 31] = [
+        "ACL",
+        "BASELINE-CONTROL",
+        "BIND",
+        "CHECKIN",
+        "CHECKOUT",
+        "CONNECT",
+        "COPY",
+        "DELETE",
+        "GET",
+        "HEAD",
+        "LABEL",
+        "LINK",
+        "LOCK",
+        "MERGE",
+        "MKCALENDAR",
+        "MKCOL",
+        "MOVE",
+        "OPTIONS",
+        "PATCH",
+        "POST",
+        "PROPFIND",
+        "PROPPATCH",
+        "PUT",
+        "QUERY",
+        "REBIND",
+        "REPORT",
+        "SEARCH",
+        "TRACE",
+        "UNBIND",
+        "UNLINK",
+        "UNLOCK",
+    ];
+    match REGISTERED.contains(&method.as_str()) {
+        true => method.as_str(),
+        false => "unregistered",
     }
 }
 

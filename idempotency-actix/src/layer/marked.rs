@@ -12,7 +12,7 @@ use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{misconfigured, panicked, refuse};
+use crate::answer::{drop_marks, misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
@@ -20,6 +20,7 @@ use crate::run::{
     Admitted, Binding, Detach, Finishing, Keyed, Operation, admit, gate, hand_up, handed_up,
     is_held, release,
 };
+use crate::telemetry::method_name;
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -92,7 +93,7 @@ impl Marked {
     /// Refuses a method that has an effect and is never covered: a marked handler does not run unprotected.
     fn unprotected(&self) -> Start {
         tracing::error!(
-            method = %self.request.method(),
+            method = method_name(self.request.method()),
             route = self.request.match_pattern().unwrap_or_default(),
             "a handler marked with #[idempotent] is routed by a method that is never covered, so the request was \
              refused: route it by POST, PUT, PATCH or DELETE, or take the attribute away",
@@ -250,7 +251,11 @@ async fn extract<Args: FromRequest>(
     let extract = async { Args::from_request(request, &mut payload).await };
     match AssertUnwindSafe(extract).catch_unwind().await {
         Ok(Ok(args)) => Ok(args),
-        Ok(Err(error)) => Err(Box::new(HttpResponse::from_error(error))),
+        Ok(Err(error)) => {
+            let mut answer = HttpResponse::from_error(error);
+            drop_marks(&mut answer);
+            Err(Box::new(answer))
+        }
         Err(panic) => Err(Box::new(panicked(&*panic))),
     }
 }

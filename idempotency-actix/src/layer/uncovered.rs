@@ -1,4 +1,4 @@
-//! What is answered where an extractor or a marked handler finds no layer, or no key. It covers nothing.
+//! What an extractor or a marked handler answers where there is no layer, or no key. It covers nothing.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::worker::{Unkeyed, Worker};
 use crate::answer::{Problem, caught, misconfigured};
+use crate::telemetry::method_name;
 
 /// What an extractor answers that needs the key and has none: the client's fault if it sent none,
 /// otherwise the application's, whose layer does not cover the handler.
@@ -36,7 +37,7 @@ pub(super) fn no_key(what: &str, request: &HttpRequest) -> Error {
 /// Answers where the layer is missing, and says in the log what to add.
 pub(super) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {
     tracing::error!(
-        method = %request.method(),
+        method = method_name(request.method()),
         route = request.match_pattern().unwrap_or_default(),
         "{what} is not covered by an idempotency layer, so the request was refused: add \
          `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \

@@ -1,4 +1,5 @@
-//! A worker's own handle to the layer: options resolved for a request, and what its key asks for.
+//! A worker's own handle to the layer: it resolves a request's options and reads its key, and so decides whether the
+//! request runs, passes or is refused.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
 use crate::options::{Options, Patterns, Route, RouteOptions, Row};
 use crate::run::Keyed;
+use crate::telemetry::method_name;
 
 /// A worker's handle: workers that count references in one place would fight for it.
 #[derive(Clone)]
@@ -117,7 +119,7 @@ impl Worker {
     /// Guards choose between resources, and the table has different rows for them.
     fn ambiguous(&self, request: &HttpRequest) -> Decision {
         tracing::error!(
-            method = %request.method(),
+            method = method_name(request.method()),
             path_rows = ?self.routes.patterns_of(request),
             "several resources could take a request, and the table of the all-routes layer has different entries for \
              them, so the request was refused: wrap each scope in a layer of its own, or give the entries the same \

@@ -1,4 +1,4 @@
-//! One operation, from its key to its name. It asks no store.
+//! What identifies one operation, made of a request: its key, fingerprint and record id. It asks no store.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Accepted, Problem, caught, of_record, refuse, reject};
+use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, read_body};
@@ -95,7 +95,10 @@ impl Announced {
         } = self.keyed;
         let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
-            NoScope::Answer(answer) => answer,
+            NoScope::Answer(mut answer) => {
+                drop_marks(&mut answer);
+                answer
+            }
         })?;
         // As the router decodes it: two spellings of one path are one operation.
         let (method, path) = (request.method(), request.match_info().as_str());

@@ -1,15 +1,18 @@
 //! The two marks of the layer's own: a handler that puts them on its answer, as a proxy of another such service
 //! does, is not believed.
 
-use actix_web::HttpResponse;
-use actix_web::HttpResponseBuilder;
+use std::future::{Ready, ready};
+
 use actix_web::body::BodyStream;
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
-use idempotency_actix::NotExecuted;
-use idempotency_actix_tests::app::{FaultyStore, Mode, Rig};
-use idempotency_actix_tests::{Response, assert_problem, in_both_modes};
+use idempotency_actix::{Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
+use idempotency_actix_tests::app::{FaultyStore, Mode, Rig, Site, charge, marked};
+use idempotency_actix_tests::{Request, Response, assert_problem, in_both_modes};
 
 in_both_modes! {
     a_handlers_own_marks_are_neither_sent_nor_stored
@@ -102,4 +105,53 @@ fn an_answer_that_is_released_goes_out_without_marks_of_its_own(mode: Mode) {
     assert_unmarked(&rig.send("k"));
     assert_unmarked(&rig.send("k"));
     assert_eq!(rig.runs.count(), 2);
+}
+
+/// An argument that is refused with the answer of another service.
+struct Refused;
+
+impl FromRequest for Refused {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Err(forged_error()))
+    }
+}
+
+fn forged_error() -> Error {
+    let answer = forged(StatusCode::UNAUTHORIZED).body("proxied");
+    InternalError::from_response("refused elsewhere", answer).into()
+}
+
+#[idempotent]
+async fn refused(_argument: Refused) -> HttpResponse {
+    HttpResponse::Created().finish()
+}
+
+#[test]
+fn an_argument_s_error_goes_out_without_marks_of_its_own() {
+    let site = Site::new(marked(), |config| {
+        config.route("/charges", web::post().to(refused));
+    });
+    let answer = site.send(Request::post("/charges").key("k"));
+    assert_eq!(answer.status, 401);
+    assert_unmarked(&answer);
+}
+
+#[test]
+fn a_scope_s_error_goes_out_without_marks_of_its_own() {
+    let scope = || KeyScope::try_by(|_| Err::<String, _>(forged_error()));
+    for layer in [
+        Idempotency::builder(MemoryStore::new(), scope()),
+        Idempotency::builder(MemoryStore::new(), scope()).all_routes(),
+    ] {
+        let site = Site::new(layer.build().unwrap(), |config| {
+            config.service(charge);
+        });
+        let answer = site.send(Request::post("/charges").key("k"));
+        assert_eq!(answer.status, 401);
+        assert_unmarked(&answer);
+        assert_eq!(site.runs.count(), 0);
+    }
 }

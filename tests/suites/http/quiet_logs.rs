@@ -6,8 +6,9 @@ use std::task::Poll;
 use crate::orphan::{Orphan, SHORT};
 use actix_web::dev::Payload;
 use actix_web::error::ErrorBadGateway;
-use actix_web::web::{Bytes, Json};
-use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, post};
+use actix_web::http::Method;
+use actix_web::web::{self, Bytes, Json};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
 use futures_util::stream;
 use idempotency_actix::{IdempotencyBuilder, Recovery, idempotent};
 use idempotency_actix_tests::app::{FaultyStore, Mode, Rig, Site, answer, marked};
@@ -135,7 +136,6 @@ impl FromRequest for Panicking {
     }
 }
 
-#[post("/charges")]
 #[idempotent]
 async fn charge(_argument: Panicking) -> HttpResponse {
     HttpResponse::Created().finish()
@@ -145,10 +145,21 @@ async fn charge(_argument: Panicking) -> HttpResponse {
 fn a_panic_of_a_handlers_argument_is_not_quoted() {
     log::listen();
     let site = Site::new(marked(), |config| {
-        config.service(charge);
+        config.route("/charges", web::post().to(charge));
     });
     let request = Request::post("/charges").key("k");
     let answer = site.send(request.header("x-card", "4111-argument"));
     assert_eq!(answer.status, 500);
     assert_quiet("4111-argument", "an idempotent handler panicked");
+}
+
+#[test]
+fn a_method_that_nobody_registered_is_not_quoted() {
+    log::listen();
+    let site = Site::new(marked(), |config| {
+        config.route("/charges", web::route().to(charge));
+    });
+    let method = Method::from_bytes(b"CARD-4111-METHOD").expect("a token");
+    assert_eq!(site.send(Request::new(method, "/charges")).status, 500);
+    assert_quiet("4111-METHOD", "unregistered");
 }
