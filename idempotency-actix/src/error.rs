@@ -1,4 +1,4 @@
-//! Why a layer cannot be built. It knows no option, only what to say of one.
+//! Why a layer cannot be built: the errors of `build()`. It knows no option, only what to say of one.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Plain answers to what went wrong inside, and the mark of answers that are errors to what is outside.
+//! Plain 500s for what went wrong inside (a panic, a misconfiguration), and the mark of an answer that leaves the layer
+//! as an error.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! The mark of an answer whose handler did not act. It does not know what that releases.
+//! The mark of an answer whose handler did not act. That it releases the claim is decided where operations are finished.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Answers of our own: `application/problem+json` of RFC 9457. None of them ever binds a key.
+//! Our own answers (400, 409, 410, 413, 422, 429, 500, 503) as `application/problem+json` of RFC 9457. None of them ever
+//! binds a key.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

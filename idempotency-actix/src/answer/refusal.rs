@@ -1,4 +1,5 @@
-//! A refusal on its way to a client that may still be sending its body. It does not know what is refused.
+//! How a refusal reaches a client that may still be sending its body: what is left of it is read first, within a bound.
+//! It does not know what is refused.
 
 use std::future::Future;
 use std::pin::{Pin, pin};

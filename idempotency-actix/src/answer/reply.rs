@@ -1,4 +1,5 @@
-//! What a client is told in place of a run, each counted by its outcome. It does not know how a record was found.
+//! Which answer a client gets in place of a run, for what stands in the record: a replay, 409, 410, 422 or 500, each
+//! counted by its outcome. What a problem looks like is not known here.
 
 use actix_web::HttpResponse;
 

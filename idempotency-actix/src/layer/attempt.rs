@@ -1,4 +1,4 @@
-//! The attempt as a handler takes it. It knows whether it is current, and not how a claim is renewed.
+//! The extractor of the attempt. It knows whether it is current, and not how a claim is renewed.
 
 use std::fmt;
 use std::future::{Ready, ready};

@@ -1,4 +1,4 @@
-//! The layer as users hold it. It does not know how a request passes it.
+//! The layer as users hold it and give it to `App::wrap`. It does not know how a request passes it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The key as a handler takes it. It knows what a request has with it, and not how that came there.
+//! The extractor of the key. It knows what a request has with it, and not how that came there.
 
 use std::fmt;
 use std::future::{Ready, ready};

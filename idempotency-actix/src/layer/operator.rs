@@ -1,4 +1,4 @@
-//! What a support tool may do with the record of one operation.
+//! What a support tool may do with the record of one operation: inspect, resolve, forget.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The claim that an outer layer holds, as what is inside meets it. It knows no store.
+//! Layers and marks inside of one another: the claim of the outer one, as what is inside meets it. It knows no store.
 
 use std::cell::Cell;
 use std::rc::Rc;

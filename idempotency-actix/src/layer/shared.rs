@@ -1,4 +1,4 @@
-//! What all workers share of one layer. It decides about no request.
+//! What the workers' handles to one layer share: options, table and claims. It decides about no request.
 
 use std::fmt;
 

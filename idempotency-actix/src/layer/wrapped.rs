@@ -1,5 +1,5 @@
-//! In marked mode the operation is all that the layer wraps: a handler's answer is finished where it passes the
-//! layer. It does not know how the handler was admitted.
+//! Marked mode at the layer: a handler's answer is finished where it passes. It does not know how the handler was
+//! admitted.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};

@@ -1,4 +1,4 @@
-//! The choices between keeping the promise and keeping the service up, or running again.
+//! What a route chooses for an unknown outcome and for a store that fails: the promise, or to go on.
 
 use super::provided::Provided;
 use super::recovery::Recover;

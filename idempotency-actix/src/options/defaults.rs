@@ -1,4 +1,4 @@
-//! What is chosen where nobody chose. It knows no option's type.
+//! The default values of options. It knows no option's type.
 
 use std::time::Duration;
 

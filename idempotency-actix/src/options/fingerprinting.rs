@@ -1,4 +1,4 @@
-//! What makes two requests the same, as the application chooses it.
+//! The option that tells what makes two requests the same.
 
 use std::sync::Arc;
 

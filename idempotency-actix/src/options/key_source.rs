@@ -1,4 +1,4 @@
-//! Where a route's keys come from.
+//! The option that tells where a route's keys come from: a header, or a function.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;

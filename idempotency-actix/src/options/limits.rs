@@ -1,4 +1,4 @@
-//! What options may be, checked in one place when the layer is built.
+//! The limits of options, checked in one place when the layer is built.
 
 use std::time::Duration;
 

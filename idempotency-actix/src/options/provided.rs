@@ -1,4 +1,4 @@
-//! What the application provides: functions and texts, constants of the attribute or shared by all workers.
+//! Functions and texts that the application provides: constants of the attribute, or shared by all workers.
 
 use std::fmt;
 use std::marker::PhantomData;

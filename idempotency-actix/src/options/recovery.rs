@@ -1,4 +1,4 @@
-//! What an application finds out about an unknown outcome. It decides nothing about the record.
+//! The option by which an application finds out about an unknown outcome. It decides nothing about the record.
 
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse};

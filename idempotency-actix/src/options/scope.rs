@@ -1,4 +1,5 @@
-//! Whose key it is. It does not know what is done for whom.
+//! The option that tells whose a key is: how the caller is derived from a request. It does not know what is done for
+//! whom.
 
 use std::any::TypeId;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A set of status codes.
+//! A set of status codes, such as those that release a key.
 
 use actix_web::http::StatusCode;
 

@@ -1,4 +1,4 @@
-//! The table of all-routes mode: routes that have options of their own. It does not know what is done with them.
+//! The table of routes of all-routes mode, and the row for a request. It does not know what is done with it.
 
 use std::fmt;
 use std::panic::catch_unwind;

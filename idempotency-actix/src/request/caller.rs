@@ -1,4 +1,4 @@
-//! Who sent a request, as its record is named by. It does not know how a caller is told.
+//! The caller as records are named by it: a digest. How one is derived from a request is up to the scope.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! The key as the wire says it, and why it is none. It does not know where a route looks for it.
+//! Parses the value of the key's header: what is a key, and why something is none. It does not know where a route looks
+//! for it.
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -1,4 +1,5 @@
-//! What an operation shares with its handler and its connection. It decides nothing.
+//! What an operation shares with its handler's extractors and its connection: key, attempt, accepted codings. It decides
+//! nothing.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! The future of a request, which its connection may leave behind. It does not know what it runs.
+//! Finishes a request whose client has left: its future moves to a task of the worker's. It does not know what it runs.
 
 use std::future::Future;
 use std::pin::Pin;

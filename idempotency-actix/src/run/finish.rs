@@ -1,4 +1,4 @@
-//! The end of an operation: the handler's answer is captured, recorded and sent, or the claim released.
+//! The end of an operation: by status and mark the answer is recorded or the claim released; a panic is an answer too.
 
 use std::rc::Rc;
 use std::sync::Arc;

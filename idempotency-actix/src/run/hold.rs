@@ -1,5 +1,5 @@
-//! How the request that is polled now is held: whether it outlives its connection, and the answer that its handler
-//! has given and that has not passed the layer yet. It does not know what is run.
+//! What a handler tells the layer that polls it: whether the request outlives its connection, and the answer that has not
+//! passed the layer yet. It does not know what is run.
 
 use std::cell::RefCell;
 use std::mem;

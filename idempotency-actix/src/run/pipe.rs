@@ -1,4 +1,4 @@
-//! What is read of a stream, on its way to the record and to the client. It does not know when the record is made.
+//! The buffer between the reader of a stream and its client, and how far each is. It does not know when a record is made.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

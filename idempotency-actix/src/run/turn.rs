@@ -1,4 +1,4 @@
-//! What a request does next, and how that comes of what the store said. It asks the store nothing.
+//! What a request does next, chosen by what the store said: run, answer or wait. It asks the store nothing.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What a route makes of an outcome that nobody knows: the handler runs again, or a recovery finds out.
+//! A retry of an unknown outcome: refused, run again, or decided by the route's recovery.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

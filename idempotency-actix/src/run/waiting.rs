@@ -1,4 +1,4 @@
-//! A retry that waits for the first request: what wakes it, and when it looks for itself. It never answers.
+//! How one retry waits for the first request: for a wake-up, and by looking for itself. It never answers.
 
 use std::future::{Future, pending};
 use std::pin::Pin;

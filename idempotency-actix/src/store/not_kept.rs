@@ -1,5 +1,4 @@
-//! What is left of an answer that was not kept. It knows nothing of the answer itself, which is cut down
-//! to it.
+//! What is recorded of an answer that was not kept, such as one too large: status and location.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Room that a table gives back when what it held is over. It does not know what that was.
+//! Maps that shrink after a peak.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};

@@ -1,4 +1,4 @@
-//! Who waits for which record, and what wakes them. It knows neither why they wait nor for how long.
+//! Wakes those who wait for a record. It knows neither why they wait nor for how long.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a step makes of a record. It knows how the new value is written, and not how it gets to the server.
+//! The value that a step writes. How it gets to the server is not known here.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a step did not get what it asked for, and what that means to the layer.
+//! Errors of the Redis client, as errors of the store: what surely was not written, and what may have been.
 
 use std::error::Error;
 use std::fmt;

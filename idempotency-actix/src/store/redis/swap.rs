@@ -1,5 +1,5 @@
-//! One atomic step: a record is changed if it still is what was seen. Three ways lead there, by what the
-//! server has and how long the value is. Why a record is changed is not known here.
+//! Compare and set: a record is changed if it still is what was seen. Three ways lead there, by what the server has and
+//! how long the value is. Why a record is changed is not known here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
