@@ -107,7 +107,7 @@
 //! - `json`: fingerprints by canonical JSON.
 //! - `multipart`: fingerprints by the parts of a multipart body.
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
-//! - `encryption`: answers that `RedisStore` keeps are sealed.
+//! - `encryption`: answers that a store keeps are sealed by a `store::Keyring`.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -14,7 +14,7 @@ use super::{
 ///
 /// A route may keep its answers for a second, and the claim must outlive that by far: where a claim is
 /// forgotten before its owner's late answer or its client's retry comes, the retry runs again.
-pub(crate) const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps one record per operation, each method one atomic step.
 ///

@@ -12,12 +12,17 @@ pub mod conformance;
 mod contract;
 mod erased;
 mod error;
+#[cfg(feature = "encryption")]
+mod keyring;
 pub(crate) mod memory;
 mod not_kept;
 mod record;
+mod record_codec;
+mod record_error;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod response;
+mod seal;
 mod shrink;
 mod token;
 mod wakeups;
@@ -25,17 +30,18 @@ mod wakeups;
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
 pub(crate) use self::backoff::growing_pauses;
 pub use self::codec::{DecodeError, EncodeError};
-pub(crate) use self::contract::MIN_CLAIM_RETENTION;
-pub use self::contract::Store;
+pub use self::contract::{MIN_CLAIM_RETENTION, Store};
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+pub use self::keyring::{Keyring, KeyringError};
 pub use self::not_kept::NotKept;
 pub use self::record::{
     Begun, Claim, Completion, Finished, Record, Released, Renewed, Resolved, State, Verdict,
 };
-#[cfg(feature = "encryption")]
-#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
-pub use self::redis::{Keyring, KeyringError};
+pub use self::record_codec::{RecordCodec, StoredRecord, StoredState};
+pub use self::record_error::RecordError;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
@@ -43,5 +49,6 @@ pub use self::response::StoredResponse;
 pub(crate) use self::response::exact_lines;
 pub(crate) use self::shrink::shrink_map;
 pub use self::token::Token;
-pub(crate) use self::wakeups::{Place, Wakeups};
+pub(crate) use self::wakeups::Place;
+pub use self::wakeups::Wakeups;
 pub use crate::request::{Fingerprint, RecordId};

@@ -1,6 +1,7 @@
 //! Wakes those who wait for a record. It knows neither why they wait nor for how long.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +10,9 @@ use tokio::sync::watch;
 use super::shrink::shrink_map;
 use crate::request::RecordId;
 
-/// Who waits for which record, and what wakes them.
+/// Who waits for which record, and what wakes them: for a store's [`changed`](super::Store::changed).
 #[derive(Default)]
-pub(crate) struct Wakeups {
+pub struct Wakeups {
     /// Beside the lock, so that a step for which nobody waits takes none.
     count: AtomicUsize,
     waited_for: Mutex<WaitedFor>,
@@ -26,7 +27,7 @@ struct WaitedFor {
 
 impl Wakeups {
     /// Wakes who waits for the record; costs one load if nobody waits for any.
-    pub(crate) fn wake(&self, id: &RecordId) {
+    pub fn wake(&self, id: &RecordId) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -36,8 +37,7 @@ impl Wakeups {
     }
 
     /// Wakes everybody, for what may have happened unheard.
-    #[cfg(feature = "redis")]
-    pub(crate) fn wake_all(&self) {
+    pub fn wake_all(&self) {
         // Outside of the lock: who is woken may leave at once.
         let senders: Vec<_> = self.lock().records.values().cloned().collect();
         for sender in senders {
@@ -63,6 +63,14 @@ impl Wakeups {
     #[cfg(feature = "redis")]
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().is_closed
+    }
+
+    /// Resolves at the next wake-up for the record from the first poll on.
+    pub async fn changed(self: &Arc<Self>, id: &RecordId) {
+        match self.enter(id, usize::MAX, usize::MAX) {
+            Some(mut place) => place.woken().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes a place, from which every wake-up is heard; `None` if so many wait already, for any record or
@@ -94,6 +102,14 @@ impl Wakeups {
         self.waited_for
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Wakeups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeups")
+            .field("waiting", &self.count.load(Ordering::SeqCst))
+            .finish_non_exhaustive()
     }
 }
 
@@ -184,7 +200,6 @@ mod tests {
         assert!(is_woken(&mut next));
     }
 
-    #[cfg(feature = "redis")]
     #[test]
     fn all_are_woken_at_once_and_stay() {
         let wakeups = Arc::default();

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::seal::Seal;
 use super::stored::Stored;
 use super::value;
-use crate::store::{Claim, Finished, RecordId, Token};
+use crate::store::{Claim, Finished, RecordCodec, RecordId, Token};
 
 /// What to make of a record that still is what was seen. Times to live are in milliseconds.
 pub(super) enum Change {
@@ -27,10 +26,10 @@ impl Change {
         owner: Token,
         finished: &Finished,
         ttl: Duration,
-        seal: &Seal,
+        codec: &RecordCodec,
     ) -> Self {
         let px = value::millis(ttl);
-        let value = value::finished(id, attempt, &owner, finished, seal);
+        let value = value::finished(id, attempt, &owner, finished, codec);
         Self::Set { value, px }
     }
 

@@ -5,7 +5,6 @@ use std::fmt;
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::value_error::ValueError;
 use crate::store::StoreError;
 
 /// Why the server did not do what it was asked.
@@ -64,7 +63,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         let is_full = failure.has_code("OOM");
         if failure.has_code("WRONGTYPE") {
-            return StoreError::unreadable(ValueError::WrongType);
+            return StoreError::unreadable(NotAString);
         }
         match failure {
             Failure::Refused(error) if is_full => StoreError::full_because(error),
@@ -73,6 +72,18 @@ impl From<Failure> for StoreError {
         }
     }
 }
+
+/// Another application's key.
+#[derive(Debug)]
+struct NotAString;
+
+impl fmt::Display for NotAString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("value is not a string: another application's key")
+    }
+}
+
+impl Error for NotAString {}
 
 /// A write that fewer replicas have than were asked for.
 #[derive(Debug)]

@@ -6,15 +6,12 @@ mod change;
 mod connection;
 mod failure;
 mod finding;
-#[cfg(feature = "encryption")]
-mod keyring;
 mod notifications;
 mod own_claim;
 mod pool;
 mod records;
 mod report;
 mod script;
-mod seal;
 mod server_info;
 mod session;
 mod shared_connections;
@@ -22,12 +19,9 @@ mod store;
 mod stored;
 mod swap;
 mod value;
-mod value_error;
 mod verdict;
 
 pub use self::finding::{RedisFinding, RedisSeverity};
-#[cfg(feature = "encryption")]
-pub use self::keyring::{Keyring, KeyringError};
 pub use self::pool::RedisPool;
 pub use self::report::{RedisReport, RedisServerReport};
 pub use self::store::{RedisStore, RedisStoreBuilder};

@@ -39,7 +39,7 @@ impl Records {
         let key = self.key(id);
         let mut session = self.server.writing(&key);
         let finish = |stored: &Stored, _| {
-            Change::to_finished(id, stored, stored.token, finished, ttl, &self.seal)
+            Change::to_finished(id, stored, stored.token, finished, ttl, &self.codec)
         };
         let set_absent = || finish(&value::held(id, claim), 0);
         for _ in 0..LOOKS {

@@ -2,12 +2,11 @@
 //! decided elsewhere.
 
 use super::script::LOOK;
-use super::seal::Seal;
 use super::session::{Server, Session};
 use super::stored::Stored;
 use super::swap::Swap;
 use super::value;
-use crate::store::{Record, RecordId, StoreError};
+use crate::store::{Record, RecordCodec, RecordId, StoreError};
 
 /// How often a step looks again at a record that others change under its hands.
 pub(super) const LOOKS: usize = 8;
@@ -15,7 +14,7 @@ pub(super) const LOOKS: usize = 8;
 pub(super) struct Records {
     pub(super) server: Server,
     pub(super) prefix: String,
-    pub(super) seal: Seal,
+    pub(super) codec: RecordCodec,
     pub(super) swap: Swap,
 }
 
@@ -72,6 +71,6 @@ impl Records {
     }
 
     pub(super) fn read(&self, id: &RecordId, value: Vec<u8>) -> Result<Stored, StoreError> {
-        value::read(id, value, &self.seal).map_err(StoreError::unreadable)
+        value::read(id, value, &self.codec).map_err(StoreError::unreadable)
     }
 }

@@ -6,21 +6,20 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Client, Value, cmd};
 
-#[cfg(feature = "encryption")]
-use super::keyring::Keyring;
 use super::notifications::Notifications;
 use super::pool::RedisPool;
 use super::records::Records;
 use super::report::RedisReport;
 use super::script::LOOK;
-use super::seal::Seal;
 use super::session::{Ask, Server};
 use super::shared_connections::SharedConnections;
 use super::swap::Swap;
 use crate::error::ConfigError;
+#[cfg(feature = "encryption")]
+use crate::store::Keyring;
 use crate::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
+    Renewed, Resolved, Store, StoreError, Verdict,
 };
 
 /// How long an operation may take unless told otherwise.
@@ -93,7 +92,7 @@ impl RedisStore {
             timeout: None,
             wait_replicas: 0,
             notifications: None,
-            seal: Seal::default(),
+            codec: RecordCodec::plain(),
         }
     }
 
@@ -206,7 +205,7 @@ pub struct RedisStoreBuilder {
     timeout: Option<Duration>,
     wait_replicas: usize,
     notifications: Option<Client>,
-    seal: Seal,
+    codec: RecordCodec,
 }
 
 impl RedisStoreBuilder {
@@ -257,7 +256,7 @@ impl RedisStoreBuilder {
     #[cfg(feature = "encryption")]
     #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
     pub fn encryption(mut self, keyring: Keyring) -> Self {
-        self.seal.keyring = Some(keyring);
+        self.codec = RecordCodec::sealed(keyring);
         self
     }
 
@@ -296,7 +295,7 @@ impl RedisStoreBuilder {
         let records = Arc::new(Records {
             server,
             prefix: self.prefix,
-            seal: self.seal,
+            codec: self.codec,
             swap: Swap::new(channel),
         });
         RedisStore {

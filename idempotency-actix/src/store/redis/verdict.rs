@@ -77,8 +77,8 @@ impl Records {
             (StoredState::Held { lease, px }, _) if is_same && is_lapsed(*lease, *px, left) => {
                 let change = match verdict {
                     Verdict::Finished(finished, ttl) => {
-                        let seal = &self.seal;
-                        Change::to_finished(id, &stored, Token::NOBODY, finished, *ttl, seal)
+                        let codec = &self.codec;
+                        Change::to_finished(id, &stored, Token::NOBODY, finished, *ttl, codec)
                     }
                     Verdict::TakeOver(claim) => {
                         Change::to_claim(id, claim, stored.generation.saturating_add(1))
@@ -117,7 +117,7 @@ impl Records {
         let Some((bytes, left, _)) = self.look_unread(session).await? else {
             return Ok(None);
         };
-        if value::read(id, bytes.clone(), &self.seal).is_ok() {
+        if value::read(id, bytes.clone(), &self.codec).is_ok() {
             return Ok(None);
         }
         let px = remembered_for(left);

@@ -3,54 +3,55 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::store::DecodeError;
+use super::DecodeError;
 
-/// Why a value is not the record that was asked for.
+/// Why a stored value is not the record that was asked for. It is never absent for that.
 #[derive(Debug)]
-pub(super) enum ValueError {
+#[non_exhaustive]
+pub enum RecordError {
+    /// Written by a version that this one does not know.
     Version(u8),
+    /// Cut off, padded, or never a record at all.
     Malformed,
+    /// The record of another id.
     OtherRecord,
-    WrongType,
+    /// A finished record whose answer cannot be read.
     Answer(DecodeError),
+    /// The answer is sealed, and there are no keys.
     NoKeys,
-    #[cfg(feature = "encryption")]
+    /// The answer is in plain where only sealed ones are read.
     NotSealed,
-    #[cfg(feature = "encryption")]
-    Seal(Box<dyn Error + Send + Sync>),
+    /// The sealed answer cannot be opened: changed, moved, or sealed with a key that is not there.
+    Sealed(Box<dyn Error + Send + Sync>),
 }
 
-impl fmt::Display for ValueError {
+impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(version) => write!(f, "value of unknown version {version}"),
             Self::Malformed => f.write_str("value is malformed"),
             Self::OtherRecord => f.write_str("value belongs to another record"),
-            Self::WrongType => f.write_str("value is not a string: another application's key"),
             Self::Answer(_) => f.write_str("the answer in the value cannot be read"),
             Self::NoKeys => f.write_str("the answer is sealed, and the store has no keys"),
-            #[cfg(feature = "encryption")]
             Self::NotSealed => {
                 f.write_str("the answer is not sealed, and only sealed ones are read")
             }
-            #[cfg(feature = "encryption")]
-            Self::Seal(_) => f.write_str("the sealed answer cannot be opened"),
+            Self::Sealed(_) => f.write_str("the sealed answer cannot be opened"),
         }
     }
 }
 
-impl Error for ValueError {
+impl Error for RecordError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Answer(cause) => Some(cause),
-            #[cfg(feature = "encryption")]
-            Self::Seal(cause) => Some(&**cause),
+            Self::Sealed(cause) => Some(&**cause),
             _ => None,
         }
     }
 }
 
-impl From<DecodeError> for ValueError {
+impl From<DecodeError> for RecordError {
     fn from(cause: DecodeError) -> Self {
         Self::Answer(cause)
     }

@@ -2,13 +2,13 @@
 
 #[cfg(feature = "encryption")]
 use super::keyring::Keyring;
-use super::value_error::ValueError;
+use super::record_error::RecordError;
 
 /// How answers are written and read: in plain, or sealed where there are keys.
 ///
 /// The head of a value is authenticated with what it is the head of, so that no answer can be moved
 /// under another record, owner or fingerprint.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seal {
     #[cfg(feature = "encryption")]
     pub(super) keyring: Option<Keyring>,
@@ -45,15 +45,15 @@ impl Seal {
         head: &[u8],
         rest: &[u8],
         is_sealed: bool,
-    ) -> Result<Unsealed, ValueError> {
+    ) -> Result<Unsealed, RecordError> {
         match (&self.keyring, is_sealed) {
             (None, false) => Ok(Unsealed::AsIs),
-            (None, true) => Err(ValueError::NoKeys),
+            (None, true) => Err(RecordError::NoKeys),
             (Some(keyring), false) if keyring.accepts_unsealed() => Ok(Unsealed::AsIs),
-            (Some(_), false) => Err(ValueError::NotSealed),
+            (Some(_), false) => Err(RecordError::NotSealed),
             (Some(keyring), true) => match keyring.open(head, rest) {
                 Ok(plain) => Ok(Unsealed::Opened(plain)),
-                Err(cause) => Err(ValueError::Seal(Box::new(cause))),
+                Err(cause) => Err(RecordError::Sealed(Box::new(cause))),
             },
         }
     }
@@ -74,9 +74,9 @@ impl Seal {
         _head: &[u8],
         _rest: &[u8],
         is_sealed: bool,
-    ) -> Result<Unsealed, ValueError> {
+    ) -> Result<Unsealed, RecordError> {
         if is_sealed {
-            return Err(ValueError::NoKeys);
+            return Err(RecordError::NoKeys);
         }
         Ok(Unsealed::AsIs)
     }
