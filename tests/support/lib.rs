@@ -5,6 +5,7 @@
 //! - [`app`]: the application under test;
 //! - [`incidents`] and [`log`]: what the layer tells its operator;
 //! - [`redis`]: Redis servers, and a proxy that breaks their connections;
+//! - [`postgres`]: PostgreSQL servers;
 //! - [`Process`]: a program that no test leaves behind;
 //! - [`fresh_id`] and [`fresh_claim`]: what a test asks a store for directly;
 //! - [`until`] and [`eventually`]: how long a test waits where no signal can tell.
@@ -12,6 +13,7 @@
 mod client;
 mod http2;
 mod patience;
+mod port;
 mod process;
 mod records;
 mod request;
@@ -22,6 +24,7 @@ mod watchdog;
 pub mod app;
 pub mod incidents;
 pub mod log;
+pub mod postgres;
 pub mod redis;
 
 pub use client::Client;

@@ -8,7 +8,6 @@ mod binary;
 mod cluster;
 mod connection;
 mod pool;
-mod port;
 mod proxy;
 mod reply;
 mod sentinel;

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 
 use super::binary::Product;
 use super::connection::Connection;
-use super::port::Port;
 use super::reply::Reply;
 use crate::patience::until;
+use crate::port::Port;
 use crate::process::Process;
 use crate::watchdog::Watchdog;
 

@@ -16,8 +16,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::door::{Door, Order};
 use self::traffic::Ledger;
-use super::port::Port;
 use crate::patience::until;
+use crate::port::Port;
 
 pub use self::rule::{Harm, Rule};
 pub use self::traffic::Traffic;

@@ -1,0 +1,64 @@
+//! How the table comes to be, and that nothing is locked where it is there. What stands in it is not known here.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+
+use crate::failure::Failure;
+use crate::name::Names;
+use crate::steps::Engine;
+
+const RECORDS: &str = include_str!("../../migrations/postgres/0001_records.sql");
+
+/// Reads catalogs, which takes no lock that anybody waits for.
+const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL \
+    AND to_regclass($3) IS NOT NULL";
+
+/// Makes what is missing. Of several who do it at once one does it, and the others find it done.
+pub(super) async fn migrate(connection: &mut PgConnection, names: &Names) -> Result<(), Failure> {
+    if is_there(connection, names).await? {
+        return Ok(());
+    }
+    // By itself, each of two `IF NOT EXISTS` may find that there is none, and one of them fails.
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    let done: Result<(), sqlx::Error> = async {
+        let mut transaction = connection.begin().await?;
+        let key = lock_key(names);
+        sqlx::query(lock)
+            .bind(key)
+            .execute(&mut *transaction)
+            .await?;
+        let sql = names.in_migration(RECORDS);
+        transaction
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await?;
+        transaction.commit().await
+    }
+    .await;
+    done.map_err(refused)
+}
+
+pub(super) async fn is_there(
+    connection: &mut PgConnection,
+    names: &Names,
+) -> Result<bool, Failure> {
+    let query = sqlx::query(IS_THERE)
+        .bind(names.table())
+        .bind(names.index_in_schema())
+        .bind(names.view());
+    let rows = query.fetch_all(connection).await.map_err(refused)?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound);
+    row.and_then(|row| row.try_get(0)).map_err(refused)
+}
+
+fn refused(error: sqlx::Error) -> Failure {
+    Failure::Refused(Postgres::explain(error))
+}
+
+/// The same in every process, and hardly another application's.
+fn lock_key(names: &Names) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    ("idempotency-actix-sqlx", names.table()).hash(&mut hasher);
+    hasher.finish().cast_signed()
+}

@@ -1,0 +1,292 @@
+//! A row of the table, and what a reader sees of it by the database's clock. It knows no statement.
+//!
+//! Times are microseconds since 1970, durations are microseconds.
+
+use std::time::Duration;
+
+use idempotency_actix::store::{
+    AttemptId, Claim, Fingerprint, Finished, Record, RecordCodec, RecordId, State, StoredRecord,
+    StoredState, Token,
+};
+use sqlx::{ColumnIndex, Decode, Type};
+
+use crate::conditions::{ANSWER, CLAIM, GIVEN_UP, NOT_KEPT};
+use crate::failure::{Failure, Trouble};
+
+/// The columns in the order in which [`Row::read`] takes them; the time of the read comes first.
+pub(crate) const COLUMNS: &str =
+    "kind, token, generation, fingerprint, lease, retention, seen, expires, answer";
+
+/// A row as it stands in the table, with the time at which it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) now: i64,
+    pub(crate) kind: i32,
+    pub(crate) token: Vec<u8>,
+    pub(crate) generation: i64,
+    pub(crate) fingerprint: Vec<u8>,
+    pub(crate) lease: Option<i64>,
+    pub(crate) retention: Option<i64>,
+    pub(crate) seen: i64,
+    pub(crate) expires: i64,
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+impl Row {
+    /// Takes the time and the columns from this one on.
+    pub(crate) fn read<R: sqlx::Row>(row: &R, from: usize) -> Result<Self, sqlx::Error>
+    where
+        usize: ColumnIndex<R>,
+        for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok(Self {
+            now: row.try_get(from)?,
+            kind: row.try_get(from + 1)?,
+            token: row.try_get(from + 2)?,
+            generation: row.try_get(from + 3)?,
+            fingerprint: row.try_get(from + 4)?,
+            lease: row.try_get(from + 5)?,
+            retention: row.try_get(from + 6)?,
+            seen: row.try_get(from + 7)?,
+            expires: row.try_get(from + 8)?,
+            answer: row.try_get(from + 9)?,
+        })
+    }
+
+    /// Makes sense of the row; `None` if its time is over.
+    pub(crate) fn parse(
+        self,
+        id: &RecordId,
+        codec: &RecordCodec,
+    ) -> Result<Option<Parsed>, Failure> {
+        let parsed = match self.kind {
+            ANSWER | NOT_KEPT | GIVEN_UP if self.expires <= self.now => return Ok(None),
+            CLAIM => {
+                let lease = positive(self.lease)?;
+                let retention = positive(self.retention)?;
+                let quiet = self.now.saturating_sub(self.seen);
+                if quiet >= lease && quiet >= retention {
+                    return Ok(None);
+                }
+                let is_lapsed = quiet >= lease;
+                Progress::Held {
+                    lease,
+                    retention,
+                    is_lapsed,
+                }
+            }
+            GIVEN_UP => Progress::GivenUp,
+            ANSWER | NOT_KEPT => {
+                let stored = self.answer.clone().ok_or_else(malformed)?;
+                let stored = codec.decode(id, stored.into());
+                let stored = stored.map_err(|error| Failure::Unreadable(error.into()))?;
+                self.finished(stored)?
+            }
+            _ => return Err(malformed()),
+        };
+        let token = <[u8; 16]>::try_from(&self.token[..]).map_err(|_| malformed())?;
+        Ok(Some(Parsed {
+            token: Token::from_bytes(token),
+            generation: self.readable_generation().ok_or_else(malformed)?,
+            fingerprint: self.readable_fingerprint().ok_or_else(malformed)?,
+            progress: parsed,
+            row: self,
+        }))
+    }
+
+    /// The answer in the row is the row's own: what is said outside of it may have been changed.
+    fn finished(&self, stored: StoredRecord) -> Result<Progress, Failure> {
+        let kind = match &stored.state {
+            StoredState::Finished(Finished::Completed(_)) => ANSWER,
+            StoredState::Finished(_) => NOT_KEPT,
+            _ => return Err(malformed()),
+        };
+        let is_own = kind == self.kind
+            && stored.token.as_bytes()[..] == self.token
+            && i64::try_from(stored.generation) == Ok(self.generation)
+            && Some(stored.fingerprint) == self.readable_fingerprint();
+        match stored.state {
+            StoredState::Finished(finished) if is_own => Ok(Progress::Finished(finished)),
+            _ => Err(malformed()),
+        }
+    }
+
+    /// The generation, where the row tells one.
+    pub(crate) fn readable_generation(&self) -> Option<u64> {
+        let generation = u64::try_from(self.generation).ok();
+        generation.filter(|generation| *generation > 0)
+    }
+
+    pub(crate) fn readable_fingerprint(&self) -> Option<Fingerprint> {
+        let (scheme, digest) = self.fingerprint.split_first()?;
+        Some(Fingerprint::new(*scheme, digest.try_into().ok()?))
+    }
+
+    /// How long the row would have been kept, from now.
+    pub(crate) fn left(&self) -> i64 {
+        self.expires.saturating_sub(self.now)
+    }
+}
+
+fn malformed() -> Failure {
+    Failure::Unreadable(Trouble::Malformed.into())
+}
+
+fn positive(time: Option<i64>) -> Result<i64, Failure> {
+    time.filter(|time| *time >= 0).ok_or_else(malformed)
+}
+
+/// A row that is a record whose time is not over.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) token: Token,
+    pub(crate) generation: u64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) progress: Progress,
+    pub(crate) row: Row,
+}
+
+/// How far the operation came.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    Held {
+        lease: i64,
+        retention: i64,
+        is_lapsed: bool,
+    },
+    Finished(Finished),
+    /// Absent to every reader; remembers the generation.
+    GivenUp,
+}
+
+impl Parsed {
+    pub(crate) fn is_held_by(&self, token: &Token) -> bool {
+        matches!(self.progress, Progress::Held { .. }) && self.token == *token
+    }
+
+    /// The attempt. A claim's last sign of life tells its signs of life apart, and a finished record shows none.
+    pub(crate) fn attempt(&self) -> AttemptId {
+        let pulse = match self.progress {
+            Progress::Held { .. } => u64::try_from(self.row.seen).unwrap_or(0).max(1),
+            Progress::Finished(_) | Progress::GivenUp => 0,
+        };
+        AttemptId::new(&self.token, self.generation, pulse)
+    }
+
+    /// What a reader sees.
+    pub(crate) fn record(self) -> Option<Record> {
+        let attempt = self.attempt();
+        let state = match self.progress {
+            Progress::GivenUp => return None,
+            Progress::Finished(finished) => State::Finished(finished),
+            Progress::Held {
+                lease,
+                is_lapsed: true,
+                ..
+            } => State::Unknown {
+                lease: duration(lease),
+            },
+            Progress::Held { .. } => State::InFlight,
+        };
+        Some(Record::new(attempt, self.fingerprint, state))
+    }
+}
+
+/// A row to be written; its times begin when it is.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRow {
+    pub(crate) kind: i32,
+    pub(crate) token: [u8; 16],
+    pub(crate) generation: i64,
+    pub(crate) fingerprint: Vec<u8>,
+    pub(crate) lease: Option<i64>,
+    pub(crate) retention: Option<i64>,
+    /// How long it is kept.
+    pub(crate) kept: i64,
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+impl NewRow {
+    pub(crate) fn claim(claim: &Claim, generation: u64) -> Self {
+        let retention = micros(claim.retention());
+        Self {
+            kind: CLAIM,
+            token: *claim.token().as_bytes(),
+            generation: clamped(generation),
+            fingerprint: octets(claim.fingerprint()),
+            lease: Some(micros(claim.lease())),
+            retention: Some(retention),
+            kept: retention,
+            answer: None,
+        }
+    }
+
+    /// An attempt that is finished, and belongs to `token` from now on.
+    pub(crate) fn finished(
+        id: &RecordId,
+        token: Token,
+        generation: u64,
+        fingerprint: Fingerprint,
+        finished: &Finished,
+        ttl: Duration,
+        codec: &RecordCodec,
+    ) -> Self {
+        let state = StoredState::Finished(finished.clone());
+        let stored = StoredRecord::new(token, generation, fingerprint, state);
+        let answer = codec.encode(id, &stored);
+        Self {
+            // An answer that does not fit the stored form is remembered as one that was not kept.
+            kind: match answer.get(1) {
+                Some(2) => ANSWER,
+                _ => NOT_KEPT,
+            },
+            token: *token.as_bytes(),
+            generation: clamped(generation),
+            fingerprint: octets(&fingerprint),
+            lease: None,
+            retention: None,
+            kept: micros(ttl),
+            answer: Some(answer),
+        }
+    }
+
+    /// A generation that is remembered for so long.
+    pub(crate) fn given_up(generation: i64, fingerprint: Vec<u8>, kept: i64) -> Self {
+        Self {
+            kind: GIVEN_UP,
+            token: *Token::NOBODY.as_bytes(),
+            generation,
+            fingerprint,
+            lease: None,
+            retention: None,
+            kept,
+            answer: None,
+        }
+    }
+}
+
+/// The scheme and the digest behind it.
+pub(crate) fn octets(fingerprint: &Fingerprint) -> Vec<u8> {
+    [&[fingerprint.scheme()][..], fingerprint.digest()].concat()
+}
+
+pub(crate) fn clamped(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
+/// A century: sums of two such times are far from the end of what the column holds.
+const MOST: i64 = 100 * 365 * 86_400 * 1_000_000;
+
+/// Microseconds, rounded up: nothing is over before its time.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    let micros = duration.as_nanos().div_ceil(1_000);
+    i64::try_from(micros).unwrap_or(MOST).min(MOST)
+}
+
+pub(crate) fn duration(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
