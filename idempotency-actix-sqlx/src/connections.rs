@@ -28,6 +28,7 @@ pub(crate) enum Foreign {
     /// It is as good, or nearly: a connection that another thread drives waits for that thread.
     Use,
     /// It would be held up by whatever holds up that thread, so it is made anew.
+    #[cfg(feature = "postgres")]
     Replace,
 }
 

@@ -12,30 +12,45 @@
 //! - `encryption`: answers are sealed by a [`Keyring`](idempotency_actix::store::Keyring).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod background;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod conditions;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod connections;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod error;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod failure;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod name;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod records;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod report;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod steps;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sweep;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod verdict;
 
 pub use sqlx;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::error::SqlConfigError;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub use self::postgres::{PgFinding, PgStore, PgStoreBuilder};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::report::{SqlFinding, SqlReport, SqlSeverity};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]

@@ -56,6 +56,7 @@ impl Names {
     }
 
     /// The same where it has to be found.
+    #[cfg(feature = "postgres")]
     pub(crate) fn index_in_schema(&self) -> String {
         self.with("_expires")
     }

@@ -1,13 +1,16 @@
 //! Asks a database for what bears on the promise. What each answer means is said by the findings.
 
 use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, raw_sql};
 
 use super::finding::SqliteFinding;
 use super::migration::is_there;
 use crate::failure::Failure;
 use crate::name::Names;
 use crate::steps::Engine;
+
+/// The primary result code.
+const READONLY: i32 = 8;
 
 /// `unixepoch` with fractions, in the view.
 const OLDEST: i32 = 3_042_000;
@@ -19,11 +22,16 @@ pub(super) async fn findings(
     is_file: bool,
 ) -> Result<Vec<SqliteFinding>, Failure> {
     let mut findings = Vec::new();
-    if !is_there(connection, names).await? {
+    let is_there = is_there(connection, names).await?;
+    if !is_there {
         findings.push(SqliteFinding::NoTable);
     }
-    let found = settings(connection, is_file).await;
-    findings.extend(found.map_err(|error| Failure::Refused(Sqlite::explain(error)))?);
+    let refused = |error| Failure::Refused(Sqlite::explain(error));
+    let found = settings(connection, is_file).await.map_err(refused)?;
+    findings.extend(found);
+    if is_there && is_read_only(connection, names).await.map_err(refused)? {
+        findings.push(SqliteFinding::ReadOnly);
+    }
     Ok(findings)
 }
 
@@ -50,28 +58,29 @@ async fn settings(
         1 => found.push(SqliteFinding::Synchronous { level: "NORMAL" }),
         _ => {}
     }
-    // It takes the lock that a write takes, and writes nothing.
-    let begun = connection.execute("BEGIN IMMEDIATE").await;
-    match begun {
-        Ok(_) => _ = connection.execute("ROLLBACK").await?,
-        Err(error) if error.as_database_error().is_some_and(is_read_only) => {
-            found.push(SqliteFinding::ReadOnly);
-        }
-        Err(error) => return Err(error),
-    }
     Ok(found)
 }
 
-fn is_read_only(error: &dyn sqlx::error::DatabaseError) -> bool {
-    let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| code & 0xff == 8)
+/// Asks for a write that meets no row: a transaction alone begins on a file that takes none.
+async fn is_read_only(
+    connection: &mut SqliteConnection,
+    names: &Names,
+) -> Result<bool, sqlx::Error> {
+    let sql = format!("DELETE FROM {} WHERE id = x''", names.table());
+    let done = connection.execute(raw_sql(AssertSqlSafe(sql))).await;
+    let code = |error: &sqlx::Error| error.as_database_error()?.code()?.parse::<i32>().ok();
+    match done {
+        Ok(_) => Ok(false),
+        Err(error) if code(&error).is_some_and(|code| code & 0xff == READONLY) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 async fn one<T>(connection: &mut SqliteConnection, sql: &'static str) -> Result<T, sqlx::Error>
 where
     T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
 {
-    let rows = connection.fetch_all(sqlx::raw_sql(sql)).await?;
+    let rows = connection.fetch_all(raw_sql(sql)).await?;
     rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0)
 }
 

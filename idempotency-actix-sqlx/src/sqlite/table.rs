@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::records::{Table, Written};
 use crate::row::{NewRow, Row, micros};
 use crate::steps::{Ask, step, unreadable};
-use crate::sweep::Batch;
+use crate::sweep::{BATCH, Batch};
 
 pub(super) struct SqliteTable {
     pub(super) statements: Statements,
@@ -58,10 +58,10 @@ impl SqliteTable {
     pub(super) async fn sweep(&self, deadline: Instant) -> Result<Batch, Failure> {
         let of = |sql| move || ask(sql).bind(now());
         let deleted = self.write(deadline, of(&self.statements.sweep)).await?;
-        if deleted.is_empty() {
+        let deleted = i64::try_from(deleted.len()).unwrap_or(i64::MAX);
+        if deleted < BATCH {
             self.write(deadline, of(&self.statements.postpone)).await?;
         }
-        let deleted = i64::try_from(deleted.len()).unwrap_or(i64::MAX);
         Ok(Batch {
             met: deleted,
             deleted,
