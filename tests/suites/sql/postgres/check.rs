@@ -1,0 +1,94 @@
+//! What the store says of real servers.
+
+use idempotency_actix_sqlx::{PgFinding, PgStore, SqlSeverity};
+use idempotency_actix_tests::postgres::PgServer;
+
+use super::own;
+
+fn findings(report: &idempotency_actix_sqlx::SqlReport<PgFinding>) -> Vec<PgFinding> {
+    report.findings().to_vec()
+}
+
+#[actix_web::test]
+async fn a_server_as_it_is_installed_is_safe() {
+    let (_server, store) = own(&[("fsync", "on")]).await;
+    let report = store.check().await.expect("a report");
+    assert_eq!(findings(&report), []);
+    assert!(report.is_safe());
+    assert!(
+        report
+            .to_string()
+            .ends_with("nothing found that endangers a claim")
+    );
+}
+
+#[actix_web::test]
+async fn what_a_crash_would_lose_is_found() {
+    let unsafe_settings = [
+        ("fsync", "off"),
+        ("full_page_writes", "off"),
+        ("synchronous_commit", "off"),
+    ];
+    let (server, store) = own(&unsafe_settings).await;
+    server.execute("ALTER TABLE records SET UNLOGGED").await;
+    let report = store.check().await.expect("a report");
+    assert_eq!(
+        findings(&report),
+        [
+            PgFinding::Unlogged,
+            PgFinding::FsyncOff,
+            PgFinding::FullPageWritesOff,
+            PgFinding::SynchronousCommitOff,
+        ]
+    );
+    assert_eq!(report.worst(), Some(SqlSeverity::Warning));
+    assert_eq!(report.to_string().lines().count(), 4);
+}
+
+#[actix_web::test]
+async fn a_table_that_is_not_there_or_not_ours_is_fatal() {
+    let server = PgServer::shared();
+    let table = server.fresh_name();
+    let pool = || server.pool(2);
+    let store = PgStore::builder(pool()).table(&table).build();
+    let store = store.expect("options that hold");
+    let report = store.check().await.expect("a report");
+    assert!(findings(&report).contains(&PgFinding::NoTable), "{report}");
+    assert_eq!(report.worst(), Some(SqlSeverity::Fatal));
+    store.migrate().await.expect("a table");
+    let role = format!("{table}_role");
+    let grant = format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON {table} TO {role}");
+    server.execute(&grant).await;
+    let pool = server.pool_with(2, server.options().username(&role));
+    let store = PgStore::builder(pool).table(&table).build();
+    let report = store
+        .expect("options that hold")
+        .check()
+        .await
+        .expect("a report");
+    let missing = "INSERT, UPDATE, DELETE".to_owned();
+    assert!(
+        findings(&report).contains(&PgFinding::NoPermission { missing }),
+        "{report}"
+    );
+}
+
+#[actix_web::test]
+async fn more_connections_than_the_server_has_are_found() {
+    let (server, _) = own(&[("fsync", "on"), ("max_connections", "10")]).await;
+    let store = PgStore::builder(server.pool(2))
+        .table("records")
+        .connections(20);
+    let store = store.build().expect("options that hold");
+    let report = store.check().await.expect("a report");
+    assert!(
+        matches!(
+            findings(&report)[..],
+            [PgFinding::TooFewConnections {
+                needed: 24,
+                allowed: 7
+            }]
+        ),
+        "{report}"
+    );
+}
