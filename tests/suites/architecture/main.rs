@@ -1,4 +1,4 @@
-//! The house rules of `idempotency-actix/src`, checked against its text: who stands where, and may use what.
+//! The house rules of the crates' sources, checked against their text: who stands where, and may use what.
 
 mod arrows;
 mod circles;
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use crate::rules::{House, Rules, room};
 
-/// What this crate's source must hold. Each room, what it may use (and with it all that those may use), and
+/// What the source of `idempotency-actix` must hold. Each room, what it may use (and with it all that those may use), and
 /// what it never names.
 const RULES: Rules = Rules {
     rooms: &[
@@ -43,10 +43,42 @@ const HTTP: &[&str] = &[
     "actix_web::http",
 ];
 
-static HOUSE: LazyLock<House> = LazyLock::new(|| {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../idempotency-actix/src");
-    House::read(RULES, Path::new(source))
+/// The same of `idempotency-actix-sqlx`: two databases that do not know each other, on what both do.
+const SQL_RULES: Rules = Rules {
+    rooms: &[
+        room("postgres", &[], &["sqlx::sqlite", "Sqlite"]),
+        room("sqlite", &[], &["sqlx::postgres", "Postgres"]),
+    ],
+    ground: &[
+        "background",
+        "conditions",
+        "connections",
+        "error",
+        "failure",
+        "name",
+        "options",
+        "records",
+        "report",
+        "row",
+        "steps",
+        "sweep",
+        "verdict",
+    ],
+    root: "lib.rs",
+};
+
+static HOUSES: LazyLock<[House; 2]> = LazyLock::new(|| {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let house = |rules, name: &str| House::read(rules, &workspace.join(name).join("src"));
+    [
+        house(RULES, "idempotency-actix"),
+        house(SQL_RULES, "idempotency-actix-sqlx"),
+    ]
 });
+
+fn in_all(findings: impl Fn(&House) -> Vec<String>) -> Vec<String> {
+    HOUSES.iter().flat_map(findings).collect()
+}
 
 /// Fails with the findings, and with what to do about them.
 fn none(findings: Vec<String>, advice: &str) {
@@ -60,7 +92,7 @@ fn none(findings: Vec<String>, advice: &str) {
 #[test]
 fn every_file_and_every_path_in_it_can_be_read() {
     none(
-        HOUSE.unread(),
+        in_all(House::unread),
         "teach the checker these, or spell them so that it reads them",
     );
 }
@@ -68,34 +100,36 @@ fn every_file_and_every_path_in_it_can_be_read() {
 #[test]
 fn every_file_stands_in_a_room_or_is_ground() {
     none(
-        HOUSE.without_room(),
+        in_all(House::without_room),
         "move each of these files into the room that it belongs to",
     );
 }
 
 #[test]
 fn every_arrow_runs_in_the_direction() {
-    println!("{}", HOUSE.table());
+    for house in &*HOUSES {
+        println!("{}", house.table());
+    }
     let advice = "these run against the direction; move the item down to a room that both may use, or the \
                   code that needs it up";
-    none(HOUSE.against_the_direction(), advice);
+    none(in_all(House::against_the_direction), advice);
 }
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     let advice = "cut one arrow of each circle: move what both sides need into a file of its own";
-    none(HOUSE.in_circles(), advice);
+    none(in_all(House::in_circles), advice);
 }
 
 #[test]
 fn every_file_opens_with_what_it_holds() {
     let advice = "write a `//!` line first: what the file holds, and what it must not know";
-    none(HOUSE.without_introduction(), advice);
+    none(in_all(House::without_introduction), advice);
 }
 
 #[test]
 fn no_room_names_what_is_none_of_its_business() {
     let advice =
         "the table of this test tells what a room never names; move the code to a room above";
-    none(HOUSE.out_of_place(), advice);
+    none(in_all(House::out_of_place), advice);
 }

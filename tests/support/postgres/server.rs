@@ -31,7 +31,8 @@ const CONFIG: &[(&str, &str)] = &[
 ];
 
 const LOG_FILE: &str = "log";
-const READY: &str = "database system is ready to accept connections";
+/// Of a standby, "read-only connections".
+const READY: &str = "database system is ready to accept";
 const TAKEN: &str = "could not bind";
 
 /// A PostgreSQL server, ended when dropped.
@@ -54,16 +55,49 @@ impl PgServer {
                 let dir = TempDir::with_prefix("postgres-").expect("a folder for temporary files");
                 copy(&template(), &dir.path().join("data"));
                 give(dir.path());
-                let server = Self {
-                    process: Mutex::new(None),
-                    config: config.iter().map(owned).collect(),
-                    port: Port::reserve(),
-                    watchdog: Arc::new(Watchdog::of(dir.path())),
-                    dir,
-                };
-                server.launch().then_some(server)
+                Self::over(dir, config.iter().map(owned).collect())
             })
             .expect("a port that stays free until the server listens")
+    }
+
+    /// A hot standby that follows this server, until it is promoted.
+    pub fn standby(&self) -> Self {
+        let dir = TempDir::with_prefix("standby-").expect("a folder for temporary files");
+        give(dir.path());
+        let copied = command("pg_basebackup")
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-R",
+                "-c",
+                "fast",
+                "--no-sync",
+            ])
+            .args(["-p", &self.port.number().to_string()])
+            .arg("-D")
+            .arg(dir.path().join("data"))
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("a program that can run");
+        let errors = String::from_utf8_lossy(&copied.stderr);
+        assert!(copied.status.success(), "pg_basebackup failed:\n{errors}");
+        let standby = Self::over(dir, self.config.clone());
+        standby.expect("a port that stays free until the server listens")
+    }
+
+    /// Starts a server over the data in a folder; `None` if its port is somebody else's.
+    fn over(dir: TempDir, config: Vec<(String, String)>) -> Option<Self> {
+        let server = Self {
+            process: Mutex::new(None),
+            config,
+            port: Port::reserve(),
+            watchdog: Arc::new(Watchdog::of(dir.path())),
+            dir,
+        };
+        server.launch().then_some(server)
     }
 
     /// The server that all tests of this process share.

@@ -8,7 +8,7 @@ use idempotency_actix_sqlx::{PgFinding, PgStore};
 use idempotency_actix_tests::postgres::PgServer;
 use idempotency_actix_tests::{eventually_async, fresh_id};
 
-use super::{own, store};
+use super::{builder, own, store};
 use crate::records::{AMPLE, DAY, answer, claim, is_granted, is_replayed, run, told};
 
 /// A store whose sessions have these settings, in a table that is there.
@@ -173,4 +173,26 @@ async fn a_server_that_is_away_refuses_what_it_was_not_asked() {
     assert_eq!(error.kind(), StoreErrorKind::Refused);
     server.start_again();
     assert!(is_granted(&store, &fresh_id(), &claim()).await);
+}
+
+#[actix_web::test]
+async fn a_standby_is_ill_and_asked_for_nothing_until_it_is_promoted() {
+    let (primary, store) = own(&[]).await;
+    let id = run(&store, DAY).await;
+    let standby = primary.standby();
+    let there = builder(&standby, "records")
+        .build()
+        .expect("options that hold");
+    // A retry of what it has is refused too: it may be behind.
+    for asked in [id, fresh_id()] {
+        let error = there.begin(&asked, &claim()).await.expect_err("a standby");
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
+    }
+    there.health().await.expect_err("illness");
+    let report = there.check().await.expect("a report");
+    assert!(report.findings().contains(&PgFinding::Standby), "{report}");
+    standby.execute("SELECT pg_promote()").await;
+    there.health().await.expect("health");
+    assert!(is_replayed(&there, &id).await);
+    assert!(is_granted(&there, &fresh_id(), &claim()).await);
 }
