@@ -152,14 +152,16 @@ fn remove(table: &str) -> String {
 }
 
 /// A claim's place in the index is that of its begin. One that was renewed since is moved on, so that it is not met
-/// by each sweep.
+/// by each sweep. The time is a value of its own for the plan, by which the index ends where nothing more is due; joined,
+/// it would be compared with every row that there is.
 fn sweep(table: &str) -> String {
-    let is_over = over("r", "now.us");
+    let now = "(SELECT us FROM now)";
+    let is_over = over("r", now);
     format!(
         "WITH {NOW}, \
-         due AS MATERIALIZED (SELECT r.id, {is_over} AS is_over FROM {table} AS r, now \
-            WHERE r.expires <= now.us AND r.kind BETWEEN 1 AND 4 \
-            ORDER BY r.expires LIMIT {BATCH} FOR UPDATE OF r SKIP LOCKED), \
+         due AS MATERIALIZED (SELECT r.id, {is_over} AS is_over FROM {table} AS r \
+            WHERE r.expires <= {now} AND r.kind BETWEEN 1 AND 4 \
+            ORDER BY r.expires LIMIT {BATCH} FOR UPDATE SKIP LOCKED), \
          gone AS (DELETE FROM {table} AS r USING due WHERE r.id = due.id AND due.is_over RETURNING 1), \
          moved AS (UPDATE {table} AS r SET expires = r.seen + GREATEST(r.retention, r.lease) FROM due \
             WHERE r.id = due.id AND NOT due.is_over AND r.kind = 1 RETURNING 1) \

@@ -47,6 +47,31 @@ async fn a_sweep_takes_as_many_batches_as_there_are() {
 }
 
 #[actix_web::test]
+async fn a_sweep_reads_nothing_of_what_is_not_due() {
+    let (store, table) = store().await;
+    let server = PgServer::shared();
+    let many = format!(
+        "INSERT INTO {table} (id, kind, token, generation, fingerprint, begun, seen, expires) \
+         SELECT int4send(n), 4, ''::bytea, 1, ''::bytea, 0, 0, 9000000000000000 + n \
+         FROM generate_series(1, 20000) AS n; ANALYZE {table}"
+    );
+    server.execute(&many).await;
+    assert_eq!(store.sweep().await.expect("a sweep"), 0);
+    // Told by the server's processes now and then.
+    drop(store);
+    let of = |what: &str| {
+        let index = format!("pg_stat_user_indexes WHERE indexrelname = '{table}_expires'");
+        format!("SELECT {what} FROM {index}")
+    };
+    let (scans, read) = (of("idx_scan"), of("idx_tup_read"));
+    eventually_async("a look into the index", async || {
+        server.number(&scans).await > 0
+    })
+    .await;
+    assert_eq!(server.number(&read).await, 0);
+}
+
+#[actix_web::test]
 async fn a_claim_that_is_renewed_outlives_its_place_in_the_index() {
     let (store, table) = store().await;
     let (id, held) = (fresh_id(), claim());
