@@ -290,3 +290,112 @@ pub(crate) fn micros(duration: Duration) -> i64 {
 pub(crate) fn duration(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: RecordId = RecordId::from_bytes([1; 32]);
+    const LEASE: i64 = 30;
+    const RETENTION: i64 = 90;
+
+    /// A claim that showed a sign of life at 1,000, read so much later.
+    fn claim(later: i64) -> Row {
+        Row {
+            now: 1_000 + later,
+            kind: CLAIM,
+            token: vec![3; 16],
+            generation: 1,
+            fingerprint: vec![1; 33],
+            lease: Some(LEASE),
+            retention: Some(RETENTION),
+            seen: 1_000,
+            expires: 1_000 + RETENTION,
+            answer: None,
+        }
+    }
+
+    /// `None` is absent.
+    fn is_lapsed(row: Row) -> Option<bool> {
+        let parsed = row.parse(&ID, &RecordCodec::plain()).expect("a record");
+        match parsed?.progress {
+            Progress::Held { is_lapsed, .. } => Some(is_lapsed),
+            other => panic!("{other:?} is no claim"),
+        }
+    }
+
+    #[test]
+    fn a_claim_is_in_flight_then_unknown_then_over() {
+        let due = [
+            (0, Some(false)),
+            (LEASE - 1, Some(false)),
+            (LEASE, Some(true)),
+            (RETENTION - 1, Some(true)),
+            (RETENTION, None),
+            // A clock that was set back.
+            (-500, Some(false)),
+        ];
+        for (later, due) in due {
+            assert_eq!(is_lapsed(claim(later)), due, "{later}");
+        }
+    }
+
+    #[test]
+    fn a_claim_in_flight_outlives_its_retention_and_its_place_in_the_index() {
+        let long = |later| Row {
+            lease: Some(10 * RETENTION),
+            ..claim(later)
+        };
+        assert_eq!(is_lapsed(long(2 * RETENTION)), Some(false));
+        assert_eq!(is_lapsed(long(10 * RETENTION)), None);
+    }
+
+    #[test]
+    fn what_remembers_a_generation_is_over_when_it_expires() {
+        let row = |later| Row {
+            kind: GIVEN_UP,
+            ..claim(later)
+        };
+        let parse = |row: Row| row.parse(&ID, &RecordCodec::plain()).expect("a record");
+        assert!(parse(row(RETENTION - 1)).is_some());
+        assert!(parse(row(RETENTION)).is_none());
+    }
+
+    #[test]
+    fn what_is_no_record_of_ours_is_never_absent() {
+        let later = 100 * RETENTION;
+        let unreadable = |row: Row| row.parse(&ID, &RecordCodec::plain()).is_err();
+        assert!(unreadable(Row {
+            kind: 9,
+            ..claim(later)
+        }));
+        assert!(unreadable(Row {
+            lease: None,
+            ..claim(0)
+        }));
+        assert!(unreadable(Row {
+            lease: Some(-1),
+            ..claim(0)
+        }));
+        assert!(unreadable(Row {
+            token: vec![3; 15],
+            ..claim(0)
+        }));
+        assert!(unreadable(Row {
+            generation: 0,
+            ..claim(0)
+        }));
+        assert!(unreadable(Row {
+            fingerprint: Vec::new(),
+            ..claim(0)
+        }));
+    }
+
+    #[test]
+    fn times_are_rounded_up_and_bounded() {
+        assert_eq!(micros(Duration::from_nanos(1)), 1);
+        assert_eq!(micros(Duration::from_millis(2)), 2_000);
+        assert_eq!(micros(Duration::MAX), MOST);
+        assert_eq!(clamped(u64::MAX), i64::MAX);
+    }
+}

@@ -1,25 +1,32 @@
 //! Asks a server for what bears on the promise. What each answer means is said by the findings.
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, raw_sql};
 
 use super::finding::PgFinding;
 use super::migration::is_there;
 use crate::failure::Failure;
 use crate::name::Names;
 
-/// Settings as they hold for this session. `missing` lists the permissions on the table that the role lacks.
-const SETTINGS: &str = "SELECT pg_is_in_recovery(), \
-    current_setting('default_transaction_read_only'), \
-    current_setting('fsync'), current_setting('full_page_writes'), \
-    current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
-    (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass($1)), \
-    (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p \
-        WHERE NOT has_table_privilege(to_regclass($1), p)), \
-    (SELECT least(current_setting('max_connections')::bigint \
-            - current_setting('superuser_reserved_connections')::bigint, \
-        CASE WHEN rolconnlimit >= 0 THEN rolconnlimit::bigint END) \
-        FROM pg_roles WHERE rolname = current_user)";
+/// Settings as they hold for this session, and the permissions on the table that the role lacks. As plain text, which
+/// passes every pooler.
+fn settings(names: &Names) -> String {
+    let table = format!("to_regclass('{}')", names.table());
+    format!(
+        "SELECT pg_is_in_recovery(), \
+            current_setting('default_transaction_read_only'), \
+            current_setting('fsync'), current_setting('full_page_writes'), \
+            current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
+            (SELECT relpersistence::text FROM pg_class WHERE oid = {table}), \
+            (SELECT string_agg(p, ', ') \
+                FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p \
+                WHERE NOT has_table_privilege({table}, p)), \
+            (SELECT least(current_setting('max_connections')::bigint \
+                    - current_setting('superuser_reserved_connections')::bigint, \
+                CASE WHEN rolconnlimit >= 0 THEN rolconnlimit::bigint END) \
+                FROM pg_roles WHERE rolname = current_user)"
+    )
+}
 
 /// Over two connections that nothing else uses.
 pub(super) async fn findings(
@@ -30,12 +37,9 @@ pub(super) async fn findings(
 ) -> Result<Vec<PgFinding>, Failure> {
     let mut findings = Vec::new();
     let pooler = pooler(connection, other).await.map_err(refused)?;
-    let settings = sqlx::query(SETTINGS).bind(names.table()).persistent(false);
-    let rows = settings
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(refused)?;
-    if !is_there(connection, names).await? {
+    let settings = raw_sql(AssertSqlSafe(settings(names)));
+    let rows = settings.fetch_all(&mut *other).await.map_err(refused)?;
+    if !is_there(other, names).await? {
         findings.push(PgFinding::NoTable);
     }
     if let Some(row) = rows.first() {
@@ -94,10 +98,11 @@ async fn pooler(
 ) -> Result<Option<PgFinding>, sqlx::Error> {
     let mut transaction = match connection.begin().await {
         Ok(transaction) => transaction,
-        Err(error) if error.as_database_error().is_some() => {
+        // It may end the session for it, and lives on.
+        Err(_) => {
+            process(other).await?;
             return Ok(Some(PgFinding::StatementPooler));
         }
-        Err(error) => return Err(error),
     };
     let first = process(&mut transaction).await?;
     let is_torn = process(&mut transaction).await? != first;
@@ -105,13 +110,25 @@ async fn pooler(
     if is_torn {
         return Ok(Some(PgFinding::StatementPooler));
     }
-    let is_lent = process(connection).await? == process(other).await?;
-    Ok(is_lent.then_some(PgFinding::TransactionPooler))
+    if process(connection).await? != process(other).await? {
+        return Ok(None);
+    }
+    let knows = knows_prepared(connection).await && knows_prepared(other).await;
+    Ok(Some(match knows && knows_prepared(connection).await {
+        true => PgFinding::TransactionPooler,
+        false => PgFinding::NoPreparedStatements,
+    }))
+}
+
+/// Whether a statement that a session prepared is there when it comes back, and nobody else's has its name.
+async fn knows_prepared(connection: &mut PgConnection) -> bool {
+    let asked = sqlx::query("SELECT 1 + $1").bind(1);
+    asked.fetch_all(connection).await.is_ok()
 }
 
 /// The process of the server that answers.
 async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    let asked = sqlx::raw_sql("SELECT pg_backend_pid()::text");
+    let asked = raw_sql("SELECT pg_backend_pid()::text");
     let rows = connection.fetch_all(asked).await?;
     let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let text: String = row.try_get(0)?;

@@ -33,6 +33,8 @@ pub enum PgFinding {
     NotReplicated,
     /// Transactions do not keep their connection: a pooler in statement mode.
     StatementPooler,
+    /// A pooler in transaction mode that does not know prepared statements.
+    NoPreparedStatements,
     /// A session does not keep its server process: a pooler in transaction mode.
     TransactionPooler,
     /// The server may refuse the connections that the store can need.
@@ -51,6 +53,7 @@ impl SqlFinding for PgFinding {
             | Self::NoPermission { .. }
             | Self::Standby
             | Self::ReadOnly
+            | Self::NoPreparedStatements
             | Self::StatementPooler => SqlSeverity::Fatal,
             Self::Unlogged
             | Self::FsyncOff
@@ -97,8 +100,11 @@ impl fmt::Display for PgFinding {
             Self::StatementPooler => f.write_str(
                 "a pooler hands each statement to another connection of the server: prepared statements and transactions break; use it in session or transaction mode, or connect to the server itself",
             ),
+            Self::NoPreparedStatements => f.write_str(
+                "a pooler in transaction mode stands before the server and does not know prepared statements, so that steps fail (503); set pgbouncer's `max_prepared_statements` (1.21 or later), use session mode, or connect to the server itself",
+            ),
             Self::TransactionPooler => f.write_str(
-                "a pooler in transaction mode stands before the server: it must know prepared statements (pgbouncer 1.21, `max_prepared_statements`), and changes are not heard by `LISTEN`, so that who waits polls; switch `notifications` off",
+                "a pooler in transaction mode stands before the server: changes are not heard by `LISTEN`, so that who waits polls; switch `notifications` off",
             ),
             Self::TooFewConnections { needed, allowed } => write!(
                 f,

@@ -1,6 +1,7 @@
 //! The server's programs, how to install them where they are missing, and as whom they run.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +38,27 @@ pub(super) fn program(name: &str) -> PathBuf {
 
 /// A command as the user that the server runs as: this one, or `postgres` where this one is root.
 pub(super) fn command(name: &str) -> Command {
-    let mut command = Command::new(program(name));
+    as_its_user(program(name))
+}
+
+/// The pooler, as the same user.
+///
+/// # Panics
+///
+/// If it is missing, with the command that installs it.
+pub(super) fn bouncer() -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let mut files = folders.map(|folder| folder.join("pgbouncer"));
+    as_its_user(
+        files
+            .find(|file| file.is_file())
+            .expect("no pgbouncer: on Debian `apt-get install -y pgbouncer`, elsewhere install it"),
+    )
+}
+
+fn as_its_user(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
     if let Some((user, group)) = other_user() {
         command.uid(user).gid(group);
     }
@@ -45,7 +66,7 @@ pub(super) fn command(name: &str) -> Command {
 }
 
 /// User and group of whoever runs the server, if that is not this process's user.
-pub(super) fn other_user() -> Option<(u32, u32)> {
+fn other_user() -> Option<(u32, u32)> {
     if !geteuid().is_root() {
         return None;
     }
@@ -59,4 +80,18 @@ pub(super) fn other_user() -> Option<(u32, u32)> {
     };
     let ids = ids("postgres").or_else(|| ids("nobody"));
     Some(ids.expect("a user who is not root, `postgres` or `nobody`"))
+}
+
+/// Gives a folder to the user that the server runs as.
+pub(super) fn give(dir: &Path) {
+    if let Some((user, group)) = other_user() {
+        let files = fs::read_dir(dir)
+            .expect("a folder")
+            .flatten()
+            .map(|file| file.path());
+        for path in files.filter(|path| path.is_file()).chain([dir.to_owned()]) {
+            chown(path, Some(user), Some(group)).expect("root may do this");
+        }
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("a folder of ours");
 }

@@ -2,8 +2,10 @@
 //! data folder of its own. PostgreSQL refuses to run as root, so there it runs as its own user.
 
 mod binary;
+mod bouncer;
 mod server;
 mod wire;
 
+pub use bouncer::PgBouncer;
 pub use server::PgServer;
 pub use wire::Wire;

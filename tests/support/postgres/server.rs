@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -15,7 +14,7 @@ use idempotency_actix_sqlx::sqlx::{
 };
 use tempfile::TempDir;
 
-use super::binary::{command, other_user};
+use super::binary::{command, give};
 use crate::patience::until;
 use crate::port::Port;
 use crate::process::Process;
@@ -283,12 +282,4 @@ fn copy(from: &Path, to: &Path) {
         copied.expect("`cp` can run").success(),
         "no copy of {from:?}"
     );
-}
-
-/// Gives a folder to the user that the server runs as.
-fn give(dir: &Path) {
-    if let Some((user, group)) = other_user() {
-        chown(dir, Some(user), Some(group)).expect("root may do this");
-    }
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("a folder of ours");
 }

@@ -1,9 +1,10 @@
 //! What the store says of real servers.
 
 use idempotency_actix_sqlx::{PgFinding, PgStore, SqlSeverity};
-use idempotency_actix_tests::postgres::PgServer;
+use idempotency_actix_tests::postgres::{PgBouncer, PgServer};
 
 use super::own;
+use crate::records::AMPLE;
 
 fn findings(report: &idempotency_actix_sqlx::SqlReport<PgFinding>) -> Vec<PgFinding> {
     report.findings().to_vec()
@@ -91,4 +92,41 @@ async fn more_connections_than_the_server_has_are_found() {
         ),
         "{report}"
     );
+}
+
+/// What the store finds through a pooler in that mode.
+async fn through(mode: &str) -> Vec<PgFinding> {
+    let (server, _) = own(&[("fsync", "on")]).await;
+    let pooler = PgBouncer::before(&server, mode);
+    let pool = server.pool_with(2, pooler.options(&server));
+    let store = PgStore::builder(pool)
+        .table("records")
+        .timeout(AMPLE)
+        .build();
+    let report = store.expect("options that hold").check().await;
+    findings(&report.expect("a report"))
+}
+
+#[actix_web::test]
+async fn a_pooler_that_keeps_sessions_is_as_good_as_the_server() {
+    assert_eq!(through("session").await, []);
+}
+
+#[actix_web::test]
+async fn a_pooler_that_keeps_transactions_is_found() {
+    let found = through("transaction").await;
+    // By its version: pgbouncer knows prepared statements since 1.21, where it is told to.
+    let known = [
+        PgFinding::NoPreparedStatements,
+        PgFinding::TransactionPooler,
+    ];
+    assert!(
+        matches!(&found[..], [one] if known.contains(one)),
+        "{found:?}"
+    );
+}
+
+#[actix_web::test]
+async fn a_pooler_that_keeps_nothing_is_fatal() {
+    assert_eq!(through("statement").await, [PgFinding::StatementPooler]);
 }
