@@ -2,6 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Path};
@@ -124,7 +125,7 @@ pub(crate) fn members(arguments: TokenStream) -> Vec<TokenStream> {
 
 pub(crate) fn last_segment(path: &Path) -> String {
     let last = path.segments.last();
-    last.map(|segment| segment.ident.to_string())
+    last.map(|segment| segment.ident.unraw().to_string())
         .unwrap_or_default()
 }
 

@@ -134,6 +134,16 @@ fn attributes_before(mut before: &[TokenTree]) -> Vec<TokenStream> {
                 attributes.push(content.stream());
                 rest
             }
+            // In the body of a `macro_rules!`: `$visibility`, and `$( .. )*` of attributes that it is given.
+            [rest @ .., TokenTree::Punct(sign), TokenTree::Ident(_)] if sign.as_char() == '$' => {
+                rest
+            }
+            [
+                rest @ ..,
+                TokenTree::Punct(sign),
+                TokenTree::Group(_),
+                TokenTree::Punct(_),
+            ] if sign.as_char() == '$' => rest,
             [rest @ .., TokenTree::Ident(_) | TokenTree::Literal(_)] => rest,
             [rest @ .., TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => {
                 rest
@@ -195,7 +205,8 @@ mod tests {
     #[test]
     fn methods_are_found_in_the_file_that_has_the_function() {
         let file = "mod a { /* é fn */ #[get(\"/\")]\n#[idempotent(required)]\n/// fn\n\
-                    pub(crate) async fn f() {} #[post(\"/\")] fn g() {} }";
+                    pub(crate) async fn f() {} #[post(\"/\")] fn g() {} }\n\
+                    macro_rules! m { ($v:vis) => { #[get(\"/\")] $(#[$m])* #[idempotent] $v fn h() {} } }";
         let found = |place: &str| {
             let at = file.find(place).expect("it");
             let start = file[..at].rfind('\n').map_or(0, |at| at + 1);
@@ -209,6 +220,7 @@ mod tests {
             methods.map(|routed| routed.method).collect::<Vec<_>>()
         };
         assert_eq!(found("fn f"), ["GET"]);
+        assert_eq!(found("fn h"), ["GET"]);
         assert_eq!(found("fn g"), ["POST"]);
     }
 

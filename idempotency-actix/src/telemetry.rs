@@ -142,8 +142,8 @@ impl Incident {
         }
     }
 
-    /// The place of a kind that an outage makes for each request and each claim: a line for each would hide
-    /// everything else.
+    /// The place of a kind that an outage, or a store that lost all, makes for each request and each claim: a line for
+    /// each would hide everything else.
     fn outage(self) -> Option<usize> {
         match self {
             Self::ClaimFailed => Some(0),
@@ -154,10 +154,20 @@ impl Incident {
             Self::ReleaseDropped => Some(5),
             Self::RenewalFailed => Some(6),
             Self::BackgroundFailed => Some(7),
-            _ => None,
+            Self::ClaimLost => Some(8),
+            Self::RecordedAbsent => Some(9),
+            Self::CompleteRefused => Some(10),
+            Self::ValueRefused => Some(11),
+            Self::RanTooLong => Some(12),
+            Self::CutOff | Self::Abandoned => None,
         }
     }
 }
+
+/// How many kinds an outage makes, and how many of them say that the store does not answer. The others come from
+/// one that answers, and has lost its records, say.
+const KINDS: usize = 13;
+const OF_SILENCE: usize = 8;
 
 /// How often an outage is logged while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -166,7 +176,7 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// answers would be down and up with each request.
 const CALM: Duration = Duration::from_secs(10);
 
-static OUTAGES: Mutex<[Outage; 8]> = Mutex::new([Outage::NONE; 8]);
+static OUTAGES: Mutex<[Outage; KINDS]> = Mutex::new([Outage::NONE; KINDS]);
 
 /// Whether any of them may be over.
 static IS_DOWN: AtomicBool = AtomicBool::new(false);
@@ -246,9 +256,14 @@ pub(crate) fn answered() {
     let is_down = outages.iter().any(|outage| outage.since.is_some());
     IS_DOWN.store(is_down, Ordering::Relaxed);
     drop(outages);
-    if ended.iter().any(Option::is_some) {
-        let more: u64 = ended.iter().flatten().sum();
+    let (of_silence, others) = ended.split_at(OF_SILENCE);
+    if of_silence.iter().any(Option::is_some) {
+        let more: u64 = of_silence.iter().flatten().sum();
         tracing::info!(more, "the store of idempotency records answers again");
+    }
+    let more: u64 = others.iter().flatten().sum();
+    if more > 0 {
+        tracing::info!(more, "idempotency incidents are over");
     }
 }
 

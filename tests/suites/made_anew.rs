@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
+use idempotency_actix::{
+    Fingerprinting, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, Recovery,
+};
 use idempotency_actix_tests::log;
 
 fn by_path(request: &HttpRequest) -> Option<String> {
@@ -12,6 +14,27 @@ fn by_path(request: &HttpRequest) -> Option<String> {
 
 fn by_query(request: &HttpRequest) -> Option<String> {
     Some(request.query_string().to_owned())
+}
+
+fn by_its_path(request: &HttpRequest, _: &[u8]) -> Vec<u8> {
+    by_path(request).unwrap_or_default().into_bytes()
+}
+
+fn by_body(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
+    body.to_vec()
+}
+
+async fn unknown() -> Recovery {
+    Recovery::StillUnknown
+}
+
+async fn not_executed() -> Recovery {
+    Recovery::NotExecuted
+}
+
+fn with(options: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder) -> Idempotency {
+    let layer = Idempotency::builder(MemoryStore::new(), KeyScope::everyone());
+    options(layer).build().expect("a layer")
 }
 
 fn warnings() -> usize {
@@ -45,6 +68,14 @@ fn a_layer_that_each_worker_makes_anew_is_warned_of_once() {
         KeyScope::header("x-account"),
     ]
     .map(|scope| layer(scope, 3));
+    let _other_functions = [
+        with(|layer| layer.key(by_path)),
+        with(|layer| layer.key(by_query)),
+        with(|layer| layer.recover(unknown)),
+        with(|layer| layer.recover(not_executed)),
+        with(|layer| layer.fingerprint(Fingerprinting::by(by_its_path))),
+        with(|layer| layer.fingerprint(Fingerprinting::by(by_body))),
+    ];
     for _ in 0..3 {
         // One after the other, as tests do.
         drop(layer(KeyScope::everyone(), 4));
@@ -53,7 +84,13 @@ fn a_layer_that_each_worker_makes_anew_is_warned_of_once() {
 
     let factory = || {
         let scope = KeyScope::by(|request: &HttpRequest| Some(request.path().to_owned()));
-        layer(scope, 5)
+        let layer = Idempotency::builder(MemoryStore::new(), scope)
+            .key(|request: &HttpRequest| Some(request.query_string().to_owned()))
+            .recover(|| async { Recovery::StillUnknown })
+            .fingerprint(Fingerprinting::by(|_: &HttpRequest, body: &[u8]| {
+                body.to_vec()
+            }));
+        layer.build().expect("a layer")
     };
     let _workers = [(); 4].map(|()| factory());
     assert_eq!(warnings(), 1);

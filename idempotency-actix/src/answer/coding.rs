@@ -2,8 +2,8 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, Encoding, HeaderMap, HeaderValue,
-    Preference, Quality, VARY, from_comma_delimited,
+    ACCEPT_ENCODING, CONTENT_ENCODING, Encoding, HeaderMap, HeaderValue, Preference, Quality,
+    QualityItem, VARY,
 };
 
 use crate::store::StoredResponse;
@@ -38,7 +38,7 @@ impl Accepted {
         if codings.peek().is_none() || answer.body().is_none_or(|body| body.is_empty()) {
             return true;
         }
-        let AcceptEncoding(accepted) = self.read();
+        let accepted = self.read();
         codings.all(|coding| {
             let mut quality = None;
             for item in &accepted {
@@ -55,8 +55,12 @@ impl Accepted {
         })
     }
 
-    fn read(&self) -> AcceptEncoding {
-        AcceptEncoding(from_comma_delimited(self.0.iter()).unwrap_or_default())
+    /// The items that can be read. One that cannot says nothing about the others.
+    fn read(&self) -> Vec<QualityItem<Preference<Encoding>>> {
+        let line = self.0.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+        let items = line.split(|&octet| octet == b',');
+        let items = items.filter_map(|item| str::from_utf8(item).ok()?.trim().parse().ok());
+        items.collect()
     }
 }
 
@@ -93,9 +97,14 @@ fn is_same(accepted: &Encoding, coding: &str) -> bool {
 /// A coding without the prefix of its older name: `x-gzip` and `x-compress` (RFC 9110, section 8.4.1).
 fn plain(coding: &str) -> &str {
     match coding.split_at_checked(2) {
-        Some((x, name @ ("gzip" | "compress"))) if x.eq_ignore_ascii_case("x-") => name,
+        Some((x, name)) if x.eq_ignore_ascii_case("x-") && has_older_name(name) => name,
         _ => coding,
     }
+}
+
+fn has_older_name(coding: &str) -> bool {
+    let mut codings = ["gzip", "compress"].into_iter();
+    codings.any(|other| coding.eq_ignore_ascii_case(other))
 }
 
 #[cfg(test)]
@@ -160,7 +169,19 @@ mod tests {
     fn older_names_are_the_same_codings() {
         assert!(can_read(Some("x-gzip"), "gzip"));
         assert!(can_read(Some("gzip"), "X-gzip"));
+        assert!(can_read(Some("X-GZIP"), "gzip"));
+        assert!(can_read(Some("GZIP"), "X-GZip"));
         assert!(can_read(Some("x-compress"), "compress"));
         assert!(!can_read(Some("br"), "x-br"));
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_read_does_not_void_the_others() {
+        assert!(can_read(Some("br;q=x, gzip"), "gzip"));
+        let line = HeaderValue::from_bytes(b"\xe9t\xe9, gzip").expect("a value");
+        let applied = (CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let body = Some(Bytes::from_static(b"octets"));
+        let answer = StoredResponse::new(StatusCode::OK, [applied], body);
+        assert!(Accepted(Some(line)).can_read(&answer));
     }
 }

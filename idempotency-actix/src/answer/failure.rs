@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use actix_web::HttpResponse;
+use actix_web::{Error, HttpResponse};
 
 use super::not_executed::NotExecuted;
 
@@ -32,6 +32,18 @@ pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
     HttpResponse::InternalServerError()
         .content_type("text/plain; charset=utf-8")
         .body("Internal Server Error")
+}
+
+/// The answer that an error of the application's makes, also where that panics.
+pub(crate) fn rendered(error: &Error) -> HttpResponse {
+    let render = AssertUnwindSafe(|| error.error_response());
+    catch_unwind(render).unwrap_or_else(|panic| panicked(&*panic))
+}
+
+/// The same for an error that is an answer of its own, whose mappers do not run.
+pub(crate) fn answer_of(error: Error) -> HttpResponse {
+    let render = AssertUnwindSafe(|| HttpResponse::from_error(error));
+    catch_unwind(render).unwrap_or_else(|panic| panicked(&*panic))
 }
 
 /// A plain 500 that binds nothing, for mistakes that only the application's author can mend.

@@ -12,7 +12,7 @@ mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
 pub(crate) use self::coding::Accepted;
-pub(crate) use self::failure::{AsError, caught, misconfigured, panicked};
+pub(crate) use self::failure::{AsError, answer_of, caught, misconfigured, panicked, rendered};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::refusal::refuse;

@@ -40,8 +40,15 @@ use actix_web::{Error, HttpRequest, HttpResponse, Responder, ResponseError};
 ///     Ok("charged".into())
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NotExecuted<T>(pub T);
+
+/// Shows nothing of an answer, which may hold personal data.
+impl<T> fmt::Debug for NotExecuted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NotExecuted(..)")
+    }
+}
 
 struct Mark;
 
@@ -88,5 +95,18 @@ impl ResponseError for NotExecutedError {
         let mut response = self.0.error_response();
         NotExecuted::mark(&mut response);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_the_answer() {
+        let answer = HttpResponse::Conflict()
+            .insert_header(("location", "/people/jane"))
+            .finish();
+        assert_eq!(format!("{:?}", NotExecuted(answer)), "NotExecuted(..)");
     }
 }

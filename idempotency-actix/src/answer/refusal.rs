@@ -1,9 +1,9 @@
 //! How a refusal reaches a client that may still be sending its body: what is left of it is read first, within a bound.
 //! It does not know what is refused.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -19,8 +19,7 @@ use crate::request::drain;
 /// How long a client may take to send the rest of its body.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// How much of the body is read while the refusal is on its way. The window of a stream lets a client of
-/// HTTP/2 send as much anyway.
+/// How much of a stream's body is read. Its window lets a client of HTTP/2 send as much anyway.
 const MOST_READ: usize = 1024 * 1024;
 
 /// The refusal of a request whose body nobody has read.
@@ -28,18 +27,25 @@ const MOST_READ: usize = 1024 * 1024;
 /// Over HTTP/1.1 a short body is read first, so that the connection can go on. A longer one stays with the
 /// answer: the server closes the connection then, says so, and waits for the client to have read the
 /// answer. Over HTTP/2 it would reset the stream, and a client that is reset while it sends drops the
-/// answer; so the answer goes out at once, and its end waits for the client's.
+/// answer. So the body is read first there too, and where it takes too long, the end of the answer waits for the
+/// client's.
 pub(crate) async fn refuse(
     mut refusal: HttpResponse,
     request: &HttpRequest,
     mut payload: Payload,
 ) -> HttpResponse {
     let is_multiplexed = request.version() >= Version::HTTP_2;
-    if !is_multiplexed {
-        let drained = timeout(DRAIN_TIME, drain(request, &mut payload));
-        if drained.await.unwrap_or(false) {
-            return refusal;
+    let mut left = MOST_READ;
+    let drained = async {
+        match is_multiplexed {
+            true => poll_fn(|cx| poll_drained(&mut payload, &mut left, cx)).await,
+            false => drain(request, &mut payload).await,
         }
+    };
+    if timeout(DRAIN_TIME, drained).await.unwrap_or(false) {
+        return refusal;
+    }
+    if !is_multiplexed {
         refusal
             .head_mut()
             .set_connection_type(ConnectionType::Close);
@@ -49,10 +55,22 @@ pub(crate) async fn refuse(
             size: body.size(),
             body: Some(body),
             payload,
-            left: MOST_READ,
+            left,
             until: is_multiplexed.then(|| Box::pin(sleep(DRAIN_TIME))),
         })
     })
+}
+
+/// Reads a body to its end, which it may have come to by an error. `false` once so much was read that nothing more is:
+/// the client runs out of window, and has time to see the answer.
+fn poll_drained(payload: &mut Payload, left: &mut usize, cx: &mut Context<'_>) -> Poll<bool> {
+    while *left > 0 {
+        match ready!(pin!(&mut *payload).poll_next(cx)) {
+            Some(Ok(chunk)) => *left = left.saturating_sub(chunk.len()),
+            Some(Err(_)) | None => return Poll::Ready(true),
+        }
+    }
+    Poll::Ready(false)
 }
 
 /// The body of a refusal, and the request's body, which it keeps from being dropped.
@@ -87,14 +105,10 @@ impl MessageBody for Refusal {
         if self.until.as_mut().is_none_or(is_over) {
             return Poll::Ready(None);
         }
-        // Past the bound nothing is read: the client runs out of window, and has time to see the answer.
-        while self.left > 0 {
-            match pin!(&mut self.payload).poll_next(cx) {
-                Poll::Ready(Some(Ok(chunk))) => self.left = self.left.saturating_sub(chunk.len()),
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
-                Poll::Pending => break,
-            }
+        let Self { payload, left, .. } = &mut *self;
+        match poll_drained(payload, left, cx) {
+            Poll::Ready(true) => Poll::Ready(None),
+            Poll::Ready(false) | Poll::Pending => Poll::Pending,
         }
-        Poll::Pending
     }
 }

@@ -37,8 +37,7 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
 }
 
 /// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.
-pub(crate) fn drop_marks(response: &mut HttpResponse) {
-    let headers = response.headers_mut();
+pub(crate) fn drop_marks(headers: &mut HeaderMap) {
     headers.remove(REPLAYED);
     headers.remove(STATUS);
 }

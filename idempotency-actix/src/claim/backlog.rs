@@ -11,6 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 
 use super::background::Background;
+use crate::store::shrink_map;
 
 /// How many tries are on the way at a time.
 const MOST: usize = 512;
@@ -174,6 +175,7 @@ impl<W: Work> Agenda<W> {
 
     fn remove(&mut self, number: u64) -> Option<Item<W>> {
         let item = self.items.remove(&number)?;
+        shrink_map(&mut self.items);
         if let Some(due) = item.due {
             self.waiting.remove(&(due, number));
             self.ready.remove(&(due, number));

@@ -10,7 +10,7 @@ use super::deadline::deadline;
 use crate::store::StoreError;
 
 /// A store call with a deadline, where a panic is a failure: whoever asks has counts and schedules to keep.
-pub(super) fn guarded<T, F>(
+pub(crate) fn guarded<T, F>(
     timeout: Duration,
     call: impl FnOnce() -> F,
 ) -> impl Future<Output = Result<T, StoreError>>

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::budget::Share;
 use super::claims::Claims;
-use super::deadline::deadline;
+use super::guarded::guarded;
 use super::lease::{Lease, Moment};
 use super::parked::Parked;
-use super::recording::{Recorded, Tried, record};
+use super::recording::{Recorded, Tried, can_write, record};
 use super::renewals::Renewal;
 use crate::store::{Finished, Released, Renewed, State};
 use crate::telemetry::{Chain, Incident, incident};
@@ -60,9 +60,10 @@ impl HeldClaim {
         self.claims.streams.share()
     }
 
-    /// Whether so much of the lease has passed already that the claim is not to be believed.
+    /// Whether so much of its lease has passed already that a granted claim is not to be believed.
     pub(crate) fn is_late(&self) -> bool {
-        self.lease.since_acked() > self.lease.claim.lease() / 3
+        let lease = &self.lease;
+        lease.is_granted() && lease.since_acked() > lease.claim.lease() / 3
     }
 
     /// Renews the claim before the handler starts, where too much of its lease has passed already.
@@ -70,8 +71,8 @@ impl HeldClaim {
     pub(crate) async fn confirm(&self) -> bool {
         let lease = &self.lease;
         let asked = Moment::now();
-        let call = self.claims.store.renew(&lease.id, &lease.claim);
-        match deadline(self.timeout, call).await {
+        let call = || self.claims.store.renew(&lease.id, &lease.claim);
+        match guarded(self.timeout, call).await {
             Ok(Renewed::Alive) => {
                 lease.renewed(asked);
                 true
@@ -91,8 +92,8 @@ impl HeldClaim {
         self.renewal = None;
         let Self { claims, lease, .. } = &self;
         let timeout = self.timeout;
-        let call = claims.store.release(&lease.id, &lease.claim);
-        match deadline(timeout, call).await {
+        let call = || claims.store.release(&lease.id, &lease.claim);
+        match guarded(timeout, call).await {
             Ok(Released::Released) => Box::pin(claims.retries.released(&lease.id)).await,
             // A try to claim may still be on its way.
             Ok(Released::NotOwner) if !lease.is_granted() => release_later(claims, lease, timeout),
@@ -119,7 +120,7 @@ impl HeldClaim {
         }
         let parked = || Parked {
             lease: Arc::clone(lease),
-            finished: finished.clone(),
+            finished: finished.compact(),
             ttl,
             timeout: self.timeout,
         };
@@ -137,12 +138,17 @@ impl HeldClaim {
         Recorded::from(tried)
     }
 
+    /// Whether the store takes a sign of life, which is a write, so that it is not down.
+    pub(crate) async fn can_write(&self) -> bool {
+        can_write(&*self.claims.store, &self.lease, self.timeout).await
+    }
+
     /// How far the record came that stands in the way of the own answer. What belongs to another request is
     /// nobody's business here.
     pub(crate) async fn found(&self) -> State {
         let claim = &self.lease.claim;
-        let call = self.claims.store.inspect(&self.lease.id);
-        let record = deadline(self.timeout, call).await.ok().flatten();
+        let call = || self.claims.store.inspect(&self.lease.id);
+        let record = guarded(self.timeout, call).await.ok().flatten();
         match record.filter(|record| record.fingerprint == *claim.fingerprint()) {
             Some(record) => record.state,
             None => State::Unknown {

@@ -20,7 +20,7 @@ mod waiters;
 
 pub(crate) use self::budget::{Budget, Share};
 pub(crate) use self::claims::Claims;
-pub(crate) use self::deadline::deadline;
+pub(crate) use self::guarded::guarded;
 pub(crate) use self::held::HeldClaim;
 pub(crate) use self::lease::{Grant, Lease, Moment};
 pub(crate) use self::quota::{CallerHash, Seat};

@@ -9,13 +9,16 @@ use super::background::Background;
 use super::backlog::{Backlog, Progress, Work};
 use super::guarded::guarded;
 use super::lease::Lease;
-use super::recording::{Tried, record};
+use super::recording::{Tried, can_write, record};
 use super::renewals::Renewal;
 use super::waiters::Waiters;
-use crate::store::{ErasedStore, Finished, RecordId, State, StoreError, StoreErrorKind};
+use crate::store::{
+    ErasedStore, Finished, RecordId, State, StoreError, StoreErrorKind, shrink_map,
+};
 use crate::telemetry::{Chain, Incident, incident};
 
-/// Bodies that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*.
+/// Octets of answers that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*, and where
+/// all are, the oldest loses its `Location` too.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Answers that wait for the store. Past it the oldest is given up, and its record becomes unknown.
@@ -29,6 +32,9 @@ const LOOKS: Duration = Duration::from_millis(500);
 
 /// So often a store that takes the claim's renewal may refuse its answer, until it is the answer's fault.
 const TRIES: u32 = 5;
+
+/// What is given up past the octets, in that order.
+const SAVINGS: [fn(&Waiting) -> usize; 2] = [Waiting::drop_answer, Waiting::drop_location];
 
 /// The answers of one layer that wait.
 pub(super) struct Answers {
@@ -74,8 +80,8 @@ struct Queue {
     bytes: usize,
     /// The number of the next answer.
     next: u64,
-    /// The oldest that may still be whole.
-    first_whole: u64,
+    /// The oldest that each of the savings may still be made of.
+    unsaved: [u64; SAVINGS.len()],
 }
 
 /// One answer on its way; `None` once it was given up.
@@ -171,7 +177,7 @@ impl Work for Delivery {
             }
             Tried::TooOld => self.done(),
             Tried::Refused => self.refused(&finished).await,
-            Tried::Failed(error) => self.failed(finished, &error).await,
+            Tried::Failed(error) => self.failed(&finished, &error).await,
         }
     }
 
@@ -224,16 +230,17 @@ impl Delivery {
         }
     }
 
-    async fn failed(&self, finished: Finished, error: &StoreError) -> Progress {
+    async fn failed(&self, finished: &Finished, error: &StoreError) -> Progress {
         if self.since.elapsed() >= self.lease.claim.retention() {
             let cause = "the store did not take it in all the time that the claim is kept";
             incident(Incident::CompleteDropped, &self.lease, &cause);
             return self.done();
         }
-        let Finished::Completed(response) = finished else {
+        let mut lessened = finished.lessened();
+        if lessened.is_none() || error.kind() == StoreErrorKind::Full {
             return Progress::Failed;
-        };
-        if error.kind() == StoreErrorKind::Full || !self.store_writes().await {
+        }
+        if !can_write(&*self.desk.store, &self.lease, self.timeout).await {
             return Progress::Failed;
         }
         if self.refused.fetch_add(1, Ordering::Relaxed) + 1 < TRIES {
@@ -241,22 +248,15 @@ impl Delivery {
         }
         self.refused.store(0, Ordering::Relaxed);
         // The answer itself is given up only when the store has taken the fact.
-        let not_kept = Finished::NotKept(response.not_kept());
-        match self.record(&not_kept).await {
-            Tried::Stored => {
+        while let Some(less) = lessened {
+            if let Tried::Stored = self.record(&less).await {
                 incident(Incident::ValueRefused, &self.lease, &Chain(error));
                 self.desk.waiters.wake(&self.lease.id);
-                self.done()
+                return self.done();
             }
-            _ => Progress::Failed,
+            lessened = less.lessened();
         }
-    }
-
-    /// Whether the store does something else that is a write, so that it is not down.
-    async fn store_writes(&self) -> bool {
-        let lease = &self.lease;
-        let call = || self.desk.store.renew(&lease.id, &lease.claim);
-        guarded(self.timeout, call).await.is_ok()
+        Progress::Failed
     }
 }
 
@@ -285,6 +285,7 @@ impl Desk {
             numbers.retain(|&other| other != number);
             if numbers.is_empty() {
                 contested.remove(id);
+                shrink_map(&mut contested);
             }
         }
     }
@@ -306,12 +307,13 @@ impl Queue {
             *oldest.lock() = None;
             given_up = Some(number);
         }
-        while self.bytes > MAX_BYTES {
-            let Some((&oldest, parked)) = self.answers.range(self.first_whole..).next() else {
-                break;
-            };
-            self.bytes -= parked.lighten();
-            self.first_whole = oldest + 1;
+        for (save, unsaved) in SAVINGS.iter().zip(&mut self.unsaved) {
+            while self.bytes > MAX_BYTES
+                && let Some((&oldest, parked)) = self.answers.range(*unsaved..).next()
+            {
+                self.bytes -= save(parked);
+                *unsaved = oldest + 1;
+            }
         }
         (number, given_up)
     }
@@ -329,31 +331,40 @@ impl Waiting {
     }
 
     fn size(&self) -> usize {
-        match &*self.lock() {
-            Some(Finished::Completed(response)) => response.size(),
-            _ => 0,
-        }
+        self.lock().as_ref().map_or(0, Finished::footprint)
     }
 
-    /// Drops the answer and keeps the fact; returns the bytes that are free now.
-    fn lighten(&self) -> usize {
+    /// Drops an answer and keeps the fact; returns the octets that are free now.
+    fn drop_answer(&self) -> usize {
+        self.lessen(|finished| matches!(finished, Finished::Completed(_)))
+    }
+
+    /// The same for the `Location` of an answer that is not kept.
+    fn drop_location(&self) -> usize {
+        self.lessen(|finished| matches!(finished, Finished::NotKept(_)))
+    }
+
+    fn lessen(&self, applies: fn(&Finished) -> bool) -> usize {
         let mut finished = self.lock();
-        let Some(Finished::Completed(response)) = &*finished else {
+        let before = finished.as_ref().filter(|finished| applies(finished));
+        let Some((before, less)) = before.and_then(|it| Some((it.footprint(), it.lessened()?)))
+        else {
             return 0;
         };
-        let size = response.size();
-        *finished = Some(Finished::NotKept(response.not_kept()));
-        size
+        let freed = before.saturating_sub(less.footprint());
+        *finished = Some(less);
+        freed
     }
 }
 
 #[cfg(test)]
 mod tests {
     use actix_web::http::StatusCode;
+    use actix_web::http::header::{HeaderValue, LOCATION};
     use actix_web::web::Bytes;
 
     use super::*;
-    use crate::store::StoredResponse;
+    use crate::store::{NotKept, StoredResponse};
 
     fn parked(bytes: usize) -> Arc<Waiting> {
         let body = Some(Bytes::from(vec![0; bytes]));
@@ -371,6 +382,26 @@ mod tests {
         assert_eq!(queue.bytes, MAX_BYTES);
         numbers.iter().for_each(|&number| queue.remove(number));
         assert_eq!((queue.bytes, queue.answers.len()), (0, 0));
+    }
+
+    #[test]
+    fn header_lines_count_and_a_location_is_given_up_last() {
+        const LONG: usize = MAX_BYTES / 4;
+        let location = || vec![b'x'; LONG];
+        let value = HeaderValue::from_bytes(&location()).expect("a value");
+        let response = StoredResponse::new(StatusCode::OK, [(LOCATION, value)], None);
+        let whole = Finished::Completed(response);
+        let fact = Finished::NotKept(NotKept::new(201, Some(location())));
+        let mut queue = Queue::default();
+        let answers = [fact.clone(), whole, fact.clone(), fact.clone(), fact];
+        let answers = answers.map(|finished| Arc::new(Waiting(Mutex::new(Some(finished)))));
+        let numbers = answers.clone().map(|parked| queue.admit(parked).0);
+        let sizes = answers.each_ref().map(|parked| parked.size());
+        assert_eq!(sizes, [0, LONG, LONG, LONG, LONG]);
+        assert_eq!(queue.bytes, MAX_BYTES);
+        assert!(matches!(&*answers[1].lock(), Some(Finished::NotKept(_))));
+        numbers.iter().for_each(|&number| queue.remove(number));
+        assert_eq!(queue.bytes, 0);
     }
 
     #[test]

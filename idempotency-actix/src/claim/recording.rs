@@ -72,6 +72,12 @@ pub(super) async fn record(
     }
 }
 
+/// Whether the store takes the claim's renewal, which is a write, so that it is not down.
+pub(super) async fn can_write(store: &dyn ErasedStore, lease: &Lease, timeout: Duration) -> bool {
+    let call = || store.renew(&lease.id, &lease.claim);
+    guarded(timeout, call).await.is_ok()
+}
+
 /// Looks for the own claim, after so long that an absent record may be one of a later attempt's. A claim that is
 /// there is completed, whatever the clocks did.
 async fn is_gone(store: &dyn ErasedStore, lease: &Lease, timeout: Duration) -> Option<Tried> {

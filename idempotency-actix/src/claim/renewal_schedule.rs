@@ -11,6 +11,9 @@ use super::lease::Lease;
 /// How long nobody looks when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// Room that is kept where there is no claim any more.
+const SLACK: usize = 64;
+
 /// Claims, and their renewals in the order in which they are due.
 ///
 /// Workers take its lock twice for each request, so nothing here goes through all claims: a scan called living
@@ -68,6 +71,9 @@ impl Schedule {
 
     pub(super) fn remove(&mut self, slot: usize) -> Arc<Lease> {
         let planned = self.claims.remove(slot);
+        if self.claims.is_empty() && self.claims.capacity() > SLACK {
+            self.claims = Slab::new();
+        }
         if let Some(due) = planned.due {
             self.due.remove(&(due, slot));
         }
@@ -129,5 +135,32 @@ impl Schedule {
         let first = self.due.first().map(|&(due, _)| due);
         self.next_look = first.map_or(now + pause, |due| due.min(now + pause));
         self.next_look
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lease::{Grant, Moment};
+    use super::super::quota::Seat;
+    use super::*;
+    use crate::store::{Claim, Fingerprint, RecordId, Token};
+
+    #[test]
+    fn the_room_of_a_peak_is_given_back_after_it() {
+        let fingerprint = Fingerprint::new(1, [7; 32]);
+        let lease = || {
+            let claim = Claim::new(Token::random(), fingerprint, IDLE, IDLE);
+            let (id, asked) = (RecordId::from_bytes([1; 32]), Moment::now());
+            let lease = Lease::new(id, claim, Seat::Uncounted, asked, Grant::ByStore, IDLE);
+            Arc::new(lease)
+        };
+        let mut schedule = Schedule::new();
+        let slots: Vec<_> = (0..1_000)
+            .map(|_| schedule.admit(lease(), IDLE).0)
+            .collect();
+        for slot in slots {
+            schedule.remove(slot);
+        }
+        assert!(schedule.is_empty() && schedule.claims.capacity() <= SLACK);
     }
 }

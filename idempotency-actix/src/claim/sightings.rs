@@ -14,6 +14,9 @@ const MANY: usize = 32_768;
 /// How long an attempt is remembered for sure between two looks: a client may come again the next day.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// So often a store may refuse what was found out about an attempt, until it is the finding's fault.
+const TRIES: u32 = 3;
+
 /// The longest that an attempt takes to ripen: a record's lease comes from a store, and may be any.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -38,6 +41,8 @@ struct Generations {
 struct Sighting {
     attempt: AttemptId,
     first: Instant,
+    /// How often the store refused what was found out about it.
+    refused: u32,
 }
 
 impl Sightings {
@@ -65,7 +70,11 @@ impl Sightings {
             Some(known) if known.attempt == *attempt => known,
             _ => {
                 let (attempt, first) = (*attempt, now);
-                Sighting { attempt, first }
+                Sighting {
+                    attempt,
+                    first,
+                    refused: 0,
+                }
             }
         };
         let is_stale = now.duration_since(*seen.begun.get_or_insert(now)) > LONG;
@@ -76,6 +85,17 @@ impl Sightings {
         seen.young.insert(*id, sighting);
         let ripe = sighting.first + after.min(FOR_EVER);
         (now < ripe).then_some(ripe)
+    }
+
+    /// Notes that the store refused what was found out about an attempt. `true` once it did so often enough for the
+    /// finding to be at fault.
+    pub(crate) fn is_at_fault(&self, id: &RecordId, attempt: &AttemptId) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sighting = seen.young.get_mut(id).filter(|it| it.attempt == *attempt);
+        sighting.is_some_and(|sighting| {
+            sighting.refused += 1;
+            sighting.refused >= TRIES
+        })
     }
 }
 

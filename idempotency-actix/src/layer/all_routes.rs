@@ -11,10 +11,10 @@ use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
-use super::outer_claim::{OuterClaim, Progress};
+use super::outer_claim::{OuterClaim, Progress, Unstarted};
 use super::worker::Worker;
 use super::wrapped::Outcome;
-use crate::answer::{AsError, panicked};
+use crate::answer::{AsError, panicked, rendered};
 use crate::options::Options;
 use crate::request::unread;
 use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
@@ -53,7 +53,7 @@ where
         Admitted::Answer(answer) => return told(request, answer),
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
-    let claim = OuterClaim::new(&operation.options);
+    let claim = OuterClaim::new(&operation.options, held.lease());
     // What else is known of the operation has no room in the future while the handler runs.
     let context = operation.context;
     {
@@ -63,9 +63,14 @@ where
     }
     let (returned, mut response) = called(async { service.call(request).await }).await;
     let options = claim.options();
-    let binding = returned.binding(claim.progress(), unmatched, &response, &options);
-    let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
-    finishing.pass().await.change(&mut response);
+    match returned.binding(claim.progress(), unmatched, &response, &options) {
+        Some(binding) => {
+            let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
+            finishing.pass().await.change(&mut response);
+        }
+        // What inner middleware cut off by itself is not finished by half.
+        None => drop(held),
+    }
     match returned {
         Returned::Back(request) => {
             Ok(ServiceResponse::new(request, response).map_into_right_body())
@@ -93,24 +98,26 @@ enum Returned {
 }
 
 impl Returned {
-    /// What the answer asks for, given how far the request came.
+    /// What the answer asks for, given how far the request came; `None` where a handler was cut off.
     fn binding(
         &self,
         progress: Progress,
         unmatched: usize,
         response: &HttpResponse,
         options: &Options,
-    ) -> Binding {
+    ) -> Option<Binding> {
         let untouched = match (self, progress) {
-            (Self::Panicked, _) => return Binding::Bind,
-            (_, Progress::Reached) => true,
-            (_, Progress::Started) | (Self::Failed(_), Progress::Unmarked) => false,
+            (_, Progress::Started) => return None,
+            (Self::Panicked, _) => return Some(Binding::Bind),
+            (Self::Failed(_), Progress::Reached) => true,
+            (Self::Back(_), Progress::Reached) => Unstarted::is_marked(response),
+            (_, Progress::Ended) | (Self::Failed(_), Progress::Unmarked) => false,
             (Self::Back(request), Progress::Unmarked) => is_unrouted(request, unmatched, response),
         };
-        match untouched {
+        Some(match untouched {
             true => Binding::Release,
             false => Binding::of(response, options),
-        }
+        })
     }
 }
 
@@ -128,7 +135,7 @@ where
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
-            let mut response = error.error_response();
+            let mut response = rendered(&error);
             AsError::mark(&mut response);
             (Returned::Failed(error), response)
         }
@@ -142,15 +149,16 @@ where
 
 /// Whether the answer is certainly the router's own, to a path of which nothing inside the layer matched a part, so that
 /// no handler was reached. Whatever a handler or a `default_service` may have answered is not: a 405, a 404 from inside
-/// a scope, or one with a header or a body.
+/// a scope, or one with a header or a body. Only a layer around the whole application can tell.
 fn is_unrouted(request: &HttpRequest, unmatched: usize, response: &HttpResponse) -> bool {
     let is_bare = matches!(response.body().size(), BodySize::None | BodySize::Sized(0))
         && response.headers().is_empty()
         && response.error().is_none();
-    // A layer around a resource or a route finds nothing left to match.
-    let is_inside_of_a_resource = unmatched == 0 && request.match_pattern().is_some();
+    let is_whole = unmatched == request.match_info().as_str().len()
+        && request.match_info().unprocessed().len() == unmatched;
+    let worker = Worker::of(&request.extensions()).cloned();
     response.status() == StatusCode::NOT_FOUND
         && is_bare
-        && !is_inside_of_a_resource
-        && request.match_info().unprocessed().len() == unmatched
+        && is_whole
+        && worker.is_some_and(|worker| !worker.may_take_everything(request))
 }

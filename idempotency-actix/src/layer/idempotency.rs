@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::shared::Layer;
-use crate::claim::deadline;
+use crate::claim::guarded;
 use crate::store::StoreError;
 
 /// The idempotency layer: actix-web middleware for an `App`, a `Scope`, a `Resource` or a `Route`.
@@ -46,6 +46,6 @@ impl Idempotency {
     /// What the store says, or that it did not answer within the store timeout.
     pub async fn health(&self) -> Result<(), StoreError> {
         let timeout = self.0.options.store_timeout();
-        deadline(timeout, self.0.claims.store.health()).await
+        guarded(timeout, || self.0.claims.store.health()).await
     }
 }

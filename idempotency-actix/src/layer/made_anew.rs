@@ -4,7 +4,6 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::shared::Layer;
-use crate::options::Options;
 use crate::store::Store;
 use crate::store::memory::{MemoryStore, StoreIdentity};
 
@@ -53,13 +52,7 @@ pub(super) fn watch(store: StoreIdentity, layer: &Arc<Layer>) {
 }
 
 fn are_alike(one: &Layer, other: &Layer) -> bool {
-    let scope = other.options.scope.clone();
-    let but_for_scope = Options {
-        scope,
-        ..one.options.clone()
-    };
-    one.options.scope.is_like(&other.options.scope)
-        && but_for_scope == other.options
+    one.options.is_like(&other.options)
         && one.all_routes == other.all_routes
         && format!("{:?}", one.routes) == format!("{:?}", other.routes)
 }

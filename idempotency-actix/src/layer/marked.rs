@@ -1,18 +1,18 @@
 //! Marked handlers: what the attribute's expansion calls. A handler claims where it stands, inside of inner middleware.
 
 use std::future::{Ready, ready};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
-use super::outer_claim::OuterClaim;
+use super::outer_claim::{OuterClaim, Unstarted};
 use super::shared::ELIGIBLE;
 use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{drop_marks, misconfigured, panicked, refuse};
+use crate::answer::{answer_of, drop_marks, misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::request::unread;
@@ -125,16 +125,29 @@ impl Marked {
         Args: FromRequest,
         F::Output: Responder,
     {
-        match Args::from_request(&self.request, &mut self.payload).await {
-            Err(error) => HttpResponse::from_error(error),
-            Ok(args) => {
-                if let Some(outer) = outer {
-                    outer.start();
-                }
-                let output = handler.call(args).await;
-                output.respond_to(&self.request).map_into_boxed_body()
+        let args = Args::from_request(&self.request, &mut self.payload).await;
+        let args = match args {
+            Ok(args) => args,
+            Err(error) => {
+                let mut answer = HttpResponse::from_error(error);
+                Unstarted::mark(&mut answer);
+                return answer;
             }
+        };
+        if let Some(Err(mut answer)) = outer.as_ref().map(OuterClaim::start) {
+            Unstarted::mark(&mut answer);
+            return *answer;
         }
+        let call = async {
+            let output = handler.call(args).await;
+            output.respond_to(&self.request).map_into_boxed_body()
+        };
+        let Some(outer) = outer else {
+            return call.await;
+        };
+        let answer = AssertUnwindSafe(call).catch_unwind().await;
+        outer.end();
+        answer.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
@@ -174,6 +187,10 @@ impl Marked {
             output.respond_to(request).map_into_boxed_body()
         };
         let (binding, mut response) = answered(call, &operation.options).await;
+        // Of a request that holds several operations the layer finishes the last.
+        if let Some(mut earlier) = handed_up() {
+            Box::pin(async move { earlier.pass().await }).await;
+        }
         let Operation {
             options, context, ..
         } = operation;
@@ -252,8 +269,8 @@ async fn extract<Args: FromRequest>(
     match AssertUnwindSafe(extract).catch_unwind().await {
         Ok(Ok(args)) => Ok(args),
         Ok(Err(error)) => {
-            let mut answer = HttpResponse::from_error(error);
-            drop_marks(&mut answer);
+            let mut answer = answer_of(error.into());
+            drop_marks(answer.headers_mut());
             Err(Box::new(answer))
         }
         Err(panic) => Err(Box::new(panicked(&*panic))),

@@ -6,7 +6,7 @@ use tokio::time::sleep_until;
 
 use super::idempotency::Idempotency;
 use crate::answer::capture_whole;
-use crate::claim::deadline;
+use crate::claim::guarded;
 use crate::options::Recovery;
 use crate::store::{
     AttemptId, Record, RecordId, Resolved, State, StoreError, StoreErrorKind, Verdict,
@@ -130,13 +130,13 @@ impl Idempotency {
             Err(error) => return Err(error),
         }
         let timeout = self.0.options.store_timeout();
-        deadline(timeout, self.0.claims.store.resolve(id, seen, verdict)).await
+        guarded(timeout, || self.0.claims.store.resolve(id, seen, verdict)).await
     }
 
     /// The record; the time of an unknown one counts from the first look.
     async fn look(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
         let timeout = self.0.options.store_timeout();
-        let record = deadline(timeout, self.0.claims.store.inspect(id)).await?;
+        let record = guarded(timeout, || self.0.claims.store.inspect(id)).await?;
         if let Some(Record {
             state: State::Unknown { lease },
             attempt,

@@ -140,6 +140,11 @@ impl Worker {
         self.resolved(row, Some(attribute), || options.with(attribute))
     }
 
+    /// Whether a scope of the application may take what no resource takes.
+    pub(super) fn may_take_everything(&self, request: &HttpRequest) -> bool {
+        self.0.patterns.borrow_mut().may_take_everything(request)
+    }
+
     fn row_of(&self, request: &HttpRequest) -> (Option<usize>, &Options) {
         match self.routes.after_routing(request) {
             Some((row, Route::Covered(options))) => (Some(row), options),

@@ -11,7 +11,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
-use crate::answer::{AsError, mark_unstored, panicked};
+use crate::answer::{AsError, drop_marks, mark_unstored, panicked, rendered};
 use crate::run::{Finishing, Passed, handed_up};
 
 /// What comes out of a layer.
@@ -48,8 +48,11 @@ where
     match called {
         Ok(Ok(mut response)) if response.status() == finishing.status() => {
             match finishing.pass().await {
-                Passed::AsItIs => {}
-                Passed::Unstored => mark_unstored(response.headers_mut()),
+                Passed::AsItIs => drop_marks(response.headers_mut()),
+                Passed::Unstored => {
+                    drop_marks(response.headers_mut());
+                    mark_unstored(response.headers_mut());
+                }
                 Passed::Instead(answer) => {
                     let response = response.into_response(*answer);
                     return Ok(response.map_into_right_body());
@@ -65,7 +68,7 @@ where
             Ok(ServiceResponse::new(request, response).map_into_right_body())
         }
         Ok(Err(error)) => {
-            let mut response = error.error_response();
+            let mut response = rendered(&error);
             AsError::mark(&mut response);
             finishing.replace(&mut response).await;
             Err(InternalError::from_response(error, response).into())

@@ -1,5 +1,6 @@
 //! The option that tells what makes two requests the same.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -118,6 +119,14 @@ impl Fingerprinting {
         }
     }
 
+    /// Whether it is the other, or a function of the same type.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Mode::By(one), Mode::By(other)) => one.kind() == other.kind(),
+            (one, other) => one == other,
+        }
+    }
+
     /// The same by the scheme of a record, where it can still be computed.
     pub(crate) fn by_scheme(
         &self,
@@ -163,6 +172,14 @@ fn of_multipart(request: &HttpRequest, body: &[u8]) -> Fingerprint {
 pub trait FingerprintFn: Send + Sync {
     /// Says it.
     fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8>;
+
+    /// Tells one function from another.
+    fn kind(&self) -> TypeId
+    where
+        Self: 'static,
+    {
+        TypeId::of::<Self>()
+    }
 }
 
 #[diagnostic::do_not_recommend]

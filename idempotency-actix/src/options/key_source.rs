@@ -1,5 +1,7 @@
 //! The option that tells where a route's keys come from: a header, or a function.
 
+use std::any::TypeId;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
@@ -56,6 +58,14 @@ impl KeySource {
         }
     }
 
+    /// Whether it is the other, or a function of the same type.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::By(one), Self::By(other)) => one.kind() == other.kind(),
+            (one, other) => one == other,
+        }
+    }
+
     pub(crate) fn header(&self) -> Option<&HeaderName> {
         match self {
             Self::Header(name) => Some(name),
@@ -74,6 +84,14 @@ impl KeySource {
 pub trait KeyFn: Send + Sync {
     /// Reads it.
     fn of(&self, request: &HttpRequest) -> Option<String>;
+
+    /// Tells one function from another.
+    fn kind(&self) -> TypeId
+    where
+        Self: 'static,
+    {
+        TypeId::of::<Self>()
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -1,6 +1,7 @@
 //! What may be chosen: by the layer, by a route, by the layer's table. It does not know what comes of it.
 
 mod choices;
+mod debug_form;
 mod defaults;
 mod fingerprinting;
 mod key_source;

@@ -1,91 +1,107 @@
-//! What an application's resources match, as far as it can be told before routing. It knows no option.
+//! The scopes and resources of an application, and which of them could take a path, as far as it can be told before
+//! routing. It knows no option.
 
 use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResourceDef;
 
-/// The patterns that an application's scopes and resources are registered by.
+use super::debug_form::{Value, read};
+
+/// The scopes and resources that an application has registered.
 ///
 /// actix-web tells only the first resource that matches a path, whatever the guards in its way. All of them stand in the
 /// `Debug` form of its map. Where that cannot be read any more, nothing is known, and nobody is served by luck.
 #[derive(Default)]
-pub(crate) struct Patterns(Option<Vec<Registered>>);
+pub(crate) struct Patterns(Option<Option<Vec<Node>>>);
 
-struct Registered {
-    pattern: String,
-    as_scope: ResourceDef,
-    as_resource: ResourceDef,
+/// A scope, with what is registered inside of it, or a resource, or a service of all that begins like it.
+struct Node {
+    patterns: Vec<(String, ResourceDef)>,
+    inside: Option<Vec<Node>>,
 }
 
 impl Patterns {
-    /// Every pattern, with the scopes before it, by which a resource could take the path of a request. It may be some more
-    /// than there are, as if each scope held every resource, and never fewer. Empty where that cannot be told.
-    pub(super) fn taking(&mut self, request: &HttpRequest) -> BTreeSet<String> {
-        let registered = self.0.get_or_insert_with(|| {
-            let map = format!("{:?}", request.resource_map());
-            let patterns: BTreeSet<_> = written(&map).into_iter().flatten().collect();
-            let registered = patterns.into_iter().map(|pattern| Registered {
-                as_scope: ResourceDef::prefix(pattern.as_str()),
-                as_resource: ResourceDef::new(pattern.as_str()),
-                pattern,
-            });
-            registered.collect()
-        });
+    /// Every pattern, with those of the scopes before it, by which something could take the path of a request: a resource,
+    /// or the default service of a scope that has no resource for it. `None` where that cannot be told.
+    pub(super) fn taking(&mut self, request: &HttpRequest) -> Option<BTreeSet<String>> {
+        let nodes = self.of(request)?;
         let mut found = BTreeSet::new();
-        collect(registered, request.match_info().as_str(), "", &mut found);
-        found
+        collect(nodes, request.match_info().as_str(), "", &mut found);
+        Some(found)
     }
-}
 
-fn collect(all: &[Registered], path: &str, scopes: &str, found: &mut BTreeSet<String>) {
-    for one in all {
-        if one.as_resource.is_match(path) {
-            found.insert(format!("{scopes}{}", one.pattern));
-        }
-        if let Some(length @ 1..) = one.as_scope.find_match(path) {
-            let scopes = format!("{scopes}{}", one.pattern);
-            collect(all, &path[length..], &scopes, found);
-        }
-    }
-}
-
-/// The texts of all `patterns` fields; `None` if one of them cannot be read.
-fn written(map: &str) -> Option<Vec<String>> {
-    let mut patterns = Vec::new();
-    for field in map.split("patterns: ").skip(1) {
-        let mut rest = match (field.strip_prefix("Single("), field.strip_prefix("List([")) {
-            (Some(rest), _) | (None, Some(rest)) => rest,
-            (None, None) => return None,
+    /// Whether the application has a scope that takes every path, or may have one: its default service answers what the
+    /// router would.
+    pub(crate) fn may_take_everything(&mut self, request: &HttpRequest) -> bool {
+        let Some(nodes) = self.of(request) else {
+            return true;
         };
-        loop {
-            let (pattern, behind) = literal(rest)?;
-            patterns.push(pattern);
-            match behind.strip_prefix(", ") {
-                Some(next) if next.starts_with('"') => rest = next,
-                _ => break,
+        let is_open = |node: &Node| node.patterns.iter().any(|(pattern, _)| pattern.is_empty());
+        nodes
+            .iter()
+            .any(|node| node.inside.is_some() && is_open(node))
+    }
+
+    fn of(&mut self, request: &HttpRequest) -> Option<&[Node]> {
+        let nodes = self.0.get_or_insert_with(|| {
+            let map = read(&format!("{:?}", request.resource_map()))?;
+            Node::of(&map)?.inside
+        });
+        nodes.as_deref()
+    }
+}
+
+impl Node {
+    /// `None` if it is not what actix-web 4 writes.
+    fn of(map: &Value) -> Option<Self> {
+        let resource = map.field("pattern")?;
+        let is_prefix = resource.field("is_prefix")?.word()? == "true";
+        let patterns = match resource.field("patterns")? {
+            single if single.name() == Some("Single") => single.items().collect::<Vec<_>>(),
+            list if list.name() == Some("List") => list.items().flat_map(Value::items).collect(),
+            _ => return None,
+        };
+        let parse = |pattern: &Value| {
+            let pattern = pattern.text()?;
+            let parsed = match is_prefix {
+                true => ResourceDef::prefix(pattern),
+                false => ResourceDef::new(pattern),
+            };
+            Some((pattern.to_owned(), parsed))
+        };
+        let nodes = map.field("nodes")?;
+        let inside = match nodes.name() {
+            Some("Some") => {
+                let nodes = nodes.items().flat_map(Value::items);
+                Some(nodes.map(Self::of).collect::<Option<_>>()?)
+            }
+            _ if nodes.word() == Some("None") => None,
+            _ => return None,
+        };
+        Some(Self {
+            patterns: patterns.into_iter().map(parse).collect::<Option<_>>()?,
+            inside,
+        })
+    }
+}
+
+fn collect(nodes: &[Node], path: &str, scopes: &str, found: &mut BTreeSet<String>) {
+    for node in nodes {
+        for (pattern, parsed) in &node.patterns {
+            let Some(length) = parsed.find_match(path) else {
+                continue;
+            };
+            let whole = format!("{scopes}{pattern}");
+            let before = found.len();
+            if let Some(inside) = &node.inside {
+                collect(inside, &path[length..], &whole, found);
+            }
+            if found.len() == before {
+                found.insert(whole);
             }
         }
     }
-    Some(patterns)
-}
-
-/// Reads a string literal without escapes other than of a quote or a backslash.
-fn literal(text: &str) -> Option<(String, &str)> {
-    let text = text.strip_prefix('"')?;
-    let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => match chars.next()?.1 {
-                escaped @ ('"' | '\\') => value.push(escaped),
-                _ => return None,
-            },
-            other => value.push(other),
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -94,21 +110,62 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_map_of_an_application_can_still_be_read() {
+    fn node(add: impl FnOnce(&mut ResourceMap)) -> Option<Node> {
         let mut map = ResourceMap::new(ResourceDef::root_prefix(""));
-        let mut scope = ResourceMap::new(ResourceDef::root_prefix("/v1"));
-        scope.add(&mut ResourceDef::new(r#"/items/{id:\d+"?}"#), None);
-        map.add(&mut ResourceDef::root_prefix("/v1"), Some(scope.into()));
-        map.add(&mut ResourceDef::new(["/one", "/two"]), None);
-        let read = written(&format!("{map:?}")).expect("a map that can be read");
-        assert_eq!(read, ["", "/v1", r#"/items/{id:\d+"?}"#, "/one", "/two"]);
+        add(&mut map);
+        Node::of(&read(&format!("{map:?}"))?)
+    }
+
+    fn taking(node: &Node, path: &str) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        collect(
+            node.inside.as_deref().expect("a scope"),
+            path,
+            "",
+            &mut found,
+        );
+        found.into_iter().collect()
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_pattern() {
-        assert_eq!(written(r#"patterns: Other("/x")"#), None);
-        assert_eq!(written(r#"patterns: Single("/\u{7f}")"#), None);
-        assert_eq!(written(r#"patterns: Single("/x"#), None);
+    fn the_map_of_an_application_can_still_be_read() {
+        let node = node(|map| {
+            let mut scope = ResourceMap::new(ResourceDef::root_prefix("/v1"));
+            scope.add(&mut ResourceDef::new(r#"/items/{id:\d+"?}"#), None);
+            map.add(&mut ResourceDef::root_prefix("/v1"), Some(scope.into()));
+            let mut odd = ResourceDef::new(["/one", "/two"]);
+            odd.set_name("patterns: \"odd\"\u{7f}");
+            map.add(&mut odd, None);
+            map.add(&mut ResourceDef::root_prefix("/files"), None);
+            let mut abroad = ResourceDef::new("https://example.org/{x}");
+            abroad.set_name("abroad");
+            map.add(&mut abroad, None);
+        });
+        let node = node.expect("a map that can be read");
+        assert_eq!(taking(&node, "/v1/items/7"), [r#"/v1/items/{id:\d+"?}"#]);
+        assert_eq!(taking(&node, "/v1/others/7"), ["/v1"]);
+        assert_eq!(taking(&node, "/two"), ["/two"]);
+        assert_eq!(taking(&node, "/files/a/b"), ["/files"]);
+        assert!(taking(&node, "/three").is_empty());
+    }
+
+    #[test]
+    fn resources_are_no_scopes_so_that_a_long_path_is_walked_once() {
+        let node = node(|map| {
+            let mut scope = ResourceMap::new(ResourceDef::root_prefix("/items"));
+            scope.add(&mut ResourceDef::new("/{id}"), None);
+            scope.add(&mut ResourceDef::new("/{id}/{sub}"), None);
+            map.add(&mut ResourceDef::root_prefix("/items"), Some(scope.into()));
+            map.add(&mut ResourceDef::new("/files/{tail}*"), None);
+        });
+        let path = format!("/files{}", "/a".repeat(10_000));
+        assert_eq!(taking(&node.expect("a map"), &path), ["/files/{tail}*"]);
+    }
+
+    #[test]
+    fn what_is_no_map_is_no_node() {
+        for text in ["", "ResourceMap", "ResourceMap { pattern: 1, nodes: None }"] {
+            assert!(read(text).is_none_or(|value| Node::of(&value).is_none()));
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! The option by which an application finds out about an unknown outcome. It decides nothing about the record.
 
+use std::any::TypeId;
+use std::fmt;
+
 use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
@@ -49,7 +52,6 @@ use crate::request::unread;
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Recovery {
     /// It took effect, and this is its answer from now on.
@@ -58,6 +60,20 @@ pub enum Recovery {
     NotExecuted,
     /// Nobody can tell. The retry is answered 500 `outcome-unknown`, and the next one asks again.
     StillUnknown,
+}
+
+/// Shows the status of an answer: its headers may hold personal data.
+impl fmt::Debug for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed(response) => {
+                let status = response.status().as_u16();
+                f.debug_tuple("Completed").field(&status).finish()
+            }
+            Self::NotExecuted => f.write_str("NotExecuted"),
+            Self::StillUnknown => f.write_str("StillUnknown"),
+        }
+    }
 }
 
 /// An error is [`Recovery::StillUnknown`], and is logged with its status; its text, which may hold what the
@@ -91,6 +107,14 @@ pub trait Recover: Send + Sync {
         request: &'a HttpRequest,
         body: Bytes,
     ) -> LocalBoxFuture<'a, Result<Recovery, Error>>;
+
+    /// Tells one function from another.
+    fn kind(&self) -> TypeId
+    where
+        Self: 'static,
+    {
+        TypeId::of::<Self>()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -110,5 +134,19 @@ where
             let args = Args::from_request(request, &mut payload).await;
             Ok(self.0.call(args.map_err(Into::into)?).await.into())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_status_only() {
+        let answer = HttpResponse::Created()
+            .insert_header(("location", "/people/jane"))
+            .body("jane");
+        let shown = format!("{:?}", Recovery::Completed(answer));
+        assert_eq!(shown, "Completed(201)");
     }
 }

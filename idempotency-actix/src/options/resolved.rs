@@ -145,6 +145,27 @@ impl Options {
         same.is_comparable_to(other).then_some(same)
     }
 
+    /// Whether they are the same, but for functions, which are of the same types: one that is made anew is of the type
+    /// that it was.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let without_functions = Self {
+            key: other.key.clone(),
+            scope: other.scope.clone(),
+            fingerprint: other.fingerprint.clone(),
+            unknown: other.unknown.clone(),
+            ..self.clone()
+        };
+        let are_unknown_alike = match (&self.unknown, &other.unknown) {
+            (Unknown::Recover(one), Unknown::Recover(other)) => one.kind() == other.kind(),
+            (one, other) => one == other,
+        };
+        without_functions == *other
+            && are_unknown_alike
+            && self.key.is_like(&other.key)
+            && self.scope.is_like(&other.scope)
+            && self.fingerprint.is_like(&other.fingerprint)
+    }
+
     /// How long a claim is kept from its last sign of life, whatever a finished record's `ttl`.
     pub(crate) fn claim_retention(&self) -> Duration {
         MIN_CLAIM_RETENTION.max(self.ttl).max(self.lease * 10)

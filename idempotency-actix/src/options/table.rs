@@ -98,16 +98,20 @@ impl Routes {
         if rows.all(|(_, other)| other.route == route.route) {
             return Row::One(first, &route.route);
         }
-        let taking = patterns.taking(request);
+        let Some(taking) = patterns.taking(request) else {
+            return Row::Ambiguous;
+        };
         let mut chosen = taking.iter().map(|pattern| self.row_of(request, pattern));
-        match chosen.next().flatten() {
-            Some((row, entered))
+        match chosen.next() {
+            // What nothing takes is left to the default service of the application.
+            None => Row::One(first, &route.route),
+            Some(Some((row, entered)))
                 if chosen
                     .all(|other| other.is_some_and(|(_, other)| other.route == entered.route)) =>
             {
                 Row::One(row, &entered.route)
             }
-            _ => Row::Ambiguous,
+            Some(_) => Row::Ambiguous,
         }
     }
 
@@ -151,8 +155,10 @@ impl Routes {
 }
 
 impl Entered {
+    /// Whether it matches the same by its text. What segments are called does not matter.
     fn is_of(&self, pattern: &str) -> bool {
-        self.pattern.pattern() == Some(pattern)
+        let own = self.pattern.pattern();
+        own.is_some_and(|own| nameless(own).eq(nameless(pattern)))
     }
 }
 
@@ -163,10 +169,47 @@ impl fmt::Debug for Entered {
     }
 }
 
+/// A pattern without the names of its segments.
+fn nameless(pattern: &str) -> impl Iterator<Item = char> {
+    let (mut depth, mut is_in_name) = (0_u32, false);
+    pattern.chars().filter(move |char| match char {
+        '{' => {
+            depth += 1;
+            is_in_name = depth == 1;
+            true
+        }
+        '}' => {
+            depth = depth.saturating_sub(1);
+            is_in_name = false;
+            true
+        }
+        ':' if is_in_name => {
+            is_in_name = false;
+            true
+        }
+        _ => !is_in_name,
+    })
+}
+
 /// What actix-web makes of a pattern, which panics at what it cannot read.
 fn parse(pattern: &str) -> Result<ResourceDef, RouteMistake> {
     if !pattern.starts_with('/') {
         return Err(RouteMistake::Pattern);
     }
     catch_unwind(|| ResourceDef::new(pattern)).map_err(|_| RouteMistake::Pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_the_same_without_the_names_of_their_segments() {
+        let is_same = |one, other| nameless(one).eq(nameless(other));
+        assert!(is_same("/v1/{id}/x", "/v1/{other}/x"));
+        assert!(is_same(r"/{id:\d{2}}/{tail}*", r"/{number:\d{2}}/{rest}*"));
+        assert!(!is_same(r"/{id:\d{2}}", r"/{id:\d{3}}"));
+        assert!(!is_same("/{tail}*", "/{tail}"));
+        assert!(!is_same("/{id}", "/id"));
+    }
 }

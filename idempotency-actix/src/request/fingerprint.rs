@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
 
 use super::digest::{Frame, digest, short};
 use super::host::hosts;
+use super::path::{path_of, spelled};
 
 /// Digest that tells two requests under one key apart.
 ///
@@ -112,9 +113,9 @@ impl Fingerprint {
         media: Option<&str>,
         form: &[u8],
     ) -> Self {
-        let (path, query) = (request.match_info().as_str(), request.uri().query());
+        let (path, query) = (spelled(path_of(request)), request.uri().query());
         let digest = Frame::with(|rest| {
-            rest.target(path, query);
+            rest.target(&path, query);
             for (name, form) in [(CONTENT_TYPE, media), (CONTENT_ENCODING, None)] {
                 if let Some(form) = form {
                     rest.number(1);

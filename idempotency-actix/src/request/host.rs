@@ -3,15 +3,15 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::HOST;
 
-/// Every host that the request names, in lower case and each once: in its target, as HTTP/2 always does
-/// (`:authority`), and in its `Host`. Routers differ in which of the two they go by.
+/// Every host that the request names, as it came and each once: in its target, as HTTP/2 always does (`:authority`), and
+/// in its `Host`. Routers differ in which of the two they go by, and in whether its case matters to them.
 pub(crate) fn hosts(request: &HttpRequest) -> Vec<Vec<u8>> {
     let target = request.uri().authority();
     let target = target.map(|authority| authority.as_str().as_bytes());
     let lines = request.headers().get_all(HOST);
     let mut hosts: Vec<Vec<u8>> = Vec::new();
     for host in target.into_iter().chain(lines.map(|line| line.as_bytes())) {
-        let host = host.trim_ascii().to_ascii_lowercase();
+        let host = host.trim_ascii().to_owned();
         if !hosts.contains(&host) {
             hosts.push(host);
         }
@@ -19,10 +19,12 @@ pub(crate) fn hosts(request: &HttpRequest) -> Vec<Vec<u8>> {
     hosts
 }
 
-/// The one host that the request names; `None` if it names none, or several.
+/// The one host that the request names, in lower case (RFC 9110, section 4.2.3); `None` if it names none, or several.
 pub(crate) fn host(request: &HttpRequest) -> Option<Vec<u8>> {
-    let [host] = <[_; 1]>::try_from(hosts(request)).ok()?;
-    (!host.is_empty()).then_some(host)
+    let mut hosts = hosts(request).into_iter();
+    let host = hosts.next()?.to_ascii_lowercase();
+    let is_one = hosts.all(|other| other.eq_ignore_ascii_case(&host));
+    (is_one && !host.is_empty()).then_some(host)
 }
 
 #[cfg(test)]

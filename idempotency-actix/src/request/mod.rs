@@ -13,6 +13,7 @@ mod key;
 mod media_type;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod path;
 mod record_id;
 
 pub(crate) use self::body::{Unread, drain, read_body, unread};
@@ -32,4 +33,5 @@ pub(crate) use self::media_type::media_type;
 pub(crate) use self::media_type::multipart_type;
 #[cfg(feature = "multipart")]
 pub(crate) use self::multipart::parts;
+pub(crate) use self::path::path_of;
 pub use self::record_id::RecordId;

@@ -6,6 +6,7 @@ use actix_web::http::Method;
 
 use super::caller::Caller;
 use super::digest::{digest, hexadecimal, short};
+use super::path::spelled;
 
 /// The name under which a store keeps the record of one operation.
 ///
@@ -23,7 +24,7 @@ impl RecordId {
             b"idempotency-actix record 1",
             caller.as_bytes(),
             method.as_str().as_bytes(),
-            path.as_bytes(),
+            spelled(path).as_bytes(),
             key.as_bytes(),
         ]))
     }

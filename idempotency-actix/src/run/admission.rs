@@ -11,7 +11,7 @@ use super::turn::{Turn, release_ungranted, take_up};
 use super::unknown::{self, Lapsed};
 use super::waiting::pause;
 use crate::answer::{Problem, mismatch, reject};
-use crate::claim::{Grant, HeldClaim, Moment, deadline};
+use crate::claim::{Grant, HeldClaim, Moment, guarded};
 use crate::store::{Begun, Record, State};
 use crate::telemetry::{Chain, Incident, incident};
 
@@ -102,7 +102,7 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
     let asked = Moment::now();
     let (id, claims) = (&operation.id, &operation.claims);
     let timeout = operation.options.store_timeout();
-    match deadline(timeout, claims.store.begin(id, &claim)).await {
+    match guarded(timeout, || claims.store.begin(id, &claim)).await {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
             let Some(seat) = operation.seat() else {
@@ -139,8 +139,8 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
 
 /// The same where nothing may be claimed or decided: what is finished is replayed.
 async fn look_only(operation: &Operation, request: &HttpRequest) -> Turn {
-    let call = operation.claims.store.inspect(&operation.id);
-    match deadline(operation.options.store_timeout(), call).await {
+    let call = || operation.claims.store.inspect(&operation.id);
+    match guarded(operation.options.store_timeout(), call).await {
         Ok(Some(record)) => match found(operation, request, record) {
             Look::Turn(turn) => turn,
             _ => Turn::over_quota(operation),

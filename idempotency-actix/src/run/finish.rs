@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use super::context::Context;
 use super::stream::{Streamed, tee};
 use crate::answer::{
-    Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
+    Captured, NotExecuted, Problem, capture, drop_marks, mark_unstored, of_record, set_body,
 };
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
@@ -82,7 +82,7 @@ impl Finishing {
         options: &Rc<Options>,
         context: Arc<Context>,
     ) -> Self {
-        drop_marks(response);
+        drop_marks(response.headers_mut());
         let status = response.status();
         let answer = match binding {
             Binding::Release => Given::Released(Some(held)),
@@ -145,8 +145,13 @@ impl Finishing {
         }
     }
 
-    /// The same for another answer that came out instead, by the rules for any.
-    pub(crate) async fn replace(self, response: &mut HttpResponse) {
+    /// The same for another answer that came out instead, by the rules for any. Where that is a problem of ours, somebody
+    /// inside has asked again: it says nothing of the handler, whose own answer holds.
+    pub(crate) async fn replace(mut self, response: &mut HttpResponse) {
+        if Problem::is_marked(response) {
+            self.pass().await;
+            return;
+        }
         let held = match self.answer {
             Given::Whole(held, _) => Some(held),
             Given::Released(held) => held,

@@ -13,7 +13,7 @@ use super::context::Context;
 use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, refuse, reject};
 use crate::claim::{CallerHash, Claims, Seat};
 use crate::options::{NoScope, Options, Unknown};
-use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, read_body};
+use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
 use crate::store::{Claim, State, Token};
 
 /// A request with a good key, before its body is read.
@@ -96,12 +96,11 @@ impl Announced {
         let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
             NoScope::Answer(mut answer) => {
-                drop_marks(&mut answer);
+                drop_marks(answer.headers_mut());
                 answer
             }
         })?;
-        // As the router decodes it: two spellings of one path are one operation.
-        let (method, path) = (request.method(), request.match_info().as_str());
+        let (method, path) = (request.method(), path_of(request));
         let id = RecordId::of(&caller, method, path, context.key().as_str());
         context.bind(id);
         let is_counted = options.max_in_flight.is_some();

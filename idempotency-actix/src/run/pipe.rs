@@ -58,7 +58,7 @@ impl Pipe {
     }
 
     /// Collects a chunk for the record, which is `most` long at most. `false`, and nothing is done, if there is no room
-    /// for it. A client that waits gets the chunk as it is, but for the last byte of the last one.
+    /// for it. A client that waits gets the chunk at once, but for the last byte of the last one.
     pub(super) fn collect(&self, chunk: &Bytes, is_last: bool, most: u64) -> bool {
         let mut pending = self.0.borrow_mut();
         if !pending.make_room(chunk.len(), most) {
@@ -150,10 +150,11 @@ impl Pending {
     }
 
     /// Takes the next piece for the client. The server copies what it is given into a buffer of its own, which nobody
-    /// counts here, so it gets no more at a time.
+    /// counts here, so it gets no more at a time. Over HTTP/2 it keeps the piece, which must not keep all that was
+    /// collected, so it is a copy already.
     fn next(&mut self) -> Option<Bytes> {
         if let Some(chunk) = self.chunks.front_mut() {
-            let piece = chunk.split_to(chunk.len().min(PIECE));
+            let piece = Bytes::copy_from_slice(&chunk.split_to(chunk.len().min(PIECE)));
             if chunk.is_empty() {
                 self.chunks.pop_front();
             }
@@ -256,5 +257,29 @@ impl MessageBody for Client {
                 Poll::Ready(Some(Err(error)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::claim::Budget;
+
+    #[test]
+    fn a_piece_that_the_server_keeps_does_not_keep_what_was_collected() {
+        let pipe = Pipe::new(Budget::new(usize::MAX).share());
+        let mut client = Client::new(BodySize::Stream, pipe.clone());
+        let body = Bytes::from(vec![b'x'; 2 * PIECE]);
+        pipe.pass_rest(&body);
+        let mut next = || {
+            let next = std::future::poll_fn(|cx| Pin::new(&mut client).poll_next(cx));
+            let piece = next.now_or_never().flatten();
+            piece.expect("a piece").expect("no error")
+        };
+        let pieces = [next(), next()];
+        assert!(body.is_unique());
+        assert_eq!(pieces.map(|piece| piece.len()), [PIECE; 2]);
     }
 }

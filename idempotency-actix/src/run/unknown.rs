@@ -12,11 +12,12 @@ use super::context::Run;
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
 use crate::answer::{Problem, capture_whole, mark_unstored};
-use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, deadline};
+use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, guarded};
 use crate::options::{Recover, Recovery, Unknown};
 use crate::store::{
-    AttemptId, Begun, Claim, Finished, Resolved, State, StoreError, Token, Verdict,
+    AttemptId, Begun, Claim, Finished, Resolved, State, StoreError, StoreErrorKind, Token, Verdict,
 };
+use crate::telemetry::{Chain, Incident, incident};
 
 /// A lapsed claim, as it was found.
 #[derive(Clone, Copy)]
@@ -83,11 +84,9 @@ async fn resolve(
     lapsed: &Lapsed,
     verdict: &Verdict,
 ) -> Result<Resolved, StoreError> {
-    let call = operation
-        .claims
-        .store
-        .resolve(&operation.id, &lapsed.attempt, verdict);
-    deadline(operation.options.store_timeout(), call).await
+    let (id, store) = (&operation.id, &operation.claims.store);
+    let call = || store.resolve(id, &lapsed.attempt, verdict);
+    guarded(operation.options.store_timeout(), call).await
 }
 
 /// Asks the recovery, one at a time, and makes its finding the record.
@@ -104,7 +103,7 @@ async fn recover(
         Err(error) => return Some(Turn::unavailable(operation, &error)),
     };
     let turn = match ask(operation, request, function, &lapsed, &guard).await {
-        Found::Finished(finished) => finish(operation, lapsed, finished, seat).await,
+        Found::Finished(finished) => finish(operation, lapsed, finished, seat, &guard).await,
         Found::NotExecuted => take_over(operation, lapsed, seat).await,
         Found::StillUnknown => Some(Turn::told(operation, lapsed.state())),
     };
@@ -120,9 +119,9 @@ async fn claim_recovery(operation: &Operation) -> Result<Option<HeldClaim>, Stor
     let lease = options.lease;
     let claim = Claim::new(Token::random(), operation.fingerprint, lease, lease * 3);
     let asked = Moment::now();
-    let timeout = options.store_timeout();
+    let (timeout, store) = (options.store_timeout(), &operation.claims.store);
     for _ in 0..2 {
-        let record = match deadline(timeout, operation.claims.store.begin(&id, &claim)).await {
+        let record = match guarded(timeout, || store.begin(&id, &claim)).await {
             Ok(Begun::Claimed { .. }) => {
                 let (seat, max_run) = (Seat::Uncounted, options.max_run());
                 let lease = Lease::new(id, claim, seat, asked, Grant::ByStore, max_run);
@@ -138,11 +137,8 @@ async fn claim_recovery(operation: &Operation) -> Result<Option<HeldClaim>, Stor
         let State::Unknown { .. } = record.state else {
             break;
         };
-        let call = operation
-            .claims
-            .store
-            .resolve(&id, &record.attempt, &Verdict::NotExecuted);
-        deadline(timeout, call).await?;
+        let call = || store.resolve(&id, &record.attempt, &Verdict::NotExecuted);
+        guarded(timeout, call).await?;
     }
     Ok(None)
 }
@@ -207,16 +203,63 @@ async fn finish(
     lapsed: Lapsed,
     finished: Finished,
     seat: Seat,
+    guard: &HeldClaim,
 ) -> Option<Turn> {
-    let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
-    match resolve(operation, &lapsed, &verdict).await {
-        Ok(Resolved::Done) => {
-            operation.claims.waiters.wake(&operation.id);
-            Some(Turn::told(operation, State::Finished(finished)))
-        }
+    match decree(operation, &lapsed, &finished).await {
+        Ok(Resolved::Done) => Some(Turn::told(operation, State::Finished(finished))),
         Ok(Resolved::Refused) => finish_anew(operation, lapsed, finished, seat).await,
-        Err(error) => Some(Turn::unavailable(operation, &error)),
+        Err(error) => {
+            let less = Box::pin(finish_with_less(
+                operation, &lapsed, &finished, guard, &error,
+            ));
+            match less.await {
+                Some(less) => Some(Turn::told(operation, State::Finished(less))),
+                None => Some(Turn::unavailable(operation, &error)),
+            }
+        }
     }
+}
+
+/// Makes an answer the record of the lapsed claim.
+async fn decree(
+    operation: &Operation,
+    lapsed: &Lapsed,
+    finished: &Finished,
+) -> Result<Resolved, StoreError> {
+    let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
+    let resolved = resolve(operation, lapsed, &verdict).await;
+    if let Ok(Resolved::Done) = resolved {
+        operation.claims.waiters.wake(&operation.id);
+    }
+    resolved
+}
+
+/// Records that the answer is not kept, where the store takes other writes and has refused this one in as many retries
+/// as it takes to be the answer's fault. Each of them asks the recovery again. `None` if it is too early, or refused
+/// too.
+async fn finish_with_less(
+    operation: &Operation,
+    lapsed: &Lapsed,
+    finished: &Finished,
+    guard: &HeldClaim,
+    error: &StoreError,
+) -> Option<Finished> {
+    let mut lessened = finished.lessened();
+    if lessened.is_none() || error.kind() == StoreErrorKind::Full || !guard.can_write().await {
+        return None;
+    }
+    let sightings = &operation.claims.sightings;
+    if !sightings.is_at_fault(&operation.id, &lapsed.attempt) {
+        return None;
+    }
+    while let Some(less) = lessened {
+        if let Ok(Resolved::Done) = decree(operation, lapsed, &less).await {
+            incident(Incident::ValueRefused, &operation.id, &Chain(error));
+            return Some(less);
+        }
+        lessened = less.lessened();
+    }
+    None
 }
 
 /// The same under a claim of this request's own, where the one that was asked about is gone: to run the
@@ -230,8 +273,8 @@ async fn finish_anew(
     let options = &operation.options;
     let claim = operation.claim().with_generation(lapsed.next_generation());
     let asked = Moment::now();
-    let call = operation.claims.store.begin(&operation.id, &claim);
-    let claim = match deadline(options.store_timeout(), call).await {
+    let call = || operation.claims.store.begin(&operation.id, &claim);
+    let claim = match guarded(options.store_timeout(), call).await {
         Ok(Begun::Claimed { generation }) => claim.with_generation(generation),
         Ok(Begun::Found(_)) => return None,
         Err(error) => return Some(Turn::refused(operation, claim, &error)),

@@ -1,6 +1,7 @@
 //! How one retry waits for the first request: for a wake-up, and by looking for itself. It never answers.
 
 use std::future::{Future, pending};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -77,11 +78,15 @@ impl Waiter {
         })
     }
 
-    /// Listens to the store from now on.
+    /// Listens to the store from now on. One that panics tells nothing.
     fn hear(&mut self) {
         let (claims, id) = (Rc::clone(&self.claims), self.id);
-        let mut told: Pin<Box<dyn Future<Output = ()>>> =
-            Box::pin(async move { claims.store.changed(&id).await });
+        let mut told: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+            let told = AssertUnwindSafe(async { claims.store.changed(&id).await });
+            if told.catch_unwind().await.is_err() {
+                pending::<()>().await;
+            }
+        });
         let is_told = (&mut told).now_or_never().is_some();
         self.told = (!is_told).then_some(told);
     }

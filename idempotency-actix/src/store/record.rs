@@ -156,6 +156,9 @@ pub enum State {
     Finished(Finished),
 }
 
+/// Octets that a header line takes beside its name and its value.
+const LINE: usize = 80;
+
 /// How an operation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -172,6 +175,23 @@ impl Finished {
         match self {
             Self::Completed(response) => Self::Completed(response.compact()),
             Self::NotKept(not_kept) => Self::NotKept(not_kept.clone()),
+        }
+    }
+
+    /// Octets that it takes in memory.
+    pub(crate) fn footprint(&self) -> usize {
+        match self {
+            Self::Completed(response) => response.size() + LINE * response.headers().len(),
+            Self::NotKept(not_kept) => not_kept.location.as_ref().map_or(0, Vec::len),
+        }
+    }
+
+    /// What is recorded where this one cannot be: that the answer is not kept, and without its `Location` at last.
+    pub(crate) fn lessened(&self) -> Option<Self> {
+        match self {
+            Self::Completed(response) => Some(Self::NotKept(response.not_kept())),
+            Self::NotKept(NotKept { location: None, .. }) => None,
+            Self::NotKept(not_kept) => Some(Self::NotKept(NotKept::new(not_kept.status, None))),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use futures_util::FutureExt;
 use idempotency_actix::store::{State, Store};
-use idempotency_actix_tests::app::{Call, DOWN, FaultyStore, Gate, Mode, Rig, answer, created};
+use idempotency_actix_tests::app::{
+    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, answer, created, wait_at_gate,
+};
 use idempotency_actix_tests::{
     assert_first, assert_problem, eventually, in_both_modes, incidents, log,
 };
@@ -18,7 +20,9 @@ in_both_modes! {
     an_answer_is_given_up_when_the_attempt_in_its_way_has_answered
     answers_that_wait_go_at_once_when_the_store_returns
     an_answer_that_the_store_refuses_for_what_it_is_becomes_not_kept
+    an_answer_whose_location_is_refused_too_is_not_kept_without_it
     an_outage_is_counted_by_request_and_logged_once
+    claims_that_the_store_lost_are_counted_and_logged_once
 }
 
 fn is_finished(store: &FaultyStore) -> bool {
@@ -160,21 +164,51 @@ fn an_answer_that_the_store_refuses_for_what_it_is_becomes_not_kept(mode: Mode) 
     assert_eq!(site.runs.count(), 1);
 }
 
+fn an_answer_whose_location_is_refused_too_is_not_kept_without_it(mode: Mode) {
+    let (site, gate, request) = picky::site(mode, Picky::without_locations());
+    gate.open();
+    assert_eq!(site.send(request.clone()).status, 201);
+    eventually("an end of the tries", || {
+        site.send(request.clone()).status != 409
+    });
+    let retry = site.send(request);
+    assert_problem(&retry, 410, "response-not-kept");
+    assert_eq!(retry.header("location"), None);
+    assert_eq!(site.runs.count(), 1);
+}
+
 fn an_outage_is_counted_by_request_and_logged_once(mode: Mode) {
     incidents::start();
     log::listen();
     let store = FaultyStore::default();
     store.always(Call::Begin, DOWN);
     let rig = Rig::new(mode, store, |layer| layer, answer);
-    let (count, before) = (incidents::count("claim_failed"), lines());
+    let (count, before) = (incidents::count("claim_failed"), lines("claim_failed"));
     for n in 0..50 {
         assert_problem(&rig.send(&n.to_string()), 503, "store-unavailable");
     }
     assert!(incidents::count("claim_failed") >= count + 50);
     // Another test's outage may be logged once a minute too.
-    assert!(lines() <= before + 2);
+    assert!(lines("claim_failed") <= before + 2);
 }
 
-fn lines() -> usize {
-    log::lines_with(&["claim_failed"]).len()
+fn claims_that_the_store_lost_are_counted_and_logged_once(mode: Mode) {
+    const MANY: u64 = 20;
+    incidents::start();
+    log::listen();
+    let store = FaultyStore::default();
+    store.always(Call::Renew, Fault::Lost);
+    let lease = Duration::from_secs(1);
+    let rig = Rig::new(mode, store, |layer| layer.lease(lease), wait_at_gate);
+    let (count, before) = (incidents::count("claim_lost"), lines("claim_lost"));
+    let _owners: Vec<_> = (0..MANY).map(|n| rig.start(&n.to_string())).collect();
+    eventually("a loss of all claims", || {
+        incidents::count("claim_lost") >= count + MANY
+    });
+    assert!(lines("claim_lost") <= before + 2);
+    rig.gate.open();
+}
+
+fn lines(incident: &str) -> usize {
+    log::lines_with(&[incident]).len()
 }

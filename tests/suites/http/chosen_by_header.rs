@@ -85,7 +85,7 @@ fn a_host_in_the_target_is_the_same_host() {
     let scope = KeyScope::everyone().per_host();
     let site = Site::new(Idempotency::new(MemoryStore::new(), scope), routes);
     assert_eq!(site.send_bytes(&raw("/varied", "Host: a.test")).status, 201);
-    let retry = raw("http://A.test/varied", "Host: a.test");
+    let retry = raw("http://a.test/varied", "Host: a.test");
     assert!(site.send_bytes(&retry).is_replay());
     let other = raw("http://b.test/varied", "Host: b.test");
     assert!(!site.send_bytes(&other).is_replay());
@@ -253,5 +253,14 @@ fn a_record_with_names_outlives_a_change_of_mode() {
         },
     );
     assert!(same.is_replay());
+    assert_problem(&other, 422, "key-reused");
+}
+
+/// A guard tells hosts apart by their case.
+#[test]
+fn vary_counts_the_case_of_a_host() {
+    let site = Site::new(builder().vary(["host"]).build().unwrap(), routes);
+    assert_eq!(site.send_bytes(&raw("/varied", "Host: a.test")).status, 201);
+    let other = site.send_bytes(&raw("/varied", "Host: A.test"));
     assert_problem(&other, 422, "key-reused");
 }

@@ -344,3 +344,124 @@ fn a_key_function_may_use_the_request_s_extensions() {
     assert_eq!(answer.text(), "k");
     assert_problem(&site.send(Request::post("/keyed")), 400, "missing-key");
 }
+
+#[test]
+fn a_default_service_that_answers_like_the_router_binds() {
+    let open = site(|config| {
+        config.service(web::scope("").default_service(web::to(finds_silently)));
+    });
+    assert_covered(&open, &Request::post("/nowhere"));
+    for prefix in ["/api", ""] {
+        let layer = covering().build().unwrap();
+        let around_a_scope = Site::serve(move |runs| {
+            let scope = web::scope(prefix).wrap(layer.clone());
+            let scope = scope.default_service(web::to(finds_silently));
+            App::new().app_data(runs).service(scope)
+        });
+        assert_covered(&around_a_scope, &Request::post("/api/nowhere"));
+    }
+}
+
+async fn finds_silently(runs: Counter) -> impl Responder {
+    runs.next();
+    HttpResponse::NotFound()
+}
+
+/// A scope that has no resource for a path still has a default service.
+#[test]
+fn the_default_service_of_a_scope_is_given_no_row_by_luck() {
+    let layer = covering()
+        .route(Method::POST, "/v1/{x}", by_user())
+        .route(Method::POST, "/{a}/{b}", RouteOptions::new().skip())
+        .build()
+        .unwrap();
+    let site = Site::new(layer, |config| {
+        let scope = web::scope("/v1").default_service(web::to(acts));
+        config
+            .service(scope)
+            .route("/{a}/{b}", web::post().to(acts));
+    });
+    let answer = site.send(Request::post("/v1/7").key("k").header("x-user", "ada"));
+    assert_eq!(answer.status, 500);
+    assert_eq!(site.runs.count(), 0);
+    assert_eq!(site.send(Request::post("/v2/7")).status, 201);
+}
+
+/// Without names, a row's pattern is the resource's.
+#[test]
+fn a_row_is_a_resource_s_whatever_its_segments_are_called() {
+    let layer = covering()
+        .route(Method::POST, "/v1/{tail}*", RouteOptions::new().skip())
+        .route(
+            Method::POST,
+            "/v1/items/{other}",
+            RouteOptions::new().required(true),
+        )
+        .build()
+        .unwrap();
+    let site = Site::new(layer, |config| {
+        config.route("/v1/items/{id}", web::post().to(acts));
+    });
+    assert_covered(&site, &Request::post("/v1/items/7"));
+}
+
+#[test]
+fn a_long_path_is_looked_up_at_once() {
+    let layer = covering()
+        .route(
+            Method::POST,
+            "/files/{t}*",
+            RouteOptions::new().required(true),
+        )
+        .route(Method::POST, "/{any}*", RouteOptions::new().skip())
+        .build()
+        .unwrap();
+    let site = Site::new(layer, |config| {
+        let items = web::scope("/items").route("/{id}", web::post().to(acts));
+        config.service(items.route("/{id}/{sub}", web::post().to(acts)));
+        config.route("/files/{t}*", web::post().to(acts));
+    });
+    assert_covered(
+        &site,
+        &Request::post(&format!("/files{}", "/a".repeat(200))),
+    );
+}
+
+/// The router makes one text of all octets that are none.
+#[test]
+fn octets_that_are_no_text_are_paths_of_their_own() {
+    for layer in [builder(), covering()] {
+        let site = Site::new(layer.build().unwrap(), |config| {
+            config.route("/files/{name}", web::post().to(mark_of_file));
+        });
+        for (run, octets) in ["%FF", "%FE", "%C3", "%EF%BF%BD"].into_iter().enumerate() {
+            let request = Request::post(&format!("/files/{octets}")).key("k");
+            let (first, retry) = site.twice(&request);
+            assert_eq!(first.text(), (run + 1).to_string());
+            assert!(!first.is_replay() && retry.is_replay());
+        }
+    }
+}
+
+#[idempotent]
+async fn mark_of_file(runs: Counter) -> impl Responder {
+    HttpResponse::Created().body(runs.next().to_string())
+}
+
+#[test]
+fn the_case_of_a_code_in_a_path_makes_no_other_operation() {
+    for layer in [builder(), covering()] {
+        let site = Site::new(layer.build().unwrap(), |config| {
+            config.route("/files/{name}", web::post().to(mark_of_file));
+        });
+        assert_eq!(
+            site.send(Request::post("/files/a%2fb").key("k")).status,
+            201
+        );
+        assert!(
+            site.send(Request::post("/files/a%2Fb").key("k"))
+                .is_replay()
+        );
+        assert_eq!(site.runs.count(), 1);
+    }
+}

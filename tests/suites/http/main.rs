@@ -32,6 +32,7 @@ mod store_failure;
 // The handler: what stands before it, clients that leave it, and what is left behind.
 mod departures;
 mod gate;
+mod inner_middleware;
 mod leaks;
 mod stop;
 

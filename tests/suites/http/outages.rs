@@ -23,6 +23,7 @@ in_both_modes! {
     a_ghost_claim_is_released_in_the_background
     a_ghost_claim_that_lands_late_is_released_too
     a_ghost_claim_that_lands_after_a_long_outage_is_released_too
+    a_begin_that_panics_is_503_and_its_ghost_is_released
     a_hanging_begin_is_cut_by_the_store_timeout
     a_full_store_is_503_and_nothing_is_released
     an_unreadable_record_is_503_on_every_retry
@@ -47,6 +48,7 @@ in_both_modes! {
     a_release_that_fails_is_retried_in_the_background
     a_release_whose_reply_is_lost_lets_the_retry_run
     a_release_that_hangs_is_cut_and_retried
+    a_release_that_panics_is_retried_in_the_background
 }
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -110,6 +112,16 @@ fn a_ghost_claim_that_lands_after_a_long_outage_is_released_too(mode: Mode) {
     store.heal(Call::Release);
     eventually("a release of the claim", || store.record(&id).is_none());
     assert_first(&rig.send("k"), 201, "run 1");
+}
+
+fn a_begin_that_panics_is_503_and_its_ghost_is_released(mode: Mode) {
+    let store = FaultyStore::default();
+    store.next(Call::Begin, Fault::Panic);
+    let rig = Rig::prompt(mode, store);
+    assert_refused(&rig, "k");
+    assert_eq!(rig.runs.count(), 0);
+    assert_first(&rig.settle("k"), 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
 }
 
 fn a_hanging_begin_is_cut_by_the_store_timeout(mode: Mode) {
@@ -485,4 +497,8 @@ fn a_release_whose_reply_is_lost_lets_the_retry_run(mode: Mode) {
 
 fn a_release_that_hangs_is_cut_and_retried(mode: Mode) {
     assert_released_later(mode, Fault::Hang);
+}
+
+fn a_release_that_panics_is_retried_in_the_background(mode: Mode) {
+    assert_released_later(mode, Fault::Panic);
 }

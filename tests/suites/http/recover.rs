@@ -57,6 +57,7 @@ in_both_modes! {
     an_owner_that_renews_and_lapses_meanwhile_is_watched_anew
     a_verdict_that_cannot_be_written_is_503_and_the_next_retry_asks_again
     a_verdict_without_an_answer_stands
+    an_answer_that_was_found_and_is_refused_for_what_it_is_becomes_not_kept
     a_takeover_without_an_answer_is_released_and_runs_without_another_question
     a_recovery_that_cannot_be_claimed_is_503_and_not_in_the_way_of_the_next
     an_owner_that_answers_after_the_verdict_gives_its_client_what_was_found
@@ -676,13 +677,28 @@ fn a_verdict_that_cannot_be_written_is_503_and_the_next_retry_asks_again(mode: M
 }
 
 fn a_verdict_without_an_answer_stands(mode: Mode) {
-    let (rig, orphan, questions) = rig(mode, same, |_| async { found() });
-    rig.store.next(Call::Resolve, Fault::LoseReply);
-    assert_problem(&rig.send("k"), 503, "store-unavailable");
-    assert_eq!(orphan.complete("the owner's"), Completion::Refused);
-    rig.assert_replayed("k", 202, "found");
+    for fault in [Fault::LoseReply, Fault::Panic] {
+        let (rig, orphan, questions) = rig(mode, same, |_| async { found() });
+        rig.store.next(Call::Resolve, fault);
+        assert_problem(&rig.send("k"), 503, "store-unavailable");
+        assert_eq!(orphan.complete("the owner's"), Completion::Refused);
+        rig.assert_replayed("k", 202, "found");
+        assert_eq!(rig.runs.count(), 0);
+        assert_decided(&rig, &questions, 1);
+    }
+}
+
+fn an_answer_that_was_found_and_is_refused_for_what_it_is_becomes_not_kept(mode: Mode) {
+    let (rig, _, questions) = rig(mode, same, |_| async { found() });
+    rig.store.always(Call::Resolve, Fault::RefuseAnswers);
+    for _ in 0..2 {
+        assert_problem(&rig.send("k"), 503, "store-unavailable");
+    }
+    for _ in 0..2 {
+        assert_problem(&rig.send("k"), 410, "response-not-kept");
+    }
     assert_eq!(rig.runs.count(), 0);
-    assert_decided(&rig, &questions, 1);
+    assert_decided(&rig, &questions, 3);
 }
 
 fn a_takeover_without_an_answer_is_released_and_runs_without_another_question(mode: Mode) {

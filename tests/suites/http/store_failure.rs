@@ -20,6 +20,7 @@ use idempotency_actix_tests::{
 
 in_both_modes! {
     a_handler_runs_while_the_store_is_down_and_is_recorded_at_its_end
+    a_handler_runs_where_the_store_hangs_for_a_third_of_the_lease
     a_handler_that_runs_unprotected_is_counted
     a_store_that_refuses_is_down_too
     an_answer_is_marked_and_delivered_where_the_store_stays_down
@@ -44,6 +45,18 @@ fn a_handler_runs_while_the_store_is_down_and_is_recorded_at_its_end(mode: Mode)
     rig.assert_replayed("k", 201, "run 1");
     assert_eq!(rig.runs.count(), 1);
     assert_eq!(store.calls(Call::Release).len(), 0);
+}
+
+fn a_handler_runs_where_the_store_hangs_for_a_third_of_the_lease(mode: Mode) {
+    let store = FaultyStore::default();
+    store
+        .always(Call::Begin, Fault::Hang)
+        .always(Call::Renew, Fault::Hang);
+    let rig = Rig::new(mode, store.clone(), run_anyway, answer);
+    assert_first(&rig.send("k"), 201, "run 1");
+    store.heal(Call::Begin);
+    rig.assert_replayed("k", 201, "run 1");
+    assert_eq!(rig.runs.count(), 1);
 }
 
 fn a_handler_that_runs_unprotected_is_counted(mode: Mode) {

@@ -55,6 +55,10 @@ pub enum Fault {
     Scheme(u8),
     /// A complete finds nothing: the store lost the claim.
     Vanish,
+    /// It is applied, and the store panics.
+    Panic,
+    /// A verdict with a whole answer is refused, and any other is applied.
+    RefuseAnswers,
 }
 
 pub const DOWN: Fault = Fault::Refuse(StoreErrorKind::Unavailable);
@@ -218,6 +222,11 @@ impl FaultyStore {
                 Err(error) => Err(error),
             },
             Some(Fault::Hang) => pending().await,
+            Some(Fault::Panic) => {
+                drop(applied.await);
+                self.answered(call).next();
+                panic!("the test says so");
+            }
             Some(Fault::HangApplied) => {
                 drop(applied.await);
                 pending().await
@@ -235,9 +244,14 @@ impl FaultyStore {
                 gate.pass().await;
                 answer
             }
-            Some(Fault::Spare | Fault::Lost | Fault::Scheme(_) | Fault::Vanish) | None => {
-                applied.await
-            }
+            Some(
+                Fault::Spare
+                | Fault::Lost
+                | Fault::Scheme(_)
+                | Fault::Vanish
+                | Fault::RefuseAnswers,
+            )
+            | None => applied.await,
         };
         self.answered(call).next();
         answer
@@ -314,7 +328,11 @@ impl Store for FaultyStore {
         seen: &AttemptId,
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
-        let fault = self.fault(Call::Resolve);
+        let mut fault = self.fault(Call::Resolve);
+        let is_answer = matches!(verdict, Verdict::Finished(Finished::Completed(_), _));
+        if is_answer && matches!(fault, Some(Fault::RefuseAnswers)) {
+            fault = Some(DOWN);
+        }
         let resolve = self.0.memory.resolve(id, seen, verdict);
         self.answer(Call::Resolve, fault, resolve).await
     }

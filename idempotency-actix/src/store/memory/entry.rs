@@ -7,9 +7,6 @@ use crate::store::{
     AttemptId, Claim, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
 };
 
-/// Octets that a header line takes beside its name and its value.
-const LINE: usize = 80;
-
 /// What one shard keeps under one id. Times are nanoseconds of the store's clock.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -167,10 +164,7 @@ impl EntryState {
     /// Octets that the answer counts with.
     pub(super) fn size(&self) -> usize {
         match self {
-            Self::Finished { finished, .. } => match finished {
-                Finished::Completed(response) => response.size() + LINE * response.headers().len(),
-                Finished::NotKept(not_kept) => not_kept.location.as_ref().map_or(0, Vec::len),
-            },
+            Self::Finished { finished, .. } => finished.footprint(),
             Self::Held { .. } | Self::GivenUp { .. } => 0,
         }
     }
