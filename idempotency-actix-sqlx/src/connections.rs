@@ -111,6 +111,12 @@ impl<C: Connection + 'static> Connections<C> {
         (self.foreign == Foreign::Use).then_some(other)
     }
 
+    /// Whether one could be taken now.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn has_room(&self) -> bool {
+        self.permits.available_permits() > 0
+    }
+
     /// Forgets those that wait: where one broke off, so have the others.
     pub(crate) fn forget_idle(&self) {
         let gone = std::mem::take(&mut *self.lock());
@@ -155,6 +161,13 @@ impl<C: Connection + 'static> Taken<C> {
         self.is_clean = false;
         self.connection
             .as_mut()
+            .expect("a connection that broke is not lent again")
+    }
+
+    /// The connection, to look at.
+    pub(crate) fn peek(&self) -> &C {
+        self.connection
+            .as_ref()
             .expect("a connection that broke is not lent again")
     }
 

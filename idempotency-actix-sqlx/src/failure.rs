@@ -73,6 +73,8 @@ pub(crate) enum Trouble {
     NoConnect,
     Contended,
     Malformed,
+    #[cfg(feature = "sqlite")]
+    RolledBack,
 }
 
 impl fmt::Display for Trouble {
@@ -86,6 +88,10 @@ impl fmt::Display for Trouble {
             Self::NoConnect => "no connection to the database within the store's `timeout`",
             Self::Contended => "the record changed each time that it was looked at",
             Self::Malformed => "the row is no record of this version",
+            #[cfg(feature = "sqlite")]
+            Self::RolledBack => {
+                "the transaction was rolled back before: by the handler, or for an error that it passed over"
+            }
         })
     }
 }

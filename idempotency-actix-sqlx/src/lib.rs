@@ -25,6 +25,8 @@ mod failure;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod name;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod nesting;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -34,6 +36,8 @@ mod records;
 mod report;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod row;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql_error;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -49,9 +53,13 @@ pub use sqlx;
 pub use self::error::SqlConfigError;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
-pub use self::postgres::{PgFinding, PgStore, PgStoreBuilder};
+pub use self::postgres::{PgFinding, PgStore, PgStoreBuilder, PgTransaction, PgTx};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::report::{SqlFinding, SqlReport, SqlSeverity};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::sql_error::SqlError;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
-pub use self::sqlite::{SqliteFinding, SqliteStore, SqliteStoreBuilder};
+pub use self::sqlite::{
+    SqliteFinding, SqliteStore, SqliteStoreBuilder, SqliteTransaction, SqliteTx,
+};

@@ -79,6 +79,11 @@
 //! [`MemoryStore`] is for one replica, and forgets with its process. `RedisStore` (feature `redis`) is for many:
 //! all of them share its records. Any other stands behind [`store::Store`], whose contract has a test suite.
 //!
+//! Where the effect is a row of the store's own database, the handler takes the transaction as an argument, and effect,
+//! record and answer commit together: `PgTx` and `SqliteTx` of the crate `idempotency-actix-sqlx`, or an extractor of one's
+//! own over [`InTransaction`], for a store that is [`store::Transactions`]. What it then means to answer differs from what
+//! follows: a 5xx and a panic are rolled back, and the next retry runs.
+//!
 //! # What binds a key
 //!
 //! Any answer that the handler gave, a 5xx and a panic included: the effect may have happened. The
@@ -125,10 +130,11 @@ mod telemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use idempotency_actix_macros::idempotent;
 
-pub use self::answer::NotExecuted;
+pub use self::answer::{Commit, NotExecuted, RunAgain};
 pub use self::error::{ConfigError, RouteMistake};
 pub use self::layer::{
-    Attempt, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey, IdempotencyService,
+    Attempt, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,
+    IdempotencyService, InTransaction,
 };
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,

@@ -115,6 +115,13 @@ pub(crate) enum Incident {
     RanTooLong,
     /// A claimed handler was cut off by what stands between it and its layer, or by the end of the server.
     CutOff,
+    /// A handler has ended its transaction by itself, so that effect and record were not committed together.
+    TransactionEnded,
+    /// A transaction could not be committed for what it is: an error that its handler passed over, or a constraint that
+    /// is checked at the end.
+    CommitRefused,
+    /// The answer to a commit was lost. What became of it is looked for.
+    CommitUnclear,
     /// The thread that renews claims could not be started; it is tried again at the next need.
     BackgroundFailed,
     /// Work that has to outlive its connection found no runtime to go to.
@@ -137,6 +144,9 @@ impl Incident {
             Self::ClaimLost => "claim_lost",
             Self::RanTooLong => "ran_too_long",
             Self::CutOff => "cut_off",
+            Self::TransactionEnded => "transaction_ended",
+            Self::CommitRefused => "commit_refused",
+            Self::CommitUnclear => "commit_unclear",
             Self::BackgroundFailed => "background_failed",
             Self::Abandoned => "abandoned",
         }
@@ -159,7 +169,11 @@ impl Incident {
             Self::CompleteRefused => Some(10),
             Self::ValueRefused => Some(11),
             Self::RanTooLong => Some(12),
-            Self::CutOff | Self::Abandoned => None,
+            Self::TransactionEnded
+            | Self::CommitRefused
+            | Self::CommitUnclear
+            | Self::CutOff
+            | Self::Abandoned => None,
         }
     }
 }

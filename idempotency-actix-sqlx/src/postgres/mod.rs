@@ -2,6 +2,7 @@
 
 mod check;
 mod engine;
+mod extractor;
 mod finding;
 mod listening;
 mod migration;
@@ -9,6 +10,10 @@ mod statements;
 mod store;
 mod table;
 mod telling;
+mod transaction;
+mod transactions;
 
+pub use self::extractor::PgTx;
 pub use self::finding::PgFinding;
 pub use self::store::{PgStore, PgStoreBuilder};
+pub use self::transaction::PgTransaction;

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use idempotency_actix::store::RecordId;
+
 use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, over, own};
 use crate::name::Names;
-use crate::row::COLUMNS;
+use crate::row::{COLUMNS, NewRow};
 use crate::sweep::BATCH;
 
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Statements {
     pub(super) complete: Arc<str>,
     pub(super) release: Arc<str>,
     pub(super) look: Arc<str>,
+    pub(super) look_locked: Arc<str>,
     pub(super) change: Arc<str>,
     pub(super) remove: Arc<str>,
     pub(super) sweep: Arc<str>,
@@ -40,6 +43,7 @@ impl Statements {
             complete: complete(&table).into(),
             release: release(&table).into(),
             look: look(&table).into(),
+            look_locked: look_locked(&table).into(),
             change: change(&table).into(),
             remove: remove(&table).into(),
             sweep: sweep(&table).into(),
@@ -135,6 +139,55 @@ fn release(table: &str) -> String {
 
 fn look(table: &str) -> String {
     format!("WITH {NOW} SELECT us, {COLUMNS} FROM {table}, now WHERE id = $1")
+}
+
+/// The look in a transaction, with the setting that tells whether it has its lock. It gives a row also where there is none.
+fn look_locked(table: &str) -> String {
+    format!(
+        "WITH {NOW} SELECT current_setting($1, true), us, {COLUMNS} FROM now LEFT JOIN {table} ON id = $2"
+    )
+}
+
+/// Writes an answer where nothing is in its way, for a query over what was made. Its values stand in the text, as a message
+/// of several statements takes no others.
+pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
+    let octets = |octets: &[u8]| {
+        let mut text = String::with_capacity(octets.len() * 2 + 18);
+        text.push_str("decode('");
+        for octet in octets {
+            for digit in [octet >> 4, octet & 15] {
+                text.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        text.push_str("', 'hex')");
+        text
+    };
+    let (id, token, fingerprint) = (
+        octets(id.as_bytes()),
+        octets(&row.token),
+        octets(&row.fingerprint),
+    );
+    let answer = octets(row.answer.as_deref().unwrap_or_default());
+    let (kind, generation, kept) = (row.kind, row.generation, row.kept);
+    let free = completable(
+        "r",
+        "EXCLUDED.token",
+        "EXCLUDED.generation",
+        "EXCLUDED.fingerprint",
+        "EXCLUDED.seen",
+    );
+    format!(
+        "WITH {NOW}, made AS (\
+            INSERT INTO {table} AS r \
+            (id, kind, token, generation, fingerprint, begun, seen, expires, answer) \
+            SELECT {id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer} FROM now \
+            ON CONFLICT (id) DO UPDATE SET \
+                kind = EXCLUDED.kind, token = EXCLUDED.token, generation = EXCLUDED.generation, \
+                fingerprint = EXCLUDED.fingerprint, retention = NULL, lease = NULL, begun = EXCLUDED.begun, \
+                seen = EXCLUDED.seen, expires = EXCLUDED.expires, answer = EXCLUDED.answer \
+            WHERE {free} \
+            RETURNING 1)"
+    )
 }
 
 fn change(table: &str) -> String {

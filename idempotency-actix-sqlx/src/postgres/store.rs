@@ -82,13 +82,15 @@ const MIGRATION: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone)]
 pub struct PgStore {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    records: Records<PgTable>,
+pub(super) struct Inner {
+    pub(super) records: Records<PgTable>,
+    /// For transactions alone: they last as long as their handlers.
+    pub(super) transactions: Arc<Connections<PgConnection>>,
     pool: PgPool,
-    names: Names,
+    pub(super) names: Names,
     housekeeping: Arc<Connections<PgConnection>>,
     options: Options,
     has_notifications: bool,
@@ -199,7 +201,7 @@ impl Inner {
     }
 
     /// Starts what goes on beside the requests, with the first of them.
-    fn ensure_background(&self) {
+    pub(super) fn ensure_background(&self) {
         self.background.ensure(|| {
             let housekeeping = Arc::clone(&self.housekeeping);
             let sql = Arc::clone(&self.records.table.statements.sweep);
@@ -417,6 +419,7 @@ impl PgStoreBuilder {
                 timeout: options.step_timeout(),
                 wakeups: Arc::<Wakeups>::default(),
             },
+            transactions: connections(options.connections, Foreign::Use),
             housekeeping: connections(1, Foreign::Replace),
             pool: self.pool,
             names: self.names,

@@ -2,12 +2,17 @@
 
 mod check;
 mod engine;
+mod extractor;
 mod finding;
 mod migration;
 mod place;
 mod statements;
 mod store;
 mod table;
+mod transaction;
+mod transactions;
 
+pub use self::extractor::SqliteTx;
 pub use self::finding::SqliteFinding;
 pub use self::store::{SqliteStore, SqliteStoreBuilder};
+pub use self::transaction::SqliteTransaction;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::finding::SqliteFinding;
 use super::statements::Statements;
 use super::table::SqliteTable;
+use super::transaction::Running;
 use super::{check, migration, place};
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};
@@ -81,11 +82,12 @@ const MIGRATION: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone)]
 pub struct SqliteStore {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    records: Arc<Records<SqliteTable>>,
+pub(super) struct Inner {
+    pub(super) records: Arc<Records<SqliteTable>>,
+    pub(super) running: Running,
     pool: SqlitePool,
     names: Names,
     options: Options,
@@ -184,7 +186,7 @@ async fn sweep_batch(records: &Records<SqliteTable>) -> Result<Batch, Failure> {
 
 impl Inner {
     /// Starts what goes on beside the requests, with the first of them.
-    fn ensure_background(&self) {
+    pub(super) fn ensure_background(&self) {
         let Some(every) = self.options.sweep_every else {
             return;
         };
@@ -362,6 +364,7 @@ impl SqliteStoreBuilder {
         };
         let inner = Inner {
             records: Arc::new(records),
+            running: Running::default(),
             pool: self.pool,
             names: self.names,
             options: self.options,

@@ -47,6 +47,26 @@ impl SqliteTable {
         step::<Sqlite>(&self.writer, deadline, query).await
     }
 
+    /// The look, for whatever connection.
+    pub(super) fn look_in(&self, id: &RecordId) -> Ask<Sqlite> {
+        ask(&self.statements.look)
+            .bind(id.as_bytes().to_vec())
+            .bind(now())
+    }
+
+    /// The write of an answer, which gives a row where nothing was in its way.
+    pub(super) fn complete_in(&self, id: &RecordId, answer: &NewRow) -> Ask<Sqlite> {
+        ask(&self.statements.complete)
+            .bind(id.as_bytes().to_vec())
+            .bind(answer.token.to_vec())
+            .bind(answer.generation)
+            .bind(answer.fingerprint.clone())
+            .bind(answer.kind)
+            .bind(answer.kept)
+            .bind(answer.answer.clone())
+            .bind(now())
+    }
+
     /// Tells whether a claim could be taken now.
     pub(super) async fn health(&self, deadline: Instant) -> Result<(), Failure> {
         self.write(deadline, || ask(&self.statements.health))
@@ -141,17 +161,7 @@ impl Table for SqliteTable {
         answer: &NewRow,
         deadline: Instant,
     ) -> Result<Written<bool>, Failure> {
-        let query = || {
-            ask(&self.statements.complete)
-                .bind(id.as_bytes().to_vec())
-                .bind(answer.token.to_vec())
-                .bind(answer.generation)
-                .bind(answer.fingerprint.clone())
-                .bind(answer.kind)
-                .bind(answer.kept)
-                .bind(answer.answer.clone())
-                .bind(now())
-        };
+        let query = || self.complete_in(id, answer);
         match first(&self.write(deadline, query).await?)? {
             Some(was_absent) => Ok(Written::Done(was_absent)),
             None => self.found(id, deadline).await,
@@ -181,11 +191,7 @@ impl Table for SqliteTable {
     }
 
     async fn look(&self, id: &RecordId, deadline: Instant) -> Result<Option<Row>, Failure> {
-        let query = || {
-            ask(&self.statements.look)
-                .bind(id.as_bytes().to_vec())
-                .bind(now())
-        };
+        let query = || self.look_in(id);
         let rows = step::<Sqlite>(&self.readers, deadline, query).await?;
         let row = rows.first().map(|row| Row::read(row, 0));
         row.transpose().map_err(unreadable::<Sqlite>)

@@ -3,6 +3,7 @@
 mod capture;
 mod coding;
 mod failure;
+mod in_transaction;
 mod not_executed;
 mod problem;
 mod reason;
@@ -13,6 +14,7 @@ mod reply;
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
 pub(crate) use self::coding::Accepted;
 pub(crate) use self::failure::{AsError, answer_of, caught, misconfigured, panicked, rendered};
+pub use self::in_transaction::{Commit, RunAgain};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::refusal::refuse;

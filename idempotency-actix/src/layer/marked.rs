@@ -1,6 +1,7 @@
 //! Marked handlers: what the attribute's expansion calls. A handler claims where it stands, inside of inner middleware.
 
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use actix_web::dev::Payload;
@@ -8,17 +9,19 @@ use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
+use super::arguments::extract;
+use super::in_transaction::{Wanted, offering};
 use super::outer_claim::{OuterClaim, Unstarted};
 use super::shared::ELIGIBLE;
+use super::transactional::{Transactional, meaningless, refuse_option};
 use super::uncovered::not_covered;
 use super::worker::{Decision, Worker};
-use crate::answer::{answer_of, drop_marks, misconfigured, panicked, refuse};
+use crate::answer::{misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
-use crate::request::unread;
 use crate::run::{
-    Admitted, Binding, Detach, Finishing, Keyed, Operation, admit, gate, hand_up, handed_up,
-    is_held, release,
+    Admitted, Binding, Detach, Finishing, Keyed, Operation, Unfinished, admit, gate, hand_up,
+    handed_up, is_held, release,
 };
 use crate::telemetry::method_name;
 
@@ -51,12 +54,12 @@ impl Marked {
         F::Future: 'static,
     {
         match self.start(route) {
-            Start::Pass(outer) => self.pass(handler, outer).await,
+            Start::Pass(outer) => self.pass(handler, outer, route).await,
             // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
             // its own has cut that tie, so it is held and finished here.
             Start::Run(keyed) => match is_held() {
-                true => self.once(keyed, handler).await,
-                false => Detach::new(finish_here(self.once(keyed, handler))).await,
+                true => self.once(keyed, handler, route).await,
+                false => Detach::new(finish_here(self.once(keyed, handler, route))).await,
             },
             Start::Answer(answer) => Box::pin(refuse(*answer, &self.request, self.payload)).await,
         }
@@ -119,13 +122,26 @@ impl Marked {
     }
 
     /// What actix-web does with an unmarked handler.
-    async fn pass<F, Args>(mut self, handler: F, outer: Option<OuterClaim>) -> HttpResponse
+    async fn pass<F, Args>(
+        mut self,
+        handler: F,
+        outer: Option<OuterClaim>,
+        route: &'static RouteOptions,
+    ) -> HttpResponse
     where
         F: Handler<Args>,
-        Args: FromRequest,
+        Args: FromRequest + 'static,
         F::Output: Responder,
+        F::Future: 'static,
     {
-        let args = Args::from_request(&self.request, &mut self.payload).await;
+        let args = async { Args::from_request(&self.request, &mut self.payload).await };
+        let args = offering(args).await;
+        if let Some(wanted) = Wanted::take(&self.request) {
+            return match args {
+                Ok(args) => Box::pin(self.plain(handler, args, wanted, route)).await,
+                Err(error) => HttpResponse::from_error(error),
+            };
+        }
         let args = match args {
             Ok(args) => args,
             Err(error) => {
@@ -150,11 +166,54 @@ impl Marked {
         answer.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
-    async fn once<F, Args>(mut self, keyed: Keyed, handler: F) -> HttpResponse
+    /// A transaction without a key.
+    async fn plain<F, Args>(
+        self,
+        handler: F,
+        args: Args,
+        wanted: Wanted,
+        route: &'static RouteOptions,
+    ) -> HttpResponse
     where
         F: Handler<Args>,
-        Args: FromRequest,
+        Args: FromRequest + 'static,
+        F::Output: Responder,
+        F::Future: 'static,
+    {
+        let request = self.request;
+        if let Some(option) = meaningless(route) {
+            return refuse_option(option, &request);
+        }
+        let worker = Worker::of(&request.extensions()).cloned();
+        let Some(worker) = worker else {
+            return misconfigured();
+        };
+        let options = worker.marked(&request, route);
+        let transactional = Transactional {
+            request,
+            handler,
+            wanted,
+            args: PhantomData,
+        };
+        match is_held() {
+            true => transactional.plain(&options, args).await,
+            false => {
+                let plain = async move { transactional.plain(&options, args).await };
+                Detach::new(finish_here(plain)).await
+            }
+        }
+    }
+
+    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
+    async fn once<F, Args>(
+        mut self,
+        keyed: Keyed,
+        handler: F,
+        route: &'static RouteOptions,
+    ) -> HttpResponse
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
         F::Output: Responder,
     {
         let Self { request, payload } = &mut self;
@@ -162,6 +221,18 @@ impl Marked {
             Ok(identified) => identified,
             Err(answer) => return *answer,
         };
+        if let Some(wanted) = Wanted::take(request) {
+            if let Some(option) = meaningless(route) {
+                return refuse_option(option, request);
+            }
+            let transactional = Transactional {
+                request: request.clone(),
+                handler,
+                wanted,
+                args: PhantomData,
+            };
+            return Box::pin(transactional.once(operation, args, payload)).await;
+        }
         let mut args = Some(args);
         let held = match admit(&operation, request, payload, || args = None).await {
             Admitted::Run(held) => held,
@@ -194,13 +265,8 @@ impl Marked {
         let Operation {
             options, context, ..
         } = operation;
-        hand_up(Finishing::of(
-            binding,
-            held,
-            &mut response,
-            &options,
-            context,
-        ));
+        let finishing = Finishing::of(binding, held, &mut response, &options, context);
+        hand_up(Unfinished::Claim(finishing));
         response
     }
 }
@@ -256,23 +322,5 @@ async fn extract_again<Args: FromRequest>(
             release(held).await;
             Err(answer)
         }
-    }
-}
-
-/// The handler's arguments, or the answer where there are none.
-async fn extract<Args: FromRequest>(
-    request: &HttpRequest,
-    body: Bytes,
-) -> Result<Args, Box<HttpResponse>> {
-    let mut payload = unread(body);
-    let extract = async { Args::from_request(request, &mut payload).await };
-    match AssertUnwindSafe(extract).catch_unwind().await {
-        Ok(Ok(args)) => Ok(args),
-        Ok(Err(error)) => {
-            let mut answer = answer_of(error.into());
-            drop_marks(answer.headers_mut());
-            Err(Box::new(answer))
-        }
-        Err(panic) => Err(Box::new(panicked(&*panic))),
     }
 }

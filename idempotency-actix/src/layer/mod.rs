@@ -1,16 +1,19 @@
 //! What users wrap, mark and extract. It leads a request to `run`, and decides nothing that comes after.
 
 mod all_routes;
+mod arguments;
 mod attempt;
 mod builder;
 mod idempotency;
 mod idempotency_key;
+mod in_transaction;
 mod made_anew;
 mod marked;
 mod middleware;
 mod operator;
 mod outer_claim;
 mod shared;
+mod transactional;
 mod uncovered;
 mod worker;
 mod wrapped;
@@ -19,5 +22,6 @@ pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;
 pub use self::idempotency::Idempotency;
 pub use self::idempotency_key::IdempotencyKey;
+pub use self::in_transaction::InTransaction;
 pub use self::marked::Marked;
 pub use self::middleware::{IdempotencyFuture, IdempotencyService};

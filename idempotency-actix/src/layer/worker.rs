@@ -18,6 +18,7 @@ use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
 use crate::options::{Options, Patterns, Route, RouteOptions, Row};
 use crate::run::Keyed;
+use crate::store::ErasedStore;
 use crate::telemetry::method_name;
 
 /// A worker's handle: workers that count references in one place would fight for it.
@@ -85,6 +86,10 @@ impl Worker {
         Decision::Refuse(Box::new(reject(problem, &options.problem_base)))
     }
 
+    pub(super) fn store(&self) -> &Arc<dyn ErasedStore> {
+        &self.claims.store
+    }
+
     /// Looks at a request of a marked handler that no outer claim covers.
     pub(super) fn mark(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Decision {
         let options = self.marked(request, attribute);
@@ -135,7 +140,11 @@ impl Worker {
     }
 
     /// The options of a marked handler that was not claimed for.
-    fn marked(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Rc<Options> {
+    pub(super) fn marked(
+        &self,
+        request: &HttpRequest,
+        attribute: &'static RouteOptions,
+    ) -> Rc<Options> {
         let (row, options) = self.row_of(request);
         self.resolved(row, Some(attribute), || options.with(attribute))
     }

@@ -12,7 +12,7 @@ use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
 use crate::answer::{AsError, drop_marks, mark_unstored, panicked, rendered};
-use crate::run::{Finishing, Passed, handed_up};
+use crate::run::{Passed, Unfinished, handed_up};
 
 /// What comes out of a layer.
 pub(super) type Outcome<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
@@ -41,7 +41,7 @@ where
 /// What came out: what was asked for, or a panic.
 type Called<B> = std::thread::Result<Result<ServiceResponse<B>, Error>>;
 
-async fn finish<B>(mut finishing: Box<Finishing>, called: Called<B>) -> Outcome<B>
+async fn finish<B>(mut finishing: Box<Unfinished>, called: Called<B>) -> Outcome<B>
 where
     B: MessageBody + 'static,
 {

@@ -19,8 +19,8 @@ use crate::telemetry::{Chain, Incident, incident};
 const LOOKS: usize = 8;
 
 /// What a request gets that asks for the right to run.
-pub(crate) enum Admitted {
-    Run(HeldClaim),
+pub(crate) enum Admitted<H = HeldClaim> {
+    Run(H),
     Answer(HttpResponse),
 }
 
@@ -33,12 +33,23 @@ pub(crate) async fn admit(
     operation: &Operation,
     request: &HttpRequest,
     payload: &mut Payload,
-    mut gives_way: impl FnMut(),
+    gives_way: impl FnMut(),
 ) -> Admitted {
+    let ask = async || begin(operation, request).await;
+    admit_by(operation, payload, gives_way, ask).await
+}
+
+/// The same by another way to ask.
+pub(super) async fn admit_by<H>(
+    operation: &Operation,
+    payload: &mut Payload,
+    mut gives_way: impl FnMut(),
+    ask: impl AsyncFn() -> Turn<H>,
+) -> Admitted<H> {
     let mut waiter = None;
     loop {
         commit();
-        let change = match begin(operation, request).await {
+        let change = match ask().await {
             Turn::Run(held) => return Admitted::Run(held),
             Turn::Answer(answer) => return Admitted::Answer(answer),
             Turn::Wait(change) => change,
@@ -87,8 +98,8 @@ async fn begin(operation: &Operation, request: &HttpRequest) -> Turn {
 }
 
 /// What follows from a step of the store.
-enum Look {
-    Turn(Turn),
+pub(super) enum Look<H = HeldClaim> {
+    Turn(Turn<H>),
     Unknown(Lapsed),
     /// The caller may have no more operations in flight.
     Full,
@@ -138,7 +149,7 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
 }
 
 /// The same where nothing may be claimed or decided: what is finished is replayed.
-async fn look_only(operation: &Operation, request: &HttpRequest) -> Turn {
+pub(super) async fn look_only<H>(operation: &Operation, request: &HttpRequest) -> Turn<H> {
     let call = || operation.claims.store.inspect(&operation.id);
     match guarded(operation.options.store_timeout(), call).await {
         Ok(Some(record)) => match found(operation, request, record) {
@@ -151,7 +162,7 @@ async fn look_only(operation: &Operation, request: &HttpRequest) -> Turn {
 }
 
 /// Answers a retry from the record that it found, unless its outcome is unknown.
-fn found(operation: &Operation, request: &HttpRequest, record: Record) -> Look {
+pub(super) fn found<H>(operation: &Operation, request: &HttpRequest, record: Record) -> Look<H> {
     Look::Turn(
         match operation.fingerprint_like(&record.fingerprint, request) {
             None => {

@@ -4,7 +4,11 @@
 use std::cell::RefCell;
 use std::mem;
 
-use super::finish::Finishing;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::finish::{Finishing, Passed};
+use super::transacted::Transacted;
 
 thread_local! {
     /// That of the innermost held request which is polled on this thread. It is lent for each poll: a cell that
@@ -16,7 +20,7 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Hold {
     commitment: Commitment,
-    finishing: Option<Box<Finishing>>,
+    finishing: Option<Box<Unfinished>>,
 }
 
 /// Whether a request goes on without its connection.
@@ -87,8 +91,39 @@ fn change(from: Commitment, to: Commitment) -> bool {
     })
 }
 
+/// An answer that has not passed the layer yet.
+pub(crate) enum Unfinished {
+    Claim(Finishing),
+    Transaction(Transacted),
+}
+
+impl Unfinished {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Claim(finishing) => finishing.status(),
+            Self::Transaction(transacted) => transacted.status(),
+        }
+    }
+
+    /// Finishes it before the client gets it.
+    pub(crate) async fn pass(&mut self) -> Passed {
+        match self {
+            Self::Claim(finishing) => finishing.pass().await,
+            Self::Transaction(transacted) => Box::pin(transacted.pass()).await,
+        }
+    }
+
+    /// Finishes another answer that came out instead.
+    pub(crate) async fn replace(self, response: &mut HttpResponse) {
+        match self {
+            Self::Claim(finishing) => finishing.replace(response).await,
+            Self::Transaction(transacted) => Box::pin(transacted.replace(response)).await,
+        }
+    }
+}
+
 /// Leaves an answer to be finished where it passes the layer.
-pub(crate) fn hand_up(finishing: Finishing) {
+pub(crate) fn hand_up(finishing: Unfinished) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(hold) = current {
             hold.finishing = Some(Box::new(finishing));
@@ -97,6 +132,6 @@ pub(crate) fn hand_up(finishing: Finishing) {
 }
 
 /// The answer of a handler inside that is to be finished here.
-pub(crate) fn handed_up() -> Option<Box<Finishing>> {
+pub(crate) fn handed_up() -> Option<Box<Unfinished>> {
     CURRENT.with_borrow_mut(|current| current.as_mut()?.finishing.take())
 }

@@ -13,16 +13,16 @@ use crate::store::{Claim, RecordId, State, StoreError, StoreErrorKind};
 use crate::telemetry::{Chain, Incident, incident};
 
 /// What a request is to do next.
-pub(super) enum Turn {
+pub(super) enum Turn<H = HeldClaim> {
     /// It holds the claim.
-    Run(HeldClaim),
+    Run(H),
     Answer(HttpResponse),
     /// Another attempt is at it. Its route lets it wait for a change, which will come at that time if
     /// there is one.
     Wait(Option<Instant>),
 }
 
-impl Turn {
+impl<H> Turn<H> {
     /// A retry is told what the record holds.
     pub(super) fn told(operation: &Operation, state: State) -> Self {
         Self::Answer(operation.told(state))

@@ -27,7 +27,7 @@ pub(super) struct Lapsed {
 }
 
 impl Lapsed {
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         State::Unknown { lease: self.lease }
     }
 

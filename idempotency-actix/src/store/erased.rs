@@ -1,5 +1,6 @@
 //! A store of whatever type. It adds nothing to the contract, and knows no store.
 
+use std::any::Any;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -53,6 +54,9 @@ pub(crate) trait ErasedStore: Send + Sync {
     fn health(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     fn timeout(&self) -> Option<Duration>;
+
+    /// For whoever knows its type.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<S: Store> ErasedStore for S {
@@ -116,5 +120,9 @@ impl<S: Store> ErasedStore for S {
 
     fn timeout(&self) -> Option<Duration> {
         Store::timeout(self)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -24,7 +24,9 @@ pub(crate) mod redis;
 mod response;
 mod seal;
 mod shrink;
+mod slot;
 mod token;
+mod transactions;
 mod wakeups;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
@@ -48,7 +50,9 @@ pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, R
 pub use self::response::StoredResponse;
 pub(crate) use self::response::exact_lines;
 pub(crate) use self::shrink::shrink_map;
+pub(crate) use self::slot::{Filled, Slot, SlotOf};
 pub use self::token::Token;
+pub use self::transactions::{Committed, Opened, Recording, RolledBack, Transactions};
 pub(crate) use self::wakeups::Place;
 pub use self::wakeups::Wakeups;
 pub use crate::request::{Fingerprint, RecordId};

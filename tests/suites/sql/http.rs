@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::records::AMPLE;
 
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     System::new().block_on(future)
 }
 

@@ -5,3 +5,4 @@ mod http;
 mod postgres;
 mod records;
 mod sqlite;
+mod transactions;

@@ -1,0 +1,268 @@
+//! One open transaction on a connection of the store's: how it begins, what is seen in it, and how it ends. When that is
+//! is not known here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use idempotency_actix::store::{RecordId, Token};
+use sqlx::postgres::{PgConnection, PgRow, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row as _, SqlSafeStr};
+use tokio::time::Instant;
+
+use crate::connections::{Connections, Taken};
+use crate::failure::{Cause, Failure, Meaning, Trouble};
+use crate::nesting::{begin, queue_rollback};
+use crate::steps::{Engine, unreadable};
+
+/// A setting that is local to the transaction: while it is there, it still is the one that was begun.
+const SETTING: &str = "idempotency_actix.tx";
+
+/// What statements of the store's say by an error, since an error keeps the commit behind it in the same message from
+/// being carried out.
+const TAKEN: &str = "idempotency_actix:taken";
+const ENDED: &str = "idempotency_actix:ended";
+
+/// An open transaction of a [`PgStore`](super::PgStore). Dropping it rolls back.
+pub struct PgTransaction {
+    /// `None` once it is closed.
+    taken: Option<Taken<PgConnection>>,
+    /// What the setting holds.
+    mark: String,
+    /// Told when it is over without a record.
+    told: Option<Box<dyn Fn()>>,
+}
+
+/// What a record's transaction began with.
+pub(super) struct Begun {
+    pub(super) transaction: PgTransaction,
+    /// With the row behind it.
+    pub(super) seen: PgRow,
+    pub(super) has_lock: bool,
+}
+
+/// How a message with a commit at its end came out.
+pub(super) enum Sent {
+    Done,
+    Taken,
+    Ended,
+    Again(Cause),
+    Refused(Cause),
+    Unclear(Cause),
+}
+
+impl PgTransaction {
+    /// Begins one in a single message. With an operation it tries for the operation's lock, and never waits for it: the
+    /// snapshot of a statement is older than a lock that is taken in it, so that the record is looked for in the next.
+    async fn begin(
+        connections: &Arc<Connections<PgConnection>>,
+        deadline: Instant,
+        idle: Duration,
+        lock: Option<(&str, &RecordId)>,
+    ) -> Result<Self, Failure> {
+        let mark: String = (Token::random().as_bytes().iter())
+            .map(|octet| format!("{octet:02x}"))
+            .collect();
+        let idle = idle.as_millis().clamp(1, i32::MAX as u128);
+        let locked = match lock {
+            // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is told
+            // to come again that need not have been.
+            Some((table, id)) => format!(
+                "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
+                 THEN '+' ELSE '-' END"
+            ),
+            None => "'+'".to_owned(),
+        };
+        let sql = format!(
+            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {idle}; \
+             SELECT set_config('{SETTING}', '{mark}' || {locked}, true)"
+        );
+        let mut has_resent = false;
+        loop {
+            let mut taken = connections.take(deadline).await?;
+            let sql = AssertSqlSafe(sql.clone()).into_sql_str();
+            let begun = begin::<Postgres>(taken.lend(), sql);
+            let error = match tokio::time::timeout_at(deadline, begun).await {
+                Ok(Ok(())) => {
+                    return Ok(Self {
+                        taken: Some(taken),
+                        mark: mark + "+",
+                        told: None,
+                    });
+                }
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    taken.close();
+                    return Err(Failure::Refused(Trouble::NoAnswer.into()));
+                }
+            };
+            // Nothing was written, whatever was begun: it ends with its connection.
+            let was_idle = !taken.is_fresh();
+            taken.close();
+            if Postgres::meaning(&error) != Meaning::Broken || has_resent || !was_idle {
+                return Err(Failure::Refused(Postgres::explain(error)));
+            }
+            connections.forget_idle();
+            has_resent = true;
+        }
+    }
+
+    /// Begins one for an operation, and looks for its record in it.
+    pub(super) async fn begin_for(
+        connections: &Arc<Connections<PgConnection>>,
+        deadline: Instant,
+        idle: Duration,
+        (table, id): (&str, &RecordId),
+        look: &Arc<str>,
+    ) -> Result<Begun, Failure> {
+        let mut transaction = Self::begin(connections, deadline, idle, Some((table, id))).await?;
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(look)))
+            .bind(SETTING)
+            .bind(id.as_bytes().to_vec());
+        let seen = query.fetch_one(transaction.connection_mut()).await;
+        let seen = seen.map_err(|error| Failure::Refused(Postgres::explain(error)))?;
+        let setting: Option<String> = seen.try_get(0).map_err(unreadable::<Postgres>)?;
+        let has_lock = setting.as_deref() == Some(&transaction.mark);
+        Ok(Begun {
+            transaction,
+            seen,
+            has_lock,
+        })
+    }
+
+    pub(super) async fn begin_plain(
+        connections: &Arc<Connections<PgConnection>>,
+        deadline: Instant,
+        idle: Duration,
+    ) -> Result<Self, Failure> {
+        Self::begin(connections, deadline, idle, None).await
+    }
+
+    /// Has that called when it is over, unless it was committed.
+    pub(super) fn tell(&mut self, told: impl Fn() + 'static) {
+        self.told = Some(Box::new(told));
+    }
+
+    pub(super) fn connection(&self) -> &PgConnection {
+        self.taken().peek()
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut PgConnection {
+        let taken = self.taken.as_mut();
+        taken.expect("a transaction that is not over").lend()
+    }
+
+    fn taken(&self) -> &Taken<PgConnection> {
+        self.taken.as_ref().expect("a transaction that is not over")
+    }
+
+    /// Commits, in one message with a statement that gives one row where it wrote what it had to.
+    ///
+    /// The commit begins the next transaction, which is rolled back off the request's way: the client library counts how
+    /// deep it is in transactions, and what it does not commit itself it would roll back, with a warning of the server's
+    /// where there is nothing. Of a transaction that was undone by an error a commit reports success; the statement before
+    /// it does not.
+    pub(super) async fn commit(mut self, writes: Option<String>) -> Sent {
+        let mark = &self.mark;
+        let written = match &writes {
+            Some(_) => format!("CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END"),
+            None => "'1'".to_owned(),
+        };
+        let (writes, from) = match writes {
+            Some(writes) => (writes, " FROM made"),
+            None => (String::new(), ""),
+        };
+        let sql = format!(
+            "{writes} SELECT (CASE WHEN current_setting('{SETTING}', true) = '{mark}' \
+             THEN {written} ELSE '{ENDED}' END)::integer{from}; COMMIT AND CHAIN"
+        );
+        let sent = sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.connection_mut());
+        let error = match sent.await {
+            Ok(_) => {
+                self.told = None;
+                return Sent::Done;
+            }
+            Err(error) => error,
+        };
+        let says = |text| {
+            let reply = error.as_database_error();
+            reply.is_some_and(|reply| reply.message().contains(text))
+        };
+        let sent = match Postgres::meaning(&error) {
+            Meaning::Broken => {
+                self.close();
+                return Sent::Unclear(Postgres::explain(error));
+            }
+            Meaning::Again => Sent::Again(error.into()),
+            Meaning::Refused if says(TAKEN) => Sent::Taken,
+            Meaning::Refused if says(ENDED) => Sent::Ended,
+            Meaning::Refused => Sent::Refused(error.into()),
+        };
+        // An error is told before the lock is gone.
+        self.leave().await;
+        sent
+    }
+
+    /// Rolls back; `false` if it was over already.
+    pub(super) async fn roll_back(mut self) -> bool {
+        let sql = format!("SELECT current_setting('{SETTING}', true)");
+        let look = self
+            .connection_mut()
+            .fetch_one(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let is_there = match look.await {
+            Ok(row) => {
+                row.try_get::<Option<String>, _>(0).ok().flatten() == Some(self.mark.clone())
+            }
+            // Undone by an error, or with its connection.
+            Err(_) => true,
+        };
+        self.leave().await;
+        is_there
+    }
+
+    /// Rolls back what is left, and returns when that is done.
+    async fn leave(&mut self) {
+        self.queue_rollback();
+        match self.connection_mut().ping().await {
+            Ok(()) => {
+                if let Some(mut taken) = self.taken.take() {
+                    taken.answered();
+                }
+            }
+            Err(_) => self.close(),
+        }
+    }
+
+    /// Leaves it to the server, which rolls back when it sees the connection closed.
+    fn close(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            taken.close();
+        }
+    }
+
+    /// Rolls back with whatever is sent next.
+    fn queue_rollback(&mut self) {
+        queue_rollback::<Postgres>(self.connection_mut());
+    }
+}
+
+/// The connection is given back in the midst of something, which has it asked for an answer before it is used again.
+impl Drop for PgTransaction {
+    fn drop(&mut self) {
+        if self.taken.is_some() {
+            self.queue_rollback();
+            drop(self.taken.take());
+        }
+        if let Some(told) = self.told.take() {
+            told();
+        }
+    }
+}
+
+impl fmt::Debug for PgTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgTransaction")
+            .field("is_open", &self.taken.is_some())
+            .finish_non_exhaustive()
+    }
+}

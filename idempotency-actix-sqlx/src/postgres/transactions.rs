@@ -1,0 +1,125 @@
+//! [`PgStore`] as a store of transactions: the contract's steps, made of what a transaction does. How it does it is not
+//! known here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use idempotency_actix::store::{
+    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, Transactions,
+};
+use sqlx::Row as _;
+use sqlx::postgres::Postgres;
+
+use super::statements::record_with;
+use super::store::PgStore;
+use super::transaction::{Begun, PgTransaction, Sent};
+use crate::row::{NewRow, Parsed, Progress, Row};
+use crate::steps::unreadable;
+
+/// One transaction is one attempt: its lock ends with it, so that a retry runs as soon as an owner's connection is gone.
+impl Transactions for PgStore {
+    type Transaction = PgTransaction;
+
+    async fn open(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+    ) -> Result<Opened<PgTransaction>, StoreError> {
+        let inner = &self.inner;
+        inner.ensure_background();
+        let records = &inner.records;
+        // A replay waits for no transaction.
+        if !inner.transactions.has_room()
+            && let Some(record) = records.inspect(id).await?
+        {
+            return Ok(Opened::Found(record));
+        }
+        let deadline = records.deadline();
+        let look = &records.table.statements.look_locked;
+        let table = inner.names.table();
+        let begun = PgTransaction::begin_for(
+            &inner.transactions,
+            deadline,
+            claim.lease(),
+            (&table, id),
+            look,
+        );
+        let Begun {
+            mut transaction,
+            seen,
+            has_lock,
+        } = begun.await?;
+        let kind: Option<i32> = seen.try_get(2).map_err(unreadable::<Postgres>)?;
+        let found = match kind {
+            Some(_) => {
+                let row = Row::read(&seen, 1).map_err(unreadable::<Postgres>)?;
+                row.parse(id, &records.codec)?
+            }
+            None => None,
+        };
+        let generation = match &found {
+            Some(Parsed {
+                progress: Progress::GivenUp,
+                generation,
+                ..
+            }) => claim.generation().max(generation.saturating_add(1)),
+            _ => claim.generation(),
+        };
+        if let Some(record) = found.and_then(Parsed::record) {
+            return Ok(Opened::Found(record));
+        }
+        if !has_lock {
+            return Ok(Opened::Busy);
+        }
+        let (inner, id) = (Arc::clone(inner), *id);
+        transaction.tell(move || inner.records.changed(&id));
+        Ok(Opened::claimed(transaction, generation))
+    }
+
+    async fn open_plain(&self, idle: Duration) -> Result<PgTransaction, StoreError> {
+        let deadline = self.inner.records.deadline();
+        let begun = PgTransaction::begin_plain(&self.inner.transactions, deadline, idle);
+        Ok(begun.await?)
+    }
+
+    async fn commit(
+        &self,
+        transaction: PgTransaction,
+        recording: Option<Recording<'_>>,
+    ) -> Committed {
+        let records = &self.inner.records;
+        let writes = recording.map(|recording| {
+            let claim = recording.claim;
+            let row = NewRow::finished(
+                recording.id,
+                *claim.token(),
+                claim.generation(),
+                *claim.fingerprint(),
+                recording.finished,
+                recording.ttl,
+                &records.codec,
+            );
+            record_with(&self.inner.names.table(), recording.id, &row)
+        });
+        match transaction.commit(writes).await {
+            Sent::Done => {
+                if let Some(recording) = recording {
+                    records.changed(recording.id);
+                }
+                Committed::Done
+            }
+            Sent::Taken => Committed::Other,
+            Sent::Ended => Committed::Ended,
+            Sent::Again(cause) => Committed::Again(StoreError::refused(cause)),
+            Sent::Refused(cause) => Committed::Refused(StoreError::refused(cause)),
+            Sent::Unclear(cause) => Committed::Unclear(StoreError::unavailable(cause)),
+        }
+    }
+
+    async fn roll_back(&self, transaction: PgTransaction) -> RolledBack {
+        match transaction.roll_back().await {
+            true => RolledBack::Done,
+            false => RolledBack::Ended,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! [`SqliteStore`] as a store of transactions: the contract's steps, made of what a transaction does. How it does it is not
+//! known here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use idempotency_actix::store::{
+    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, Transactions,
+};
+use sqlx::sqlite::Sqlite;
+use tokio::time::Instant;
+
+use super::store::SqliteStore;
+use super::transaction::{Ended, SqliteTransaction};
+use crate::failure::{Meaning, Trouble};
+use crate::row::{NewRow, Parsed, Progress, Row};
+use crate::steps::{Engine, unreadable};
+
+/// `BEGIN IMMEDIATE` is the claim: whoever writes is alone. What is finished is told by a reader, and waits for nobody.
+impl Transactions for SqliteStore {
+    type Transaction = SqliteTransaction;
+
+    async fn open(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+    ) -> Result<Opened<SqliteTransaction>, StoreError> {
+        let inner = &self.inner;
+        inner.ensure_background();
+        let records = &inner.records;
+        if let Some(record) = records.inspect(id).await? {
+            return Ok(Opened::Found(record));
+        }
+        let Some(place) = inner.running.enter(id) else {
+            return Ok(Opened::Busy);
+        };
+        // As long as the engine waits, and not as a step that writes: others may run before.
+        let deadline = Instant::now() + claim.lease() / 3;
+        let mut transaction = SqliteTransaction::begin(&records.table.writer, deadline).await?;
+        let look = records
+            .table
+            .look_in(id)
+            .fetch_optional(transaction.connection_mut());
+        let seen = look
+            .await
+            .map_err(|error| StoreError::refused(Sqlite::explain(error)))?;
+        let found = match seen {
+            Some(seen) => {
+                let row = Row::read(&seen, 0).map_err(unreadable::<Sqlite>)?;
+                row.parse(id, &records.codec)?
+            }
+            None => None,
+        };
+        let generation = match &found {
+            Some(Parsed {
+                progress: Progress::GivenUp,
+                generation,
+                ..
+            }) => claim.generation().max(generation.saturating_add(1)),
+            _ => claim.generation(),
+        };
+        if let Some(record) = found.and_then(Parsed::record) {
+            return Ok(Opened::Found(record));
+        }
+        let (records, id) = (Arc::clone(records), *id);
+        transaction.run_for(place, move || records.changed(&id));
+        Ok(Opened::claimed(transaction, generation))
+    }
+
+    async fn open_plain(&self, idle: Duration) -> Result<SqliteTransaction, StoreError> {
+        let deadline = Instant::now() + idle / 3;
+        let begun = SqliteTransaction::begin(&self.inner.records.table.writer, deadline);
+        Ok(begun.await?)
+    }
+
+    async fn commit(
+        &self,
+        mut transaction: SqliteTransaction,
+        recording: Option<Recording<'_>>,
+    ) -> Committed {
+        if let Some(ended) = transaction.ended() {
+            return committed(ended);
+        }
+        let records = &self.inner.records;
+        if let Some(recording) = recording {
+            let claim = recording.claim;
+            let row = NewRow::finished(
+                recording.id,
+                *claim.token(),
+                claim.generation(),
+                *claim.fingerprint(),
+                recording.finished,
+                recording.ttl,
+                &records.codec,
+            );
+            let written = records.table.complete_in(recording.id, &row);
+            match written.fetch_optional(transaction.connection_mut()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Committed::Other,
+                Err(error) => {
+                    let is_again = Sqlite::meaning(&error) == Meaning::Again;
+                    let cause = StoreError::refused(Sqlite::explain(error));
+                    return match is_again {
+                        true => Committed::Again(cause),
+                        false => Committed::Refused(cause),
+                    };
+                }
+            }
+        }
+        let committed = committed(transaction.commit().await);
+        if let (Committed::Done, Some(recording)) = (&committed, recording) {
+            records.changed(recording.id);
+        }
+        committed
+    }
+
+    async fn roll_back(&self, transaction: SqliteTransaction) -> RolledBack {
+        match transaction.roll_back().await {
+            true => RolledBack::Done,
+            false => RolledBack::Ended,
+        }
+    }
+}
+
+fn committed(ended: Ended) -> Committed {
+    match ended {
+        Ended::Committed => Committed::Done,
+        Ended::ByHandler => Committed::Ended,
+        Ended::Again(error) => Committed::Again(StoreError::refused(Sqlite::explain(error))),
+        Ended::Refused(Some(error)) => {
+            Committed::Refused(StoreError::refused(Sqlite::explain(error)))
+        }
+        Ended::Refused(None) => Committed::Refused(StoreError::refused(Trouble::RolledBack)),
+        Ended::Unclear(error) => {
+            Committed::Unclear(StoreError::unavailable(Sqlite::explain(error)))
+        }
+    }
+}

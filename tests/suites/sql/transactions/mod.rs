@@ -1,0 +1,9 @@
+//! Handlers that take a transaction: what each answer makes of it, on either database.
+
+#[macro_use]
+mod bank;
+mod deaths;
+mod outcomes;
+mod postgres;
+mod sqlite;
+mod wrong_places;

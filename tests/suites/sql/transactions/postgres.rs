@@ -1,0 +1,355 @@
+//! A bank on PostgreSQL, and what only a server can do to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::App;
+use actix_web::web::Data;
+use idempotency_actix::store::Store;
+use idempotency_actix::{Idempotency, KeyScope};
+use idempotency_actix_sqlx::sqlx::postgres::PgConnectOptions;
+use idempotency_actix_sqlx::sqlx::{self, Executor, PgConnection, raw_sql};
+use idempotency_actix_sqlx::{PgStore, PgStoreBuilder};
+use idempotency_actix_tests::app::{Gate, Site};
+use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
+use idempotency_actix_tests::{
+    assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
+};
+
+use super::bank::{Bank, Charges, asking, request};
+use crate::http::now;
+use crate::records::AMPLE;
+
+bank!(
+    on_postgres,
+    idempotency_actix_sqlx::PgTx,
+    "SELECT no_such_function()",
+    super::undone
+);
+
+/// As by a serialization failure.
+async fn undone(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = "DO $$ BEGIN RAISE EXCEPTION 'as asked' USING ERRCODE = '40001'; END $$";
+    connection.execute(raw_sql(sql)).await?;
+    Ok(())
+}
+
+/// A bank on the shared server.
+pub(super) fn bank() -> Bank {
+    let server = PgServer::shared();
+    open(server, server.options(), AMPLE)
+}
+
+/// The same over a store that the layer was given behind a pointer.
+pub(super) fn shared_bank() -> Bank {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let store = now(async { tables.builder(server, server.options(), AMPLE).build() });
+    let store = Arc::new(store.expect("options that hold"));
+    now(store.migrate()).expect("a table");
+    tables.bank_over(server, store, AMPLE)
+}
+
+/// The place of a bank: its charges and its records.
+struct Tables {
+    charges: String,
+    records: String,
+}
+
+impl Tables {
+    /// Rows trip over their traps at the commit.
+    fn new(server: &PgServer) -> Self {
+        let records = server.fresh_name();
+        let charges = format!("{records}_charges");
+        now(server.execute(&format!(
+            "CREATE TABLE {charges} (id bigserial, note text, run int, trap text); \
+             CREATE FUNCTION {charges}_trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.trap <> '' THEN RAISE EXCEPTION 'trapped' USING ERRCODE = NEW.trap; END IF; \
+             RETURN NULL; END $$; \
+             CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON {charges} \
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {charges}_trap();"
+        )));
+        Self { charges, records }
+    }
+
+    fn builder(
+        &self,
+        server: &PgServer,
+        options: PgConnectOptions,
+        timeout: Duration,
+    ) -> PgStoreBuilder {
+        let pool = server.pool_with(8, options);
+        PgStore::builder(pool).table(&self.records).timeout(timeout)
+    }
+
+    fn bank(self, server: &'static PgServer, options: PgConnectOptions, timeout: Duration) -> Bank {
+        let store = now(async { self.builder(server, options, timeout).build() });
+        self.bank_on(server, store.expect("options that hold"), timeout)
+    }
+
+    fn bank_on(self, server: &'static PgServer, store: PgStore, timeout: Duration) -> Bank {
+        now(store.migrate()).expect("a table");
+        self.bank_over(server, store, timeout)
+    }
+
+    fn bank_over<S: Store + Clone>(
+        self,
+        server: &'static PgServer,
+        store: S,
+        timeout: Duration,
+    ) -> Bank {
+        let build = |store: S| {
+            let built = Idempotency::builder(store, KeyScope::everyone()).lease(3 * timeout);
+            built.max_response(4_000)
+        };
+        let layers = [
+            build(store.clone()),
+            build(store.clone()).wait(AMPLE),
+            build(store).max_in_flight(1),
+        ];
+        let layers = layers.map(|layer| layer.build().expect("options that hold"));
+        let gate = Gate::closed();
+        let (kept, charges) = (gate.clone(), Data::new(Charges(self.charges.clone())));
+        let site = Site::serve(move |runs| {
+            App::new()
+                .app_data(runs)
+                .app_data(kept.clone())
+                .app_data(charges.clone())
+                .configure(|config| on_postgres::scopes(config, layers.clone()))
+        });
+        let Self { charges, records } = self;
+        Bank {
+            site,
+            gate,
+            counted: Box::new(move |note| {
+                let sql = format!("SELECT count(*) FROM {charges} WHERE note = '{note}'");
+                now(server.number(&sql))
+            }),
+            records: Box::new(move || {
+                now(server.number(&format!("SELECT count(*) FROM {records}")))
+            }),
+        }
+    }
+}
+
+fn open(server: &'static PgServer, options: PgConnectOptions, timeout: Duration) -> Bank {
+    Tables::new(server).bank(server, options, timeout)
+}
+
+fn behind(wire: &Wire) -> Bank {
+    let server = PgServer::shared();
+    open(server, server.options().port(wire.port()), AMPLE)
+}
+
+#[test]
+fn an_error_that_was_passed_over_never_lets_a_success_out() {
+    incidents::start();
+    let before = incidents::count("commit_refused");
+    let bank = bank();
+    let first = bank.send(&asking("k", "pass-over"));
+    assert_eq!((first.status, first.header("retry-after")), (500, None));
+    assert!(incidents::count("commit_refused") > before);
+    bank.assert_left("k", 1, 0, 0);
+    assert_first(&bank.send(&request("k")), 201, "run 2");
+}
+
+#[test]
+fn a_commit_that_is_undone_is_run_again_in_place() {
+    let bank = bank();
+    let asked = request("k")
+        .header("x-trap", "40001")
+        .header("x-until", "2");
+    assert_first(&bank.send(&asked), 201, "run 3");
+    bank.assert_left("k", 3, 1, 1);
+    assert_replay(&bank.send(&asked), 201, "run 3");
+    let asked = request("l").header("x-trap", "40001");
+    let answer = bank.send(&asked);
+    assert_problem(&answer, 503, "store-unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    bank.assert_left("l", 6, 0, 1);
+}
+
+#[test]
+fn a_commit_that_the_server_never_saw_is_run_again() {
+    incidents::start();
+    let wire = Wire::to(PgServer::shared().addr());
+    let bank = behind(&wire);
+    for (at, key) in ["a", "b", "c"].into_iter().enumerate() {
+        let before = incidents::count("commit_unclear");
+        wire.cut(Cut::Before);
+        let first = bank.send(&request(key));
+        assert_first(&first, 201, &format!("run {}", 2 * at + 2));
+        assert!(incidents::count("commit_unclear") > before);
+        assert_eq!(bank.effects(key), 1);
+        assert_replay(&bank.send(&request(key)), 201, &first.text());
+    }
+    assert_eq!(bank.site.runs.count(), 6);
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_found() {
+    incidents::start();
+    let wire = Wire::to(PgServer::shared().addr());
+    let bank = behind(&wire);
+    for (at, key) in ["a", "b", "c"].into_iter().enumerate() {
+        let before = incidents::count("commit_unclear");
+        wire.cut(Cut::After);
+        let first = bank.send(&request(key));
+        assert_first(&first, 201, &format!("run {}", at + 1));
+        assert!(incidents::count("commit_unclear") > before);
+        assert_eq!(bank.effects(key), 1);
+        assert_replay(&bank.send(&request(key)), 201, &first.text());
+    }
+    assert_eq!(bank.site.runs.count(), 3);
+}
+
+#[test]
+fn a_lost_answer_to_a_plain_commit_is_no_success() {
+    let wire = Wire::to(PgServer::shared().addr());
+    let bank = behind(&wire);
+    let plain = idempotency_actix_tests::Request::post("/charges").header("x-note", "none");
+    wire.cut(Cut::After);
+    let answer = bank.send(&plain);
+    assert_problem(&answer, 500, "outcome-unknown");
+    assert_eq!((bank.site.runs.count(), bank.effects("none")), (1, 1));
+}
+
+#[test]
+fn an_owner_past_its_idle_limit_is_told_the_other_attempts_answer() {
+    let server = PgServer::shared();
+    // Idle for a lease, which is three times of it.
+    let bank = open(server, server.options(), Duration::from_millis(700));
+    let mut owner = bank.ask(&asking("k", "wait"));
+    bank.gate.wait();
+    // The server ends the transaction of an owner that does nothing.
+    let other = asking("k", "wait");
+    let mut retry = None;
+    eventually("a run of the retry", || {
+        let mut client = bank.ask(&other);
+        if bank.site.runs.count() == 2 {
+            retry = Some(client);
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        if bank.site.runs.count() == 2 {
+            retry = Some(client);
+            return true;
+        }
+        assert_in_flight(&client.receive());
+        false
+    });
+    bank.gate.open();
+    let (one, other) = (owner.receive(), retry.expect("a retry").receive());
+    assert_eq!((one.status, other.status), (201, 201), "{one:?} {other:?}");
+    assert_eq!(one.body, other.body);
+    assert_eq!(bank.effects("k"), 1);
+}
+
+#[test]
+fn a_row_of_a_plain_handler_in_flight_is_respected() {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let records = tables.records.clone();
+    let bank = tables.bank(server, server.options(), AMPLE);
+    assert_first(&bank.send(&request("k")), 201, "run 1");
+    // As a plain handler would have left it.
+    now(server.execute(&format!(
+        "UPDATE {records} SET kind = 1, answer = NULL, lease = 600000000, retention = 900000000"
+    )));
+    assert_in_flight(&bank.send(&request("k")));
+    now(server.execute(&format!("UPDATE {records} SET seen = seen - 700000000")));
+    assert_problem(&bank.send(&request("k")), 500, "outcome-unknown");
+    bank.assert_left("k", 1, 1, 1);
+}
+
+#[test]
+fn a_generation_that_is_remembered_is_gone_beyond() {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let records = tables.records.clone();
+    let bank = tables.bank(server, server.options(), AMPLE);
+    assert_first(&bank.send(&request("k")), 201, "run 1");
+    let nobody = "decode('00000000000000000000000000000000', 'hex')";
+    now(server.execute(&format!(
+        "UPDATE {records} SET kind = 4, answer = NULL, generation = 7, token = {nobody}"
+    )));
+    assert_first(&bank.send(&request("k")), 201, "run 2");
+    assert_eq!(
+        now(server.number(&format!("SELECT generation FROM {records}"))),
+        8
+    );
+    assert_replay(&bank.send(&request("k")), 201, "run 2");
+}
+
+/// BEGIN with the lock, the look, the handler's own statement, the record with COMMIT. Behind the answer, ROLLBACK and what
+/// asks for its end.
+#[test]
+fn a_first_run_takes_three_round_trips_beside_its_own_and_two_messages_behind() {
+    let wire = Wire::to(PgServer::shared().addr());
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let options = server.options().port(wire.port());
+    let store = now(async {
+        tables
+            .builder(server, options, AMPLE)
+            .notifications(false)
+            .build()
+    });
+    let bank = tables.bank_on(server, store.expect("options that hold"), AMPLE);
+    let mut client = bank.site.connect();
+    let mut of_runs = Vec::new();
+    for key in 0..6 {
+        let before = wire.trips();
+        client.send(&request(&key.to_string()));
+        assert_eq!(client.receive().status, 201);
+        eventually("what goes on behind the answer", || {
+            wire.trips() - before >= 6
+        });
+        of_runs.push(wire.trips() - before);
+    }
+    // A statement is prepared once for each connection.
+    assert_eq!(of_runs.last(), Some(&6), "{of_runs:?}");
+    let before = wire.trips();
+    client.send(&request("5"));
+    assert!(client.receive().is_replay());
+    eventually("the end of the look", || wire.trips() - before >= 4);
+    assert_eq!(wire.trips() - before, 4);
+}
+
+/// A lock that everybody gets, as on an engine whose advisory locks do nothing.
+#[test]
+fn where_locks_do_nothing_the_key_of_the_record_decides() {
+    let server = PgServer::shared();
+    let schema = server.fresh_name();
+    now(server.execute(&format!(
+        "CREATE SCHEMA {schema}; CREATE FUNCTION {schema}.pg_try_advisory_xact_lock(bigint) \
+         RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    )));
+    let path = format!("public,{schema},pg_catalog");
+    let options = server.options().options([("search_path", path)]);
+    let tables = Tables::new(server);
+    let bank = tables.bank(server, options, AMPLE);
+    let asked = asking("k", "wait");
+    let mut attempts = [bank.ask(&asked), bank.ask(&asked)];
+    bank.site.runs.wait_for(2);
+    bank.gate.open();
+    let answers = attempts.each_mut().map(|attempt| attempt.receive());
+    assert_eq!(answers[0].body, answers[1].body);
+    let replays = answers.iter().filter(|answer| answer.is_replay());
+    assert_eq!(replays.count(), 1, "{answers:?}");
+    bank.assert_left("k", 2, 1, 1);
+}
+
+#[test]
+fn no_connection_is_left_in_a_transaction() {
+    let bank = bank();
+    for key in 0..20 {
+        let act = if key % 2 == 0 { "answer" } else { "panic" };
+        bank.send(&asking(&key.to_string(), act));
+    }
+    let server = PgServer::shared();
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' \
+               AND query LIKE '%idempotency_actix%' AND now() - state_change > interval '2 seconds'";
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(now(server.number(sql)), 0);
+}

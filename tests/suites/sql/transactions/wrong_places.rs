@@ -1,0 +1,77 @@
+//! Where no transaction can be had: 500, and a log line that says what to write.
+
+use actix_web::web::Data;
+use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
+use idempotency_actix_tests::app::{Gate, Site};
+use idempotency_actix_tests::{Request, log};
+
+use super::bank::{Bank, Charges, request};
+use super::postgres::on_postgres;
+
+#[track_caller]
+fn assert_refused(site: &Site, request: &Request, says: &[&str]) {
+    let answer = site.send(request.clone());
+    assert_eq!((answer.status, answer.header("retry-after")), (500, None));
+    assert!(!log::lines_with(says).is_empty(), "no line with {says:?}");
+    assert_eq!(site.runs.count(), 0);
+}
+
+#[test]
+fn under_another_store_or_an_all_routes_claim_there_is_none() {
+    log::listen();
+    let site = |layer: Idempotency| {
+        Site::new(layer, |config| {
+            config
+                .app_data(Gate::closed())
+                .app_data(Data::new(Charges("charges".to_owned())))
+                .configure(on_postgres::routes);
+        })
+    };
+    let layer = || Idempotency::builder(MemoryStore::new(), KeyScope::everyone());
+    let other = site(layer().build().expect("options that hold"));
+    assert_refused(&other, &request("k"), &["of another type", "/charges"]);
+    let all = site(layer().all_routes().build().expect("options that hold"));
+    assert_refused(
+        &all,
+        &request("k"),
+        &["RouteOptions::new().skip()", "/charges"],
+    );
+}
+
+#[test]
+fn in_an_unmarked_handler_and_without_a_layer_there_is_none() {
+    log::listen();
+    let Bank { site, .. } = super::postgres::bank();
+    let to = |path: &str| Request::post(path).key("k");
+    assert_refused(&site, &to("/unmarked"), &["mark the handler", "/unmarked"]);
+    assert_refused(&site, &to("/two"), &["take it once", "/two"]);
+    assert_refused(
+        &site,
+        &to("/leased"),
+        &["`lease`", "take the option away", "/leased"],
+    );
+    let bare = Site::serve(|runs| {
+        actix_web::App::new()
+            .app_data(runs)
+            .configure(on_postgres::routes)
+    });
+    assert_refused(
+        &bare,
+        &to("/unmarked"),
+        &["not covered by an idempotency layer", "/unmarked"],
+    );
+}
+
+/// A route without a key, too: what means nothing there is not passed over.
+#[test]
+fn options_that_mean_nothing_are_refused_without_a_key_as_well() {
+    log::listen();
+    let Bank { site, .. } = super::postgres::bank();
+    assert_refused(&site, &Request::post("/leased"), &["`lease`", "/leased"]);
+}
+
+#[test]
+fn a_store_behind_an_arc_is_found() {
+    let Bank { site, .. } = super::postgres::shared_bank();
+    assert_eq!(site.send(request("k")).status, 201);
+}
