@@ -93,12 +93,14 @@ mod tests {
                 required = false,
                 wait = "0s",
                 max_in_flight = 10,
+                transaction_runs = 5,
                 release_on = [429, 500..=599],
                 max_body = "1KiB"
             ),
             quote! {
                 .lease(::core::time::Duration::from_millis(1000u64)).required(false)
                 .wait(::core::time::Duration::from_millis(0u64)).max_in_flight(10)
+                .transaction_runs(5)
                 .fixed_release_on(&[(429u16, 429u16), (500u16, 599u16)]).max_body(1024)
             },
         );
@@ -110,6 +112,7 @@ mod tests {
             quote!(
                 on_unknown = "rerun",
                 on_store_failure = "run",
+                transaction = "serializable",
                 fingerprint = "bytes",
                 vary = ["Host", "x-version"],
                 key_header = "Webhook-Id"
@@ -117,6 +120,7 @@ mod tests {
             quote! {
                 .on_unknown(::idempotency_actix::OnUnknown::Rerun)
                 .on_store_failure(::idempotency_actix::OnStoreFailure::Run)
+                .transaction(::idempotency_actix::Isolation::Serializable)
                 .fixed_fingerprint(::idempotency_actix::Fingerprinting::bytes())
                 .fixed_vary(&["host", "x-version"])
                 .fixed_key_header("webhook-id")

@@ -62,7 +62,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 20] = [
+const KNOWN: [Known; 22] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -91,6 +91,24 @@ const KNOWN: [Known; 20] = [
         "max_in_flight",
         "max_in_flight = 10",
         "max_in_flight",
+        |it| Ok(tokens::number(value::count(it.value()?)?)),
+    ),
+    route(
+        "transaction",
+        r#"transaction = "serializable""#,
+        "transaction",
+        |it| {
+            choice(
+                it,
+                "Isolation",
+                &[("default", "Default"), ("serializable", "Serializable")],
+            )
+        },
+    ),
+    route(
+        "transaction_runs",
+        "transaction_runs = 3",
+        "transaction_runs",
         |it| Ok(tokens::number(value::count(it.value()?)?)),
     ),
     route(

@@ -49,6 +49,8 @@ use crate::mistakes::Mistakes;
 /// | `vary = ["host"]` | the request headers that choose a handler: a retry that differs in one is another request | header names of RFC 9110, in any case | `[]` |
 /// | `wait = "5s"` | how long a retry waits for a first request that still runs | 0 s to 5 min | 0 s |
 /// | `max_in_flight = 10` | how many operations of one caller may be in flight in this process; over it 429 | from 1 | no limit |
+/// | `transaction = "serializable"` | what the handler's transaction sees of others, where it takes one | `"default"`, `"serializable"` | `"default"` |
+/// | `transaction_runs = 3` | how often it runs when its transaction is undone for another's sake; then 503 | from 1 | 3 |
 /// | `on_unknown = "rerun"` | what happens to a retry when nobody knows the first request's outcome: `"reject"` answers 500, `"rerun"` runs the handler again | | `"reject"` |
 /// | `recover = look_up` | a function that finds out the outcome, instead of `on_unknown` | `async fn(extractors, ..) -> Recovery`, or a `Result` of it | |
 /// | `on_store_failure = "run"` | what happens when the store cannot be asked: `"reject"` answers 503, `"run"` runs the handler unprotected | | `"reject"` |

@@ -40,7 +40,7 @@ pub enum ConfigError {
     Wait(Duration),
     /// `on_unknown` and `recover` are given for the same layer or route.
     UnknownTwice,
-    /// `max_body`, `max_response`, `stream_budget` or `max_in_flight` is zero.
+    /// `max_body`, `max_response`, `stream_budget`, `max_in_flight` or `transaction_runs` is zero.
     ZeroLimit(&'static str),
     /// A name that is no header name.
     HeaderName(String),

@@ -138,8 +138,9 @@ pub use self::layer::{
 };
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
-    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TTL,
-    Fingerprinting, KeyScope, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KeyScope, OnStoreFailure, OnUnknown,
+    Recovery, RouteOptions,
 };
 pub use self::request::Caller;
 pub use self::store::clock::Clock;
@@ -147,6 +148,7 @@ pub use self::store::memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::store::redis::{RedisStore, RedisStoreBuilder};
+pub use self::store::transactions::Isolation;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use deadpool_redis;

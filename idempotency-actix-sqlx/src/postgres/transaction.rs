@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use idempotency_actix::store::{RecordId, Token};
+use idempotency_actix::Isolation;
+use idempotency_actix::store::{RecordId, Token, TransactionOptions};
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row as _, SqlSafeStr};
 use tokio::time::Instant;
@@ -57,13 +57,18 @@ impl PgTransaction {
     async fn begin(
         connections: &Arc<Connections<PgConnection>>,
         deadline: Instant,
-        idle: Duration,
+        options: &TransactionOptions,
         lock: Option<(&str, &RecordId)>,
     ) -> Result<Self, Failure> {
         let mark: String = (Token::random().as_bytes().iter())
             .map(|octet| format!("{octet:02x}"))
             .collect();
-        let idle = idle.as_millis().clamp(1, i32::MAX as u128);
+        let idle = options.idle.as_millis().clamp(1, i32::MAX as u128);
+        // After the first look it would be too late.
+        let isolation = match options.isolation {
+            Isolation::Serializable => " ISOLATION LEVEL SERIALIZABLE",
+            _ => "",
+        };
         let locked = match lock {
             // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is told
             // to come again that need not have been.
@@ -74,7 +79,7 @@ impl PgTransaction {
             None => "'+'".to_owned(),
         };
         let sql = format!(
-            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {idle}; \
+            "BEGIN{isolation}; SET LOCAL idle_in_transaction_session_timeout = {idle}; \
              SELECT set_config('{SETTING}', '{mark}' || {locked}, true)"
         );
         let mut has_resent = false;
@@ -111,11 +116,12 @@ impl PgTransaction {
     pub(super) async fn begin_for(
         connections: &Arc<Connections<PgConnection>>,
         deadline: Instant,
-        idle: Duration,
+        options: &TransactionOptions,
         (table, id): (&str, &RecordId),
         look: &Arc<str>,
     ) -> Result<Begun, Failure> {
-        let mut transaction = Self::begin(connections, deadline, idle, Some((table, id))).await?;
+        let mut transaction =
+            Self::begin(connections, deadline, options, Some((table, id))).await?;
         let query = sqlx::query(AssertSqlSafe(Arc::clone(look)))
             .bind(SETTING)
             .bind(id.as_bytes().to_vec());
@@ -133,9 +139,9 @@ impl PgTransaction {
     pub(super) async fn begin_plain(
         connections: &Arc<Connections<PgConnection>>,
         deadline: Instant,
-        idle: Duration,
+        options: &TransactionOptions,
     ) -> Result<Self, Failure> {
-        Self::begin(connections, deadline, idle, None).await
+        Self::begin(connections, deadline, options, None).await
     }
 
     /// Has that called when it is over, unless it was committed.

@@ -2,10 +2,10 @@
 //! known here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use idempotency_actix::store::{
-    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, Transactions,
+    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, TransactionOptions,
+    Transactions,
 };
 use sqlx::Row as _;
 use sqlx::postgres::Postgres;
@@ -24,6 +24,7 @@ impl Transactions for PgStore {
         &self,
         id: &RecordId,
         claim: &Claim,
+        options: &TransactionOptions,
     ) -> Result<Opened<PgTransaction>, StoreError> {
         let inner = &self.inner;
         inner.ensure_background();
@@ -37,13 +38,8 @@ impl Transactions for PgStore {
         let deadline = records.deadline();
         let look = &records.table.statements.look_locked;
         let table = inner.names.table();
-        let begun = PgTransaction::begin_for(
-            &inner.transactions,
-            deadline,
-            claim.lease(),
-            (&table, id),
-            look,
-        );
+        let begun =
+            PgTransaction::begin_for(&inner.transactions, deadline, options, (&table, id), look);
         let Begun {
             mut transaction,
             seen,
@@ -76,9 +72,9 @@ impl Transactions for PgStore {
         Ok(Opened::claimed(transaction, generation))
     }
 
-    async fn open_plain(&self, idle: Duration) -> Result<PgTransaction, StoreError> {
+    async fn open_plain(&self, options: &TransactionOptions) -> Result<PgTransaction, StoreError> {
         let deadline = self.inner.records.deadline();
-        let begun = PgTransaction::begin_plain(&self.inner.transactions, deadline, idle);
+        let begun = PgTransaction::begin_plain(&self.inner.transactions, deadline, options);
         Ok(begun.await?)
     }
 

@@ -2,10 +2,10 @@
 //! known here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use idempotency_actix::store::{
-    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, Transactions,
+    Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, TransactionOptions,
+    Transactions,
 };
 use sqlx::sqlite::Sqlite;
 use tokio::time::Instant;
@@ -24,6 +24,7 @@ impl Transactions for SqliteStore {
         &self,
         id: &RecordId,
         claim: &Claim,
+        options: &TransactionOptions,
     ) -> Result<Opened<SqliteTransaction>, StoreError> {
         let inner = &self.inner;
         inner.ensure_background();
@@ -35,7 +36,7 @@ impl Transactions for SqliteStore {
             return Ok(Opened::Busy);
         };
         // As long as the engine waits, and not as a step that writes: others may run before.
-        let deadline = Instant::now() + claim.lease() / 3;
+        let deadline = Instant::now() + options.idle / 3;
         let mut transaction = SqliteTransaction::begin(&records.table.writer, deadline).await?;
         let look = records
             .table
@@ -67,8 +68,11 @@ impl Transactions for SqliteStore {
         Ok(Opened::claimed(transaction, generation))
     }
 
-    async fn open_plain(&self, idle: Duration) -> Result<SqliteTransaction, StoreError> {
-        let deadline = Instant::now() + idle / 3;
+    async fn open_plain(
+        &self,
+        options: &TransactionOptions,
+    ) -> Result<SqliteTransaction, StoreError> {
+        let deadline = Instant::now() + options.idle / 3;
         let begun = SqliteTransaction::begin(&self.inner.records.table.writer, deadline);
         Ok(begun.await?)
     }

@@ -16,6 +16,7 @@ use crate::options::{
     OnStoreFailure, OnUnknown, Options, Recovery, RouteOptions, Routes,
 };
 use crate::store::memory::StoreIdentity;
+use crate::store::transactions::Isolation;
 use crate::store::{ErasedStore, Store};
 
 impl Idempotency {
@@ -255,6 +256,25 @@ impl IdempotencyBuilder {
     /// limit. A handler is counted until it has ended, or its claim is kept alive no more.
     pub fn max_in_flight(mut self, operations: usize) -> Self {
         self.common = self.common.max_in_flight(operations);
+        self
+    }
+
+    /// Sets what the transaction of a handler sees of others, where it takes one.
+    ///
+    /// Default: [`Isolation::Default`], whatever the database has. With [`Isolation::Serializable`] what would come out
+    /// otherwise than one after the other is undone, and [run again](Self::transaction_runs).
+    pub fn transaction(mut self, isolation: Isolation) -> Self {
+        self.common = self.common.transaction(isolation);
+        self
+    }
+
+    /// Sets how often a handler runs whose transaction is undone for another's sake, by a serialization failure or a
+    /// deadlock, before its client gets 503.
+    ///
+    /// Default: [`DEFAULT_TRANSACTION_RUNS`](crate::DEFAULT_TRANSACTION_RUNS), 3. More keep the client waiting where many
+    /// contend for the same rows, and add to what they contend for. Without a key it runs once.
+    pub fn transaction_runs(mut self, runs: usize) -> Self {
+        self.common = self.common.transaction_runs(runs);
         self
     }
 

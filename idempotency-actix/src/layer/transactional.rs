@@ -19,9 +19,6 @@ use crate::run::{
 };
 use crate::telemetry::{Outcome, outcome};
 
-/// How often a handler runs before its client is told to come again.
-const RUNS: u32 = 3;
-
 /// A handler with all that it takes to run it again.
 pub(super) struct Transactional<F, Args> {
     pub(super) request: HttpRequest,
@@ -146,7 +143,7 @@ async fn run<F, Args>(
     anew: Rc<Anew<F, Args>>,
     mut open: Open,
     mut args: Option<Args>,
-    mut runs: u32,
+    mut runs: usize,
 ) -> (HttpResponse, Option<Transacted>)
 where
     F: Handler<Args>,
@@ -173,12 +170,12 @@ where
         };
         let is_undone = RunAgain::is_marked(&response);
         if !is_undone || !open.undo().await {
-            let again = (runs < RUNS).then(|| again(&anew, runs + 1));
+            let again = (runs < options.transaction_runs).then(|| again(&anew, runs + 1));
             let transacted = Transacted::of(open, &mut response, again).await;
             return (response, Some(transacted));
         }
         drop(open);
-        if runs >= RUNS {
+        if runs >= options.transaction_runs {
             let answer = reject(Problem::StoreUnavailable, &options.problem_base);
             return (answer, None);
         }
@@ -191,7 +188,7 @@ where
 }
 
 /// The same once more, where its commit was undone.
-fn again<F, Args>(anew: &Rc<Anew<F, Args>>, runs: u32) -> Again
+fn again<F, Args>(anew: &Rc<Anew<F, Args>>, runs: usize) -> Again
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,

@@ -28,6 +28,9 @@ pub const DEFAULT_MAX_WAITERS_PER_KEY: usize = 16;
 /// How many octets all streams of a layer may hold unless told otherwise: 64 MiB.
 pub const DEFAULT_STREAM_BUDGET: usize = 64 * 1024 * 1024;
 
+/// How often a handler runs whose transaction is undone for another's sake, unless told otherwise: 3 times.
+pub const DEFAULT_TRANSACTION_RUNS: usize = 3;
+
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
 

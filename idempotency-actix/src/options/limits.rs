@@ -65,6 +65,7 @@ impl Options {
             ("max_response", self.max_response == 0),
             ("stream_budget", self.stream_budget == 0),
             ("max_in_flight", self.max_in_flight == Some(0)),
+            ("transaction_runs", self.transaction_runs == 0),
         ];
         let is_absolute = url::Url::parse(&self.problem_base).is_ok();
         if !is_absolute || !self.problem_base.ends_with(['/', '#', ':']) {

@@ -20,7 +20,8 @@ pub(crate) use self::choices::Unknown;
 pub use self::choices::{OnStoreFailure, OnUnknown};
 pub use self::defaults::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
-    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TTL,
+    DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL,
 };
 pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
 pub use self::key_source::KeyFn;

@@ -9,7 +9,8 @@ use actix_web::http::header::HeaderName;
 use super::choices::{OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
-    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TTL,
+    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TRANSACTION_RUNS,
+    DEFAULT_TTL,
 };
 use super::fingerprinting::Fingerprinting;
 use super::key_source::KeySource;
@@ -18,7 +19,8 @@ use super::scope::KeyScope;
 use super::status_set::StatusSet;
 use super::vary::Vary;
 use crate::request::Fingerprint;
-use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind};
+use crate::store::transactions::Isolation;
+use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind, TransactionOptions};
 
 /// The longest that a store call may take unless told otherwise, if that is less than a third of the lease.
 pub(super) const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,6 +41,9 @@ pub(crate) struct Options {
     /// Zero for not at all.
     pub(crate) wait: Duration,
     pub(crate) max_in_flight: Option<usize>,
+    pub(crate) isolation: Isolation,
+    /// How often a handler runs whose transaction is undone.
+    pub(crate) transaction_runs: usize,
     pub(crate) unknown: Unknown,
     pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) release_on: StatusSet,
@@ -67,6 +72,8 @@ impl Options {
             vary: Vary::none(),
             wait: Duration::ZERO,
             max_in_flight: None,
+            isolation: Isolation::Default,
+            transaction_runs: DEFAULT_TRANSACTION_RUNS,
             unknown: Unknown::Reject,
             on_store_failure: OnStoreFailure::Reject,
             release_on: StatusSet::of_codes(DEFAULT_RELEASE_ON.iter().copied()),
@@ -103,6 +110,8 @@ impl Options {
             },
             wait: route.wait.unwrap_or(self.wait),
             max_in_flight: route.max_in_flight.or(self.max_in_flight),
+            isolation: route.transaction.unwrap_or(self.isolation),
+            transaction_runs: route.transaction_runs.unwrap_or(self.transaction_runs),
             unknown: match (&route.recover, route.on_unknown) {
                 (Some(recover), _) => Unknown::Recover(recover.clone()),
                 (None, Some(OnUnknown::Reject)) => Unknown::Reject,
@@ -169,6 +178,11 @@ impl Options {
     /// How long a claim is kept from its last sign of life, whatever a finished record's `ttl`.
     pub(crate) fn claim_retention(&self) -> Duration {
         MIN_CLAIM_RETENTION.max(self.ttl).max(self.lease * 10)
+    }
+
+    /// How a handler's transaction is to be.
+    pub(crate) fn transaction_options(&self) -> TransactionOptions {
+        TransactionOptions::new(self.lease, self.isolation)
     }
 
     /// How long handler and drain are kept alive.

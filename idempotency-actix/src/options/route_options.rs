@@ -15,6 +15,7 @@ use super::recovery::{Recover, Recovery};
 use super::scope::{KeyScope, ScopeFn};
 use super::status_set::StatusSet;
 use super::vary::VaryNames;
+use crate::store::transactions::Isolation;
 
 /// The options of one route; what is not set is as the layer has it.
 ///
@@ -51,6 +52,8 @@ pub struct RouteOptions {
     pub(crate) vary: Option<VaryNames>,
     pub(crate) wait: Option<Duration>,
     pub(crate) max_in_flight: Option<usize>,
+    pub(crate) transaction: Option<Isolation>,
+    pub(crate) transaction_runs: Option<usize>,
     pub(crate) on_unknown: Option<OnUnknown>,
     pub(crate) recover: Option<Provided<dyn Recover>>,
     pub(crate) on_store_failure: Option<OnStoreFailure>,
@@ -75,6 +78,8 @@ impl RouteOptions {
             vary: None,
             wait: None,
             max_in_flight: None,
+            transaction: None,
+            transaction_runs: None,
             on_unknown: None,
             recover: None,
             on_store_failure: None,
@@ -157,6 +162,18 @@ impl RouteOptions {
     /// Sets how many operations of one caller may be in flight in this process.
     pub const fn max_in_flight(mut self, operations: usize) -> Self {
         self.max_in_flight = Some(operations);
+        self
+    }
+
+    /// Sets what the transaction of the route's handler sees of others, where it takes one.
+    pub const fn transaction(mut self, isolation: Isolation) -> Self {
+        self.transaction = Some(isolation);
+        self
+    }
+
+    /// Sets how often the handler runs whose transaction is undone for another's sake.
+    pub const fn transaction_runs(mut self, runs: usize) -> Self {
+        self.transaction_runs = Some(runs);
         self
     }
 

@@ -36,7 +36,9 @@ async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest)
     let claim = operation.claim();
     let asked = Moment::now();
     let timeout = operation.options.store_timeout();
-    let record = match guarded(timeout, || slot.open(&operation.id, &claim)).await {
+    let options = operation.options.transaction_options();
+    let call = || slot.open(&operation.id, &claim, &options);
+    let record = match guarded(timeout, call).await {
         Ok(Filled::Claimed { generation }) => {
             let Some(seat) = operation.seat() else {
                 slot.close();
@@ -82,7 +84,8 @@ pub(crate) async fn open_plain(
     slot: &Rc<dyn Slot>,
     options: &Rc<Options>,
 ) -> Result<Open, HttpResponse> {
-    let call = || slot.open_plain(options.lease);
+    let how = options.transaction_options();
+    let call = || slot.open_plain(&how);
     match guarded(options.store_timeout(), call).await {
         Ok(()) => Ok(Open {
             slot: Rc::clone(slot),

@@ -294,9 +294,10 @@ async fn settle(open: &Open) -> Settled {
     };
     let lease = &named.lease;
     let until = Instant::now() + LONGEST_SEARCH.min(lease.claim.lease());
+    let how = open.options.transaction_options();
     let mut pauses = growing_pauses(SHORTEST_PAUSE, LONGEST_PAUSE);
     while Instant::now() < until {
-        let call = || open.slot.open(&lease.id, &lease.claim);
+        let call = || open.slot.open(&lease.id, &lease.claim, &how);
         match guarded(open.options.store_timeout(), call).await {
             Ok(Filled::Found(record)) if record.attempt.is_of(lease.claim.token()) => {
                 return Settled::Committed;

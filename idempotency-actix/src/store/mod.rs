@@ -26,7 +26,7 @@ mod seal;
 mod shrink;
 mod slot;
 mod token;
-mod transactions;
+pub(crate) mod transactions;
 mod wakeups;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
@@ -52,7 +52,9 @@ pub(crate) use self::response::exact_lines;
 pub(crate) use self::shrink::shrink_map;
 pub(crate) use self::slot::{Filled, Slot, SlotOf};
 pub use self::token::Token;
-pub use self::transactions::{Committed, Opened, Recording, RolledBack, Transactions};
+pub use self::transactions::{
+    Committed, Opened, Recording, RolledBack, TransactionOptions, Transactions,
+};
 pub(crate) use self::wakeups::Place;
 pub use self::wakeups::Wakeups;
 pub use crate::request::{Fingerprint, RecordId};

@@ -4,13 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
 use super::erased::ErasedStore;
 use super::{
-    Claim, Committed, Opened, Record, RecordId, Recording, RolledBack, StoreError, Transactions,
+    Claim, Committed, Opened, Record, RecordId, Recording, RolledBack, StoreError,
+    TransactionOptions, Transactions,
 };
 
 /// A transaction's place, whatever its type.
@@ -20,10 +20,14 @@ pub(crate) trait Slot {
         &'a self,
         id: &'a RecordId,
         claim: &'a Claim,
+        options: &'a TransactionOptions,
     ) -> LocalBoxFuture<'a, Result<Filled, StoreError>>;
 
     /// The same without an operation.
-    fn open_plain(&self, idle: Duration) -> LocalBoxFuture<'_, Result<(), StoreError>>;
+    fn open_plain<'a>(
+        &'a self,
+        options: &'a TransactionOptions,
+    ) -> LocalBoxFuture<'a, Result<(), StoreError>>;
 
     fn commit<'a>(&'a self, recording: Option<Recording<'a>>) -> LocalBoxFuture<'a, Committed>;
 
@@ -139,9 +143,10 @@ impl<S: Transactions> Slot for SlotOf<S> {
         &'a self,
         id: &'a RecordId,
         claim: &'a Claim,
+        options: &'a TransactionOptions,
     ) -> LocalBoxFuture<'a, Result<Filled, StoreError>> {
         Box::pin(async move {
-            Ok(match self.store().open(id, claim).await? {
+            Ok(match self.store().open(id, claim, options).await? {
                 Opened::Claimed {
                     transaction,
                     generation,
@@ -155,9 +160,12 @@ impl<S: Transactions> Slot for SlotOf<S> {
         })
     }
 
-    fn open_plain(&self, idle: Duration) -> LocalBoxFuture<'_, Result<(), StoreError>> {
+    fn open_plain<'a>(
+        &'a self,
+        options: &'a TransactionOptions,
+    ) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.fill(self.store().open_plain(idle).await?);
+            self.fill(self.store().open_plain(options).await?);
             Ok(())
         })
     }

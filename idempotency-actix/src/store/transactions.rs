@@ -33,7 +33,7 @@ use super::{Claim, Finished, Record, RecordId, Store, StoreError};
 /// 6. A transaction that is dropped is rolled back, also where no runtime is left. So is one whose future is dropped, unless
 ///    that is the future of a `commit`.
 /// 7. An owner that stands still does not hold the operation for ever: where the database can, it ends a transaction that
-///    was idle for a [lease](Claim::lease). Its commit fails then.
+///    was [idle](TransactionOptions::idle) for so long. Its commit fails then.
 /// 8. Generations never fall back, as in the contract of the [`Store`]: a claim is granted above the generation that is
 ///    remembered, and [`Opened::Claimed`] says which it is.
 pub trait Transactions: Store {
@@ -49,16 +49,17 @@ pub trait Transactions: Store {
         &self,
         id: &RecordId,
         claim: &Claim,
+        options: &TransactionOptions,
     ) -> impl Future<Output = Result<Opened<Self::Transaction>, StoreError>>;
 
-    /// Opens a transaction for a request without a key. It may be idle for that long.
+    /// Opens a transaction for a request without a key.
     ///
     /// # Errors
     ///
     /// The database did not do so, and nothing stays open.
     fn open_plain(
         &self,
-        idle: Duration,
+        options: &TransactionOptions,
     ) -> impl Future<Output = Result<Self::Transaction, StoreError>>;
 
     /// Commits the transaction, with a record where there is an operation.
@@ -70,6 +71,34 @@ pub trait Transactions: Store {
 
     /// Rolls the transaction back, and returns when that is done, or up to the database alone.
     fn roll_back(&self, transaction: Self::Transaction) -> impl Future<Output = RolledBack>;
+}
+
+/// How a transaction is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransactionOptions {
+    /// How long it may be idle: the lease.
+    pub idle: Duration,
+    /// What it sees of others.
+    pub isolation: Isolation,
+}
+
+impl TransactionOptions {
+    /// One that may be idle for so long.
+    pub fn new(idle: Duration, isolation: Isolation) -> Self {
+        Self { idle, isolation }
+    }
+}
+
+/// What a handler's transaction sees of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// What the database has by default.
+    #[default]
+    Default,
+    /// It commits only where all would have come out alike one after the other. What would not is undone, and run again.
+    Serializable,
 }
 
 /// Answer to [`Transactions::open`].

@@ -7,6 +7,7 @@ use crate::options::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
 };
 use crate::options::resolved::MAX_STORE_TIMEOUT;
+use crate::store::transactions::Isolation;
 
 /// The name of each option of a route. A new one does not compile until it is here.
 fn options_of_a_route() -> Vec<&'static str> {
@@ -29,6 +30,8 @@ fn options_of_a_route() -> Vec<&'static str> {
         vary,
         wait,
         max_in_flight,
+        transaction,
+        transaction_runs,
         on_unknown,
         recover,
         on_store_failure,
@@ -82,6 +85,8 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         vary,
         wait,
         max_in_flight: None,
+        isolation: Isolation::Default,
+        transaction_runs,
         unknown: Unknown::Reject,
         on_store_failure: OnStoreFailure::Reject,
         release_on,
@@ -116,6 +121,8 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         }
         "wait" => [duration(wait), range(Duration::ZERO, MAX_WAIT)],
         "max_in_flight" => ["no limit".into(), "at least 1".into()],
+        "transaction" => ["default".into(), "default, serializable".into()],
+        "transaction_runs" => [transaction_runs.to_string(), "at least 1".into()],
         "on_unknown" => ["reject".into(), "reject, rerun".into()],
         "recover" => ["none".into(), "not with `on_unknown`".into()],
         "on_store_failure" => ["reject".into(), "reject, run".into()],

@@ -35,6 +35,8 @@ async fn never_released() -> &'static str {
     vary = ["Host", "x-api-version", "host"],
     wait = "1s 500ms",
     max_in_flight = 1_000,
+    transaction = "serializable",
+    transaction_runs = 5,
     on_unknown = "rerun",
     on_store_failure = "reject",
     release_on = [401, 429, 500..=599],

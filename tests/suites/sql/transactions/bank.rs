@@ -165,6 +165,18 @@ macro_rules! bank {
                 charge(tx, request, runs, gate, charges).await
             }
 
+            #[post("/once")]
+            #[idempotent(transaction = "serializable", transaction_runs = 1)]
+            async fn once(
+                tx: $tx,
+                request: HttpRequest,
+                runs: Counter,
+                gate: Gate,
+                charges: Data<Charges>,
+            ) -> Result<HttpResponse, SqlError> {
+                charge(tx, request, runs, gate, charges).await
+            }
+
             #[post("/let-go")]
             async fn forget() -> HttpResponse {
                 let_go();
@@ -210,6 +222,7 @@ macro_rules! bank {
             pub fn routes(config: &mut ServiceConfig) {
                 config
                     .service(take_charge)
+                    .service(once)
                     .service(forget)
                     .service(resource("/leased").route(by_post().to(leased)))
                     .service(resource("/two").route(by_post().to(two)))

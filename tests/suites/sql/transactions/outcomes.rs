@@ -34,6 +34,7 @@ on_both! {
     a_handler_that_ends_its_transaction_is_counted_and_its_answer_recorded
     what_is_undone_is_run_again_in_place
     what_is_undone_again_and_again_is_503_and_the_retry_runs
+    a_route_says_how_often_it_is_run
     a_commit_that_is_refused_for_good_is_500_without_retry_after
     a_client_that_leaves_mid_run_does_not_stop_it
     forty_duplicates_make_one_run
@@ -166,6 +167,18 @@ fn what_is_undone_again_and_again_is_503_and_the_retry_runs(bank: &Bank) {
     bank.assert_left("k", 3, 0, 0);
     assert_first(&bank.send(&asked), 201, "run 4");
     bank.assert_left("k", 4, 1, 1);
+}
+
+fn a_route_says_how_often_it_is_run(bank: &Bank) {
+    let asked = Request::post("/once")
+        .key("k")
+        .header("x-note", "k")
+        .header("x-act", "undone")
+        .header("x-until", "1");
+    assert_problem(&bank.send(&asked), 503, "store-unavailable");
+    bank.assert_left("k", 1, 0, 0);
+    assert_first(&bank.send(&asked), 201, "run 2");
+    bank.assert_left("k", 2, 1, 1);
 }
 
 fn a_commit_that_is_refused_for_good_is_500_without_retry_after(bank: &Bank) {

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::App;
 use actix_web::web::Data;
+use actix_web::{App, HttpResponse, post};
 use idempotency_actix::store::Store;
-use idempotency_actix::{Idempotency, KeyScope};
+use idempotency_actix::{Idempotency, KeyScope, idempotent};
 use idempotency_actix_sqlx::sqlx::postgres::PgConnectOptions;
-use idempotency_actix_sqlx::sqlx::{self, Executor, PgConnection, raw_sql};
-use idempotency_actix_sqlx::{PgStore, PgStoreBuilder};
-use idempotency_actix_tests::app::{Gate, Site};
+use idempotency_actix_sqlx::sqlx::{self, AssertSqlSafe, Executor, PgConnection, Row, raw_sql};
+use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlError};
+use idempotency_actix_tests::app::{Counter, Gate, Site};
 use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
 use idempotency_actix_tests::{
-    assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
+    Request, assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
 };
 
 use super::bank::{Bank, Charges, asking, request};
@@ -207,7 +207,7 @@ fn a_commit_whose_answer_was_lost_is_found() {
 fn a_lost_answer_to_a_plain_commit_is_no_success() {
     let wire = Wire::to(PgServer::shared().addr());
     let bank = behind(&wire);
-    let plain = idempotency_actix_tests::Request::post("/charges").header("x-note", "none");
+    let plain = Request::post("/charges").header("x-note", "none");
     wire.cut(Cut::After);
     let answer = bank.send(&plain);
     assert_problem(&answer, 500, "outcome-unknown");
@@ -352,4 +352,61 @@ fn no_connection_is_left_in_a_transaction() {
                AND query LIKE '%idempotency_actix%' AND now() - state_change > interval '2 seconds'";
     std::thread::sleep(Duration::from_millis(2_500));
     assert_eq!(now(server.number(sql)), 0);
+}
+
+/// Two that read what the other writes: under the database's default both commit, and one after the other would not.
+#[test]
+fn a_serializable_route_is_run_as_one_after_the_other() {
+    #[post("/alone")]
+    #[idempotent(transaction = "serializable")]
+    async fn alone(
+        mut tx: PgTx,
+        runs: Counter,
+        gate: Gate,
+        charges: Data<Charges>,
+    ) -> Result<HttpResponse, SqlError> {
+        let run = runs.next();
+        let table = &charges.0;
+        let count = format!("SELECT count(*) FROM {table}");
+        let before: i64 = tx.fetch_one(raw_sql(AssertSqlSafe(count))).await?.get(0);
+        if run <= 2 {
+            gate.pass().await;
+        }
+        let insert =
+            format!("INSERT INTO {table} (note, run, trap) VALUES ('{before}', {run}, '')");
+        tx.execute(raw_sql(AssertSqlSafe(insert))).await?;
+        Ok(HttpResponse::Created().body(before.to_string()))
+    }
+
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let store = now(async { tables.builder(server, server.options(), AMPLE).build() });
+    let store = store.expect("options that hold");
+    now(store.migrate()).expect("a table");
+    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
+    let layer = layer.build().expect("options that hold");
+    let gate = Gate::closed();
+    let (kept, charges) = (gate.clone(), Data::new(Charges(tables.charges.clone())));
+    let site = Site::serve(move |runs| {
+        App::new()
+            .app_data(runs)
+            .app_data(kept.clone())
+            .app_data(charges.clone())
+            .wrap(layer.clone())
+            .service(alone)
+    });
+    let mut clients = ["a", "b"].map(|key| {
+        let mut client = site.connect();
+        client.send(&Request::post("/alone").key(key));
+        client
+    });
+    site.runs.wait_for(2);
+    gate.wait();
+    gate.wait();
+    gate.open();
+    let mut answers = clients.each_mut().map(|client| client.receive());
+    answers.sort_by_key(|answer| answer.text());
+    let told = answers.map(|answer| (answer.status, answer.text()));
+    assert_eq!(told, [(201, "0".to_owned()), (201, "1".to_owned())]);
+    assert!(site.runs.count() > 2);
 }
