@@ -200,9 +200,10 @@ fn kills_at_any_time_leave_one_effect_a_key(place: &Place) {
                     .map(|at| format!("{round}-{client}-{at}"))
                     .map(|key| (place.request(&key), key))
                     .collect();
+                // Before it is killed.
+                let mut client = Client::connect(addr);
                 std::thread::spawn(move || {
                     let mut got = Vec::new();
-                    let mut client = Client::connect(addr);
                     for (request, key) in requests {
                         if client.stream().write_all(&request.bytes()).is_err() {
                             break;
