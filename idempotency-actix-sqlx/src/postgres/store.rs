@@ -10,8 +10,8 @@ use idempotency_actix::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
     Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
 };
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, PgPool};
 use tokio::time::Instant;
 
 use super::finding::PgFinding;
@@ -238,6 +238,12 @@ fn opener(pool: &PgPool) -> impl Fn() -> Option<PgConnectOptions> + Send + Sync 
     move || (!pool.is_closed()).then(|| (*pool.connect_options()).clone())
 }
 
+/// The message with a commit has the answer in its text, which is not for a warning of the client library's.
+fn without_slow_statements(options: PgConnectOptions) -> PgConnectOptions {
+    let level = "off".parse().expect("a level of logs");
+    options.log_slow_statements(level, Duration::MAX)
+}
+
 impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PgStore")
@@ -419,7 +425,11 @@ impl PgStoreBuilder {
                 timeout: options.step_timeout(),
                 wakeups: Arc::<Wakeups>::default(),
             },
-            transactions: connections(options.connections, Foreign::Use),
+            transactions: {
+                let open = opener(&self.pool);
+                let open = move || open().map(without_slow_statements);
+                Connections::new(options.connections, Foreign::Use, open)
+            },
             housekeeping: connections(1, Foreign::Replace),
             pool: self.pool,
             names: self.names,
