@@ -10,15 +10,18 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::{self, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::failure::{Failure, Trouble};
+use crate::failure::{Failure, Meaning, Trouble};
 
 /// How long a connection may be unused. Firewalls forget about one sooner or later, without a word.
 const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// How long a step that was given up on may still hold its connection.
 const LINGER: Duration = Duration::from_secs(30);
+
+/// The pause before a connection is made again that met another one.
+const PAUSE: Duration = Duration::from_millis(10);
 
 type Open<C> = dyn Fn() -> Option<<C as Connection>::Options> + Send + Sync;
 
@@ -36,6 +39,7 @@ pub(crate) enum Foreign {
 pub(crate) struct Connections<C: Connection + 'static> {
     /// `None` where the application's pool is closed.
     open: Box<Open<C>>,
+    meaning: fn(&sqlx::Error) -> Meaning,
     idle: Mutex<Vec<Idle<C>>>,
     permits: Arc<Semaphore>,
     most: usize,
@@ -52,10 +56,12 @@ impl<C: Connection + 'static> Connections<C> {
     pub(crate) fn new(
         most: usize,
         foreign: Foreign,
+        meaning: fn(&sqlx::Error) -> Meaning,
         open: impl Fn() -> Option<C::Options> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
             open: Box::new(open),
+            meaning,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(most)),
             most,
@@ -77,7 +83,7 @@ impl<C: Connection + 'static> Connections<C> {
         let runtime = Handle::current().id();
         let (connection, runtime, is_fresh) = match self.pick(runtime) {
             Some(idle) => (idle.connection, idle.runtime, false),
-            None => match timeout_at(deadline, options.connect()).await {
+            None => match timeout_at(deadline, self.connect(&options)).await {
                 Ok(Ok(connection)) => (connection, runtime, true),
                 Ok(Err(error)) => return Err(Failure::Refused(error.into())),
                 Err(_) => return Err(Failure::Refused(Trouble::NoConnect.into())),
@@ -92,6 +98,16 @@ impl<C: Connection + 'static> Connections<C> {
             permit: Some(permit),
             home: Arc::clone(self),
         })
+    }
+
+    /// Makes one. To open a new file can meet who opens it too, for which SQLite itself does not wait.
+    async fn connect(&self, options: &C::Options) -> Result<C, sqlx::Error> {
+        loop {
+            match options.connect().await {
+                Err(error) if (self.meaning)(&error) == Meaning::Again => sleep(PAUSE).await,
+                made => return made,
+            }
+        }
     }
 
     /// The connection that this runtime used last; one of another where all are made.
@@ -109,12 +125,6 @@ impl<C: Connection + 'static> Connections<C> {
         }
         let other = idle.remove(0);
         (self.foreign == Foreign::Use).then_some(other)
-    }
-
-    /// Whether one could be taken now.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn has_room(&self) -> bool {
-        self.permits.available_permits() > 0
     }
 
     /// Forgets those that wait: where one broke off, so have the others.

@@ -10,7 +10,7 @@ use idempotency_actix::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
     Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
 };
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres};
 use sqlx::{ConnectOptions, PgPool};
 use tokio::time::Instant;
 
@@ -28,6 +28,7 @@ use crate::name::{Name, Names};
 use crate::options::{Options, SWEEP_PATIENCE};
 use crate::records::Records;
 use crate::report::SqlReport;
+use crate::steps::Engine;
 use crate::sweep::{Batch, keep_sweeping, sweep};
 
 /// Those for renewals, for the store's own thread, and for what is heard.
@@ -173,7 +174,8 @@ impl PgStore {
     pub async fn check(&self) -> Result<SqlReport<PgFinding>, StoreError> {
         let inner = &*self.inner;
         // Made for this alone, since it takes two at once.
-        let connections = Connections::new(2, Foreign::Replace, opener(&inner.pool));
+        let connections =
+            Connections::new(2, Foreign::Replace, Postgres::meaning, opener(&inner.pool));
         let deadline = inner.records.deadline();
         let mut taken = connections.take(deadline).await?;
         let mut other = connections.take(deadline).await?;
@@ -407,7 +409,8 @@ impl PgStoreBuilder {
 
     fn make(self) -> PgStore {
         let options = self.options;
-        let connections = |most, foreign| Connections::new(most, foreign, opener(&self.pool));
+        let connections =
+            |most, foreign| Connections::new(most, foreign, Postgres::meaning, opener(&self.pool));
         let table = PgTable {
             statements: Statements::of(&self.names),
             connections: connections(options.connections, Foreign::Use),
@@ -428,7 +431,7 @@ impl PgStoreBuilder {
             transactions: {
                 let open = opener(&self.pool);
                 let open = move || open().map(without_slow_statements);
-                Connections::new(options.connections, Foreign::Use, open)
+                Connections::new(options.connections, Foreign::Use, Postgres::meaning, open)
             },
             housekeeping: connections(1, Foreign::Replace),
             pool: self.pool,

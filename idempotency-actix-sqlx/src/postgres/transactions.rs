@@ -29,10 +29,8 @@ impl Transactions for PgStore {
         let inner = &self.inner;
         inner.ensure_background();
         let records = &inner.records;
-        // A replay waits for no transaction.
-        if !inner.transactions.has_room()
-            && let Some(record) = records.inspect(id).await?
-        {
+        // A replay opens no transaction, and waits for none.
+        if let Some(record) = records.inspect(id).await? {
             return Ok(Opened::Found(record));
         }
         let deadline = records.deadline();

@@ -11,6 +11,7 @@ use idempotency_actix::store::{
     Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
 };
 use sqlx::SqlitePool;
+use sqlx::sqlite::Sqlite;
 use tokio::time::Instant;
 
 use super::finding::SqliteFinding;
@@ -26,6 +27,7 @@ use crate::name::{Name, Names};
 use crate::options::{Options, SWEEP_PATIENCE};
 use crate::records::Records;
 use crate::report::SqlReport;
+use crate::steps::Engine;
 use crate::sweep::{Batch, keep_sweeping, sweep};
 
 /// How many connections read unless told otherwise: each has a thread, and a look takes some microseconds.
@@ -343,11 +345,16 @@ impl SqliteStoreBuilder {
     fn make(self) -> SqliteStore {
         // Each connection has a thread of its own, whatever runtime it was made in.
         let writer = place::writer(&self.pool, self.sets_wal);
-        let writer = Connections::new(1, Foreign::Use, writer);
+        let writer = Connections::new(1, Foreign::Use, Sqlite::meaning, writer);
         let readers = match place::is_file(&self.pool.connect_options()) {
             true => {
                 let open = place::readers(&self.pool);
-                Connections::new(self.options.connections, Foreign::Use, open)
+                Connections::new(
+                    self.options.connections,
+                    Foreign::Use,
+                    Sqlite::meaning,
+                    open,
+                )
             }
             // A second connection would be another database, or be locked out by the first.
             false => Arc::clone(&writer),
