@@ -24,7 +24,7 @@ pub(super) struct Pipe(Rc<RefCell<Pending>>);
 
 struct Pending {
     /// What the client gets next.
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Chunk>,
     /// What is collected for the record; the client reads from it where it has fallen behind.
     seen: Vec<u8>,
     /// How much of that the client has, or has in `chunks`.
@@ -35,6 +35,23 @@ struct Pending {
     /// There while the client waits for more.
     client: Option<Waker>,
     client_is_gone: bool,
+}
+
+/// Octets for the client.
+struct Chunk {
+    octets: Bytes,
+    /// Whether they keep all that was collected alive.
+    is_part: bool,
+}
+
+impl Chunk {
+    /// Takes some octets from the front. Over HTTP/2 the server keeps what it is given, which must keep nothing larger.
+    fn take(&mut self, most: usize) -> Bytes {
+        if !self.is_part && self.octets.len() <= most {
+            return mem::take(&mut self.octets);
+        }
+        Bytes::copy_from_slice(&self.octets.split_to(self.octets.len().min(most)))
+    }
 }
 
 /// How the client's side of a stream ends.
@@ -70,7 +87,7 @@ impl Pipe {
         if is_abreast && pending.client.is_some() && passes > 0 {
             pending.passed += passes;
             pending.share.take_anyway(passes);
-            pending.chunks.push_back(chunk.slice(..passes));
+            pending.pass(chunk.slice(..passes), false);
         }
         drop(pending);
         self.wake();
@@ -85,13 +102,13 @@ impl Pipe {
     /// Passes on what the client has not got of all that was collected.
     pub(super) fn pass_rest(&self, body: &Bytes) {
         let mut pending = self.0.borrow_mut();
-        let in_chunks: usize = pending.chunks.iter().map(Bytes::len).sum();
+        let in_chunks: usize = pending.chunks.iter().map(|it| it.octets.len()).sum();
         // The whole buffer stays for as long as the record's handle to it, or the client's to a part of it.
         pending.share.keep(in_chunks + body.len());
         let passed = mem::take(&mut pending.passed).min(body.len());
         let rest = body.slice(passed..);
         if !rest.is_empty() && !pending.client_is_gone {
-            pending.chunks.push_back(rest);
+            pending.pass(rest, true);
         }
         drop(pending);
         self.wake();
@@ -110,7 +127,7 @@ impl Pipe {
         let mut pending = self.0.borrow_mut();
         if !pending.client_is_gone && !chunk.is_empty() {
             pending.share.take_anyway(chunk.len());
-            pending.chunks.push_back(chunk);
+            pending.pass(chunk, false);
         }
         drop(pending);
         self.wake();
@@ -149,13 +166,16 @@ impl Pending {
         true
     }
 
+    fn pass(&mut self, octets: Bytes, is_part: bool) {
+        self.chunks.push_back(Chunk { octets, is_part });
+    }
+
     /// Takes the next piece for the client. The server copies what it is given into a buffer of its own, which nobody
-    /// counts here, so it gets no more at a time. Over HTTP/2 it keeps the piece, which must not keep all that was
-    /// collected, so it is a copy already.
+    /// counts here, so it gets no more at a time.
     fn next(&mut self) -> Option<Bytes> {
         if let Some(chunk) = self.chunks.front_mut() {
-            let piece = Bytes::copy_from_slice(&chunk.split_to(chunk.len().min(PIECE)));
-            if chunk.is_empty() {
+            let piece = chunk.take(PIECE);
+            if chunk.octets.is_empty() {
                 self.chunks.pop_front();
             }
             if self.seen.capacity() > 0 {

@@ -168,7 +168,7 @@ impl Reader {
                 let body = response.body().cloned().unwrap_or_default();
                 // Of a declared body the last byte waits for the record, of any other the terminator.
                 let waits = usize::from(self.declared.is_some()).min(body.len());
-                let last = body.slice(body.len() - waits..);
+                let last = Bytes::copy_from_slice(&body[body.len() - waits..]);
                 pipe.pass_rest(&body.slice(..body.len() - waits));
                 (Finished::Completed(response), last, Close::End)
             }
