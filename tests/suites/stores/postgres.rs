@@ -100,18 +100,6 @@ mod serializable {
     );
 }
 
-mod repeatable_read {
-    use super::{OnPostgres, on};
-
-    idempotency_actix::conformance_tests!(
-        #[actix_web::test]
-        OnPostgres {
-            isolation: "repeatable read",
-            ..on("repeatable")
-        }
-    );
-}
-
 mod sealed {
     use super::{Keyring, OnPostgres, on};
 
