@@ -16,8 +16,6 @@ use crate::store::NotKept;
 /// Seconds after which a retry may find what it looks for. Not the lease: most handlers are done soon.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-struct Mark;
-
 /// What a client can be told instead of an answer.
 #[derive(Debug)]
 pub(crate) enum Problem {
@@ -125,11 +123,6 @@ impl Problem {
         }
     }
 
-    /// Whether an answer is one of these.
-    pub(crate) fn is_marked(response: &HttpResponse) -> bool {
-        response.extensions().contains::<Mark>()
-    }
-
     /// The answer, its type behind this base.
     pub(crate) fn response(&self, base: &str) -> HttpResponse {
         let (name, status, title) = self.identity();
@@ -162,7 +155,6 @@ impl Problem {
             _ => {}
         }
         NotExecuted::mark(&mut response);
-        response.extensions_mut().insert(Mark);
         response.map_body(|_, _| actix_web::body::BoxBody::new(problem.json_bytes()))
     }
 }

@@ -1,4 +1,5 @@
-//! When each attempt of unknown outcome was first seen in that state. It decides nothing about it.
+//! What this process has seen of attempts of unknown outcome: since when, and how often the store refused what was found
+//! out. It decides nothing about them.
 
 use std::collections::HashMap;
 use std::mem;

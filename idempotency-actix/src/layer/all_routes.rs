@@ -156,9 +156,9 @@ fn is_unrouted(request: &HttpRequest, unmatched: usize, response: &HttpResponse)
         && response.error().is_none();
     let is_whole = unmatched == request.match_info().as_str().len()
         && request.match_info().unprocessed().len() == unmatched;
-    let worker = Worker::of(&request.extensions()).cloned();
-    response.status() == StatusCode::NOT_FOUND
-        && is_bare
-        && is_whole
-        && worker.is_some_and(|worker| !worker.may_take_everything(request))
+    let may_take_everything = || {
+        let worker = Worker::of(&request.extensions()).cloned();
+        worker.is_none_or(|worker| worker.may_take_everything(request))
+    };
+    response.status() == StatusCode::NOT_FOUND && is_bare && is_whole && !may_take_everything()
 }

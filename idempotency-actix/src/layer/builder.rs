@@ -203,9 +203,9 @@ impl IdempotencyBuilder {
     ///
     /// Default: none. A record's name has method and path and no header, so where guards choose by `Host` or
     /// by a version the handlers share their records. All lines of a header count, and absent is not empty.
-    /// For `host` it is the host of the request's target, as HTTP/2 has it, and that of the header, in
-    /// lower case. It is none by default because a client that balances by itself sends each try to another
-    /// host. Headers count beside whatever [`fingerprint`](Self::fingerprint) makes of the request, a function
+    /// For `host` it is the host of the request's target, as HTTP/2 has it, and that of the header, as
+    /// they came: guards tell hosts apart by their case. It is none by default because a client that balances by itself
+    /// sends each try to another host. Headers count beside whatever [`fingerprint`](Self::fingerprint) makes of the request, a function
     /// too. Where each host is a tenant whose keys are its own,
     /// [`KeyScope::per_host`](crate::KeyScope::per_host) is right instead: both may run under one key.
     ///

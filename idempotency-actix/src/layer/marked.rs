@@ -53,6 +53,11 @@ impl Marked {
         F::Output: Responder,
         F::Future: 'static,
     {
+        // Middleware inside may call twice for one request. What its first call came to is finished before the second is
+        // looked at, which may be its retry.
+        if let Some(mut earlier) = handed_up() {
+            Box::pin(async move { earlier.pass().await }).await;
+        }
         match self.start(route) {
             Start::Pass(outer) => self.pass(handler, outer, route).await,
             // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
@@ -258,10 +263,6 @@ impl Marked {
             output.respond_to(request).map_into_boxed_body()
         };
         let (binding, mut response) = answered(call, &operation.options).await;
-        // Of a request that holds several operations the layer finishes the last.
-        if let Some(mut earlier) = handed_up() {
-            Box::pin(async move { earlier.pass().await }).await;
-        }
         let Operation {
             options, context, ..
         } = operation;

@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use super::context::Context;
 use super::stream::{Streamed, tee};
 use crate::answer::{
-    Captured, NotExecuted, Problem, capture, drop_marks, mark_unstored, of_record, set_body,
+    Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
 };
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
@@ -145,13 +145,8 @@ impl Finishing {
         }
     }
 
-    /// The same for another answer that came out instead, by the rules for any. Where that is a problem of ours, somebody
-    /// inside has asked again: it says nothing of the handler, whose own answer holds.
-    pub(crate) async fn replace(mut self, response: &mut HttpResponse) {
-        if Problem::is_marked(response) {
-            self.pass().await;
-            return;
-        }
+    /// The same for another answer that came out instead, by the rules for any.
+    pub(crate) async fn replace(self, response: &mut HttpResponse) {
         let held = match self.answer {
             Given::Whole(held, _) => Some(held),
             Given::Released(held) => held,

@@ -127,13 +127,8 @@ impl Transacted {
         }
     }
 
-    /// The same for another answer that came out instead, by the rules for any. Where that is a problem of ours, somebody
-    /// inside has asked again: it says nothing of the handler, whose own answer holds.
+    /// The same for another answer that came out instead, by the rules for any.
     pub(crate) async fn replace(mut self, response: &mut HttpResponse) {
-        if Problem::is_marked(response) {
-            self.pass().await;
-            return;
-        }
         if let Some(open) = self.open.take() {
             let mut other = Self::of(open, response, None).await;
             Box::pin(other.pass()).await.change(response);

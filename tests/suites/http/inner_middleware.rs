@@ -8,10 +8,10 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{App, Either, Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use idempotency_actix::{Clock, Idempotency, KeyScope, MemoryStore, idempotent};
+use idempotency_actix::{Clock, Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
 use idempotency_actix_tests::app::{Counter, Gate, Mode, Site, builder};
 use idempotency_actix_tests::{Request, assert_problem, eventually, in_both_modes, incidents, log};
 
@@ -65,6 +65,40 @@ fn a_handler_that_acted_runs_no_more_where_middleware_asks_again(mode: Mode) {
         site.send(request.clone());
     }
     assert_eq!(site.runs.count(), 1);
+}
+
+/// Acts if it is told so, and says otherwise that it did not.
+#[idempotent]
+async fn busy(
+    runs: Counter,
+    request: HttpRequest,
+) -> Either<HttpResponse, NotExecuted<HttpResponse>> {
+    let run = runs.next();
+    let answer = HttpResponse::ServiceUnavailable().body(run.to_string());
+    match request.headers().contains_key("x-acts") {
+        true => Either::Left(answer),
+        false => Either::Right(NotExecuted(answer)),
+    }
+}
+
+/// What the second call comes to: a retry like any.
+#[test]
+fn a_second_call_is_a_retry_of_the_first() {
+    let layer = layer(Mode::Marked);
+    let site = Site::serve(move |runs| {
+        let resource = web::resource("/busy").wrap(from_fn(asking_again));
+        let resource = resource.route(web::post().to(busy));
+        App::new()
+            .app_data(runs)
+            .wrap(layer.clone())
+            .service(resource)
+    });
+    let acting = site.send(Request::post("/busy").key("acts").header("x-acts", "1"));
+    assert!(acting.is_replay());
+    assert_eq!((acting.text().as_str(), site.runs.count()), ("1", 1));
+    let released = site.send(Request::post("/busy").key("not"));
+    assert!(!released.is_replay());
+    assert_eq!((released.text().as_str(), site.runs.count()), ("3", 3));
 }
 
 /// An error of the application's that cannot say what it is.
