@@ -17,6 +17,7 @@ mod introduction;
 mod ledger;
 mod logs;
 mod receipts;
+mod stop;
 
 use std::io;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ async fn serve(bind: &str) -> io::Result<()> {
     let ledger = web::Data::<ledger::Ledger>::default();
     let received = web::Data::<logs::Received>::default();
     let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(account::principal));
+    let stop = stop::drained(idempotency.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(ledger.clone())
@@ -49,6 +51,7 @@ async fn serve(bind: &str) -> io::Result<()> {
             .service(receipts::send)
             .service(logs::append)
     })
+    .shutdown_signal(stop)
     .bind(bind)?;
     if let Some(address) = server.addrs().first() {
         introduction::introduce(*address);

@@ -70,6 +70,7 @@
 //! | caller has `max_in_flight` operations running | 429 `quota-exceeded`, `Retry-After: 1` |
 //! | body over `max_body` | 413 `body-too-large` |
 //! | store cannot answer, or is full | 503 `store-unavailable`, `Retry-After: 1` |
+//! | new key, while the layer [drains](Idempotency::drain) | 503 `draining`, `Retry-After: 1` |
 //!
 //! Problems are `application/problem+json` (RFC 9457) with `Cache-Control: no-store`, and bind
 //! nothing. The header follows draft-ietf-httpapi-idempotency-key-header.
@@ -133,14 +134,14 @@ pub use idempotency_actix_macros::idempotent;
 pub use self::answer::{Commit, NotExecuted, RunAgain};
 pub use self::error::{ConfigError, RouteMistake};
 pub use self::layer::{
-    Attempt, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,
-    IdempotencyService, InTransaction,
+    Attempt, Drained, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,
+    IdempotencyService, InFlight, InTransaction,
 };
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KeyScope, OnStoreFailure, OnUnknown,
-    Recovery, RouteOptions,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KeyScope, OnDrain, OnStoreFailure,
+    OnUnknown, Recovery, RouteOptions,
 };
 pub use self::request::Caller;
 pub use self::store::clock::Clock;

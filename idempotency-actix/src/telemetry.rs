@@ -124,7 +124,7 @@ pub(crate) enum Incident {
     CommitUnclear,
     /// The thread that renews claims could not be started; it is tried again at the next need.
     BackgroundFailed,
-    /// Work that has to outlive its connection found no runtime to go to.
+    /// Work was given up: a drain's time was over before it was done, or no runtime was left for it to go on in.
     Abandoned,
 }
 

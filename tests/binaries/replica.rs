@@ -21,6 +21,7 @@ use idempotency_actix::{
     Attempt, Idempotency, KeyScope, OnUnknown, Recovery, RedisStore, idempotent,
 };
 use idempotency_actix_tests::redis::pool;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How often a handler looks whether its gate is open.
 const TICK: Duration = Duration::from_millis(5);
@@ -201,14 +202,15 @@ fn layer(redis: &str, prefix: &str, lease: Duration, unknown: &str, wait: &Wait)
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [redis, prefix, lease, folder, unknown, wait] = &args[..] else {
+    let [redis, prefix, lease, folder, unknown, wait, stop] = &args[..] else {
         panic!(
             "usage: replica <url of Redis> <prefix> <lease in ms> <folder> \
-             <reject, rerun or recover> <not, polling or told>"
+             <reject, rerun or recover> <not, polling or told> <plain, drained or drained-cut>"
         );
     };
     let lease = Duration::from_millis(lease.parse().expect("a number"));
     let layer = layer(redis, prefix, lease, unknown, &Wait::parse(wait));
+    let of_stop = layer.clone();
     let stage = Data::new(Stage::open(folder.into())?);
     let server = HttpServer::new(move || {
         let watcher = stage.clone().into_inner();
@@ -229,7 +231,21 @@ async fn main() -> io::Result<()> {
     .workers(2)
     .bind(("127.0.0.1", 0))?;
     println!("{}", server.addrs()[0]);
+    let server = match stop.as_str() {
+        "plain" => server,
+        "drained" => server.shutdown_signal(drain(of_stop)),
+        "drained-cut" => (server.h1_allow_half_closed(false)).shutdown_signal(drain(of_stop)),
+        other => panic!("no such way to stop: {other}"),
+    };
     server.run().await
+}
+
+/// Waits for the signal, and until everything in flight is done.
+async fn drain(layer: Idempotency) {
+    let terminate = signal(SignalKind::terminate());
+    terminate.expect("a signal to wait for").recv().await;
+    let drained = layer.drain(Duration::from_secs(60)).await;
+    println!("{} {}", drained.finished, drained.abandoned);
 }
 
 /// Notes when a connection lets go of a request, answered or not.

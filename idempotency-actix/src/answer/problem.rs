@@ -34,6 +34,7 @@ pub(crate) enum Problem {
     /// It is kept, in a content coding that this retry does not accept.
     OtherCoding(NotKept),
     StoreUnavailable,
+    Draining,
 }
 
 impl Problem {
@@ -79,6 +80,7 @@ impl Problem {
                 S::SERVICE_UNAVAILABLE,
                 "Idempotency records are not available",
             ),
+            Self::Draining => ("draining", S::SERVICE_UNAVAILABLE, "Server is stopping"),
         }
     }
 
@@ -101,9 +103,6 @@ impl Problem {
                 query, body or content type differs. Use a new key for a new request."
                 .into(),
             Self::InFlight => "Retry later with the same key to get its answer.".into(),
-            Self::QuotaExceeded => {
-                "This request was not executed. Retry later with the same key.".into()
-            }
             Self::OutcomeUnknown => {
                 "The server stopped while the first request was running. It may \
                 or may not have taken effect, and is not run again. Check before you use a new key."
@@ -117,7 +116,7 @@ impl Problem {
                 request does not accept. Retry with the first Accept-Encoding to get it."
                     .into()
             }
-            Self::StoreUnavailable => {
+            Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
                 "This request was not executed. Retry later with the same key.".into()
             }
         }
@@ -139,7 +138,7 @@ impl Problem {
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable => {
+            Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             Self::ResponseNotKept(kept) | Self::OtherCoding(kept) => {

@@ -128,6 +128,16 @@ impl<W: Work> Backlog<W> {
         drop(item);
     }
 
+    /// All the work that waits or is tried.
+    pub(super) fn all(&self) -> Vec<Arc<W>> {
+        let agenda = self.0.lock();
+        agenda
+            .items
+            .values()
+            .map(|item| Arc::clone(&item.work))
+            .collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.lock().items.len()
     }

@@ -1,11 +1,14 @@
 //! What all claims of one layer share: its store, renewals, retries, waiters and quota. It knows no request and no
 //! option.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
+use super::activity::Activity;
 use super::background::Background;
 use super::budget::Budget;
+use super::pending::Pending;
 use super::quota::Quotas;
 use super::renewals::Renewals;
 use super::retries::Retries;
@@ -23,6 +26,7 @@ pub(crate) struct Claims {
     pub(crate) quotas: Quotas,
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) streams: Arc<Budget>,
+    pub(crate) activity: Arc<Activity>,
     background: Background,
 }
 
@@ -50,8 +54,35 @@ impl Claims {
             quotas: Quotas::default(),
             sightings: Arc::default(),
             streams,
+            activity: Arc::default(),
             background,
         })
+    }
+
+    /// Whether nothing is under way: no run, and nothing that was left to the background.
+    pub(crate) fn is_idle(&self) -> bool {
+        let activity = &self.activity;
+        activity.runs() == 0
+            && activity.detached() == 0
+            && self.waiting_answers() == 0
+            && self.waiting_releases() == 0
+    }
+
+    pub(crate) fn waiting_answers(&self) -> usize {
+        self.retries.waiting_answers()
+    }
+
+    pub(crate) fn waiting_releases(&self) -> usize {
+        self.retries.waiting_releases()
+    }
+
+    /// Whose runs, records and releases are not done yet.
+    pub(crate) fn pending(&self) -> HashSet<Pending> {
+        let renewed = self.renewals.leases();
+        let transacting = self.activity.in_transactions();
+        let running = renewed.iter().chain(&transacting);
+        let running = running.map(|lease| Pending::of(lease));
+        running.chain(self.retries.waiting()).collect()
     }
 
     /// The layer is gone. What is still retried goes on, and the thread ends after it.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::activity::Running;
 use super::budget::Share;
 use super::claims::Claims;
 use super::guarded::guarded;
@@ -31,6 +32,7 @@ pub(crate) struct HeldClaim {
     timeout: Duration,
     /// Whether its handler was started, and how it ended is not said yet.
     is_running: Cell<bool>,
+    _counted: Running,
 }
 
 impl HeldClaim {
@@ -39,6 +41,7 @@ impl HeldClaim {
         let lease = Arc::new(lease);
         Self {
             renewal: Some(claims.renewals.renew(Arc::clone(&lease), timeout)),
+            _counted: claims.activity.run(),
             claims: Rc::clone(claims),
             lease,
             timeout,
@@ -161,7 +164,7 @@ impl HeldClaim {
 /// Says that a handler was cut off: nobody can tell whether its effect was undone with it.
 impl Drop for HeldClaim {
     fn drop(&mut self) {
-        if self.is_running.get() {
+        if self.is_running.get() && !self.claims.activity.has_abandoned() {
             let cause = "something between it and its layer cut it off, or the server stopped: its outcome is \
                 unknown once its lease is over; time-outs belong outside of the layer";
             incident(Incident::CutOff, &self.lease, &cause);

@@ -8,6 +8,7 @@ use super::background::Background;
 use super::backlog::{Backlog, Progress, Work};
 use super::guarded::guarded;
 use super::parked::Answers;
+use super::pending::Pending;
 use crate::store::{Claim, ErasedStore, RecordId, Released};
 use crate::telemetry::{Incident, answered, incident};
 
@@ -71,6 +72,16 @@ impl Releases {
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.backlog.push(number, release, now);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Whose claims they are.
+    pub(super) fn all(&self) -> impl Iterator<Item = Pending> {
+        let releases = self.backlog.all().into_iter();
+        releases.map(|release| Pending::new(release.id, &release.claim))
     }
 
     pub(super) fn close(&self) {

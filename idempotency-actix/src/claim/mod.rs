@@ -1,5 +1,6 @@
 //! The right to run: taken, kept alive, given up, and what could not be finished in time. It knows no HTTP.
 
+mod activity;
 mod background;
 mod backlog;
 mod budget;
@@ -10,6 +11,7 @@ mod held;
 mod late_releases;
 mod lease;
 mod parked;
+mod pending;
 mod quota;
 mod recording;
 mod renewal_schedule;
@@ -18,6 +20,7 @@ mod retries;
 mod sightings;
 mod waiters;
 
+pub(crate) use self::activity::Transacting;
 pub(crate) use self::budget::{Budget, Share};
 pub(crate) use self::claims::Claims;
 pub(crate) use self::guarded::guarded;

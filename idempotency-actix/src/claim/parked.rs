@@ -158,6 +158,18 @@ impl Answers {
         self.desk.waiters.wake(id);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// The leases of all that wait.
+    pub(super) fn leases(&self) -> Vec<Arc<Lease>> {
+        let deliveries = self.backlog.all().into_iter();
+        deliveries
+            .map(|delivery| Arc::clone(&delivery.lease))
+            .collect()
+    }
+
     pub(super) fn close(&self) {
         self.backlog.close();
     }

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::lease::Lease;
+use crate::store::shrink_slab;
 
 /// How long nobody looks when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
-
-/// Room that is kept where there is no claim any more.
-const SLACK: usize = 64;
 
 /// Claims, and their renewals in the order in which they are due.
 ///
@@ -71,9 +69,7 @@ impl Schedule {
 
     pub(super) fn remove(&mut self, slot: usize) -> Arc<Lease> {
         let planned = self.claims.remove(slot);
-        if self.claims.is_empty() && self.claims.capacity() > SLACK {
-            self.claims = Slab::new();
-        }
+        shrink_slab(&mut self.claims);
         if let Some(due) = planned.due {
             self.due.remove(&(due, slot));
         }
@@ -82,6 +78,14 @@ impl Schedule {
 
     pub(super) fn is_empty(&self) -> bool {
         self.claims.is_empty()
+    }
+
+    /// All claims that are kept, also those that are renewed no more.
+    pub(super) fn leases(&self) -> Vec<Arc<Lease>> {
+        let claims = self.claims.iter();
+        claims
+            .map(|(_, planned)| Arc::clone(&planned.lease))
+            .collect()
     }
 
     /// Whether the slot is still that claim's, and has no other tenant by now.
@@ -158,9 +162,10 @@ mod tests {
         let slots: Vec<_> = (0..1_000)
             .map(|_| schedule.admit(lease(), IDLE).0)
             .collect();
+        let slots_of_peak = slots.len();
         for slot in slots {
             schedule.remove(slot);
         }
-        assert!(schedule.is_empty() && schedule.claims.capacity() <= SLACK);
+        assert!(schedule.is_empty() && schedule.claims.capacity() < slots_of_peak);
     }
 }

@@ -72,6 +72,11 @@ impl Renewals {
         }
     }
 
+    /// The leases of all claims that somebody holds.
+    pub(super) fn leases(&self) -> Vec<Arc<Lease>> {
+        self.0.lock().schedule.leases()
+    }
+
     /// Sees that the layer is gone.
     pub(super) fn close(&self) {
         self.0.wake.notify_one();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::background::Background;
 use super::late_releases::Releases;
 use super::parked::{Answers, Parked};
+use super::pending::Pending;
 use super::renewals::Renewals;
 use super::waiters::Waiters;
 use crate::store::{Claim, ErasedStore, RecordId};
@@ -55,6 +56,23 @@ impl Retries {
     /// Tells whoever waits for this record that its attempt gave it up.
     pub(super) async fn released(&self, id: &RecordId) {
         self.answers.released(id).await;
+    }
+
+    /// How many answers wait to be recorded.
+    pub(super) fn waiting_answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// How many claims wait for their release.
+    pub(super) fn waiting_releases(&self) -> usize {
+        self.releases.len()
+    }
+
+    /// Whose answers and claims wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Pending> {
+        let answers = self.answers.leases().into_iter();
+        let answers = answers.map(|lease| Pending::of(&lease));
+        answers.chain(self.releases.all())
     }
 
     pub(super) fn close(&self) {

@@ -21,6 +21,11 @@ impl Waiters {
         }
     }
 
+    /// How many wait now.
+    pub(crate) fn count(&self) -> usize {
+        self.wakeups.waiting()
+    }
+
     pub(crate) fn wake(&self, id: &RecordId) {
         self.wakeups.wake(id);
     }

@@ -12,7 +12,7 @@ use super::shared::{ELIGIBLE, Layer};
 use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
-    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope,
+    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope, OnDrain,
     OnStoreFailure, OnUnknown, Options, Recovery, RouteOptions, Routes,
 };
 use crate::store::memory::StoreIdentity;
@@ -339,6 +339,14 @@ impl IdempotencyBuilder {
     /// and goes on at its client's pace. Beside the budget each stream may hold one chunk, and the server 64 KiB or so.
     pub fn stream_budget(mut self, bytes: usize) -> Self {
         self.options.stream_budget = bytes;
+        self
+    }
+
+    /// Sets what happens to a request with a new key once the layer [drains](Idempotency::drain).
+    ///
+    /// Default: [`OnDrain::Refuse`], 503 `draining`, so that a drain comes to an end.
+    pub fn on_drain(mut self, choice: OnDrain) -> Self {
+        self.options.on_drain = choice;
         self
     }
 

@@ -39,12 +39,15 @@ use crate::store::StoreError;
 pub struct Idempotency(pub(super) Arc<Layer>);
 
 impl Idempotency {
-    /// Tells whether the store could serve a claim now, for a readiness probe.
+    /// Tells whether the layer takes new keys and the store could serve a claim now, for a readiness probe.
     ///
     /// # Errors
     ///
-    /// What the store says, or that it did not answer within the store timeout.
+    /// That the layer [drains](Self::drain); what the store says, or that it did not answer within the store timeout.
     pub async fn health(&self) -> Result<(), StoreError> {
+        if self.0.claims.activity.is_draining() {
+            return Err(StoreError::unavailable("the layer drains, to stop"));
+        }
         let timeout = self.0.options.store_timeout();
         guarded(timeout, || self.0.claims.store.health()).await
     }

@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
@@ -64,7 +65,10 @@ impl Marked {
             // its own has cut that tie, so it is held and finished here.
             Start::Run(keyed) => match is_held() {
                 true => self.once(keyed, handler, route).await,
-                false => Detach::new(finish_here(self.once(keyed, handler, route))).await,
+                false => {
+                    let claims = Rc::clone(keyed.claims());
+                    Detach::new(claims, finish_here(self.once(keyed, handler, route))).await
+                }
             },
             Start::Answer(answer) => Box::pin(refuse(*answer, &self.request, self.payload)).await,
         }
@@ -204,7 +208,7 @@ impl Marked {
             true => transactional.plain(&options, args).await,
             false => {
                 let plain = async move { transactional.plain(&options, args).await };
-                Detach::new(finish_here(plain)).await
+                Detach::new(Rc::clone(worker.claims()), finish_here(plain)).await
             }
         }
     }

@@ -73,7 +73,7 @@ where
             Decision::Pass if is_claimed(&request) => IdempotencyFuture::pass(self.leave(request)),
             // A marked handler inside may find a key wherever it looks for one.
             Decision::Pass => {
-                IdempotencyFuture::held(Detach::new(finish_inside(self.leave(request))))
+                IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))))
             }
             Decision::Refuse(refusal) => IdempotencyFuture::refuse(async move {
                 let payload = request.take_payload();
@@ -83,13 +83,17 @@ where
             Decision::Run(keyed) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
                 let once = all_routes::once(service, worker, request, keyed);
-                IdempotencyFuture::held(Detach::new(once))
+                IdempotencyFuture::held(self.detach(once))
             }
         }
     }
 }
 
 impl<S: Service<ServiceRequest>> IdempotencyService<S> {
+    fn detach<T>(&self, future: impl Future<Output = T> + 'static) -> Detach<T> {
+        Detach::new(Rc::clone(self.worker.claims()), future)
+    }
+
     /// Leaves the request to marked handlers, which find the layer with it.
     fn leave(&self, request: ServiceRequest) -> S::Future {
         request.extensions_mut().insert(self.worker.clone());

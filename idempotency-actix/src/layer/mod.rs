@@ -4,6 +4,7 @@ mod all_routes;
 mod arguments;
 mod attempt;
 mod builder;
+mod drain;
 mod idempotency;
 mod idempotency_key;
 mod in_transaction;
@@ -20,6 +21,7 @@ mod wrapped;
 
 pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;
+pub use self::drain::{Drained, InFlight};
 pub use self::idempotency::Idempotency;
 pub use self::idempotency_key::IdempotencyKey;
 pub use self::in_transaction::InTransaction;

@@ -86,8 +86,12 @@ impl Worker {
         Decision::Refuse(Box::new(reject(problem, &options.problem_base)))
     }
 
+    pub(super) fn claims(&self) -> &Rc<Claims> {
+        &self.0.claims
+    }
+
     pub(super) fn store(&self) -> &Arc<dyn ErasedStore> {
-        &self.claims.store
+        &self.0.claims.store
     }
 
     /// Looks at a request of a marked handler that no outer claim covers.

@@ -35,6 +35,18 @@ pub enum OnUnknown {
     Rerun,
 }
 
+/// What happens to a request with a new key once the layer [drains](crate::Idempotency::drain).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnDrain {
+    /// It is answered 503 `draining`, with `Retry-After`, and nothing runs. Replays are given all the same.
+    #[default]
+    Refuse,
+    /// It runs, as if nothing were: where the server takes new connections for a while, since whoever sends them has
+    /// not heard yet that it stops. What begins after the drain has ended may be cut off.
+    Serve,
+}
+
 /// What becomes of an unknown outcome, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unknown {

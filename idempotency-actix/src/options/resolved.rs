@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::choices::{OnStoreFailure, OnUnknown, Unknown};
+use super::choices::{OnDrain, OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
     DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TRANSACTION_RUNS,
@@ -51,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) max_response: u64,
     /// Of all streams of the layer together.
     pub(crate) stream_budget: usize,
+    pub(crate) on_drain: OnDrain,
     pub(crate) keep_cookies: bool,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
@@ -80,6 +81,7 @@ impl Options {
             max_body: DEFAULT_MAX_BODY,
             max_response: DEFAULT_MAX_RESPONSE,
             stream_budget: DEFAULT_STREAM_BUDGET,
+            on_drain: OnDrain::Refuse,
             keep_cookies: false,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
@@ -123,6 +125,7 @@ impl Options {
             max_body: route.max_body.unwrap_or(self.max_body),
             max_response: route.max_response.unwrap_or(self.max_response),
             stream_budget: self.stream_budget,
+            on_drain: self.on_drain,
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }

@@ -12,6 +12,7 @@ use super::unknown::{self, Lapsed};
 use super::waiting::pause;
 use crate::answer::{Problem, mismatch, reject};
 use crate::claim::{Grant, HeldClaim, Moment, guarded};
+use crate::options::OnDrain;
 use crate::store::{Begun, Record, State};
 use crate::telemetry::{Chain, Incident, incident};
 
@@ -88,7 +89,9 @@ async fn begin(operation: &Operation, request: &HttpRequest) -> Turn {
         let rare: LocalBoxFuture<'_, Option<Turn>> = match look(operation, request).await {
             Look::Turn(turn) => return turn,
             Look::Unknown(lapsed) => Box::pin(unknown::decide(operation, request, lapsed)),
-            Look::Full => Box::pin(async { Some(look_only(operation, request).await) }),
+            Look::Barred(bar) => {
+                Box::pin(async move { Some(look_only(operation, request, bar).await) })
+            }
         };
         if let Some(turn) = rare.await {
             return turn;
@@ -101,13 +104,36 @@ async fn begin(operation: &Operation, request: &HttpRequest) -> Turn {
 pub(super) enum Look<H = HeldClaim> {
     Turn(Turn<H>),
     Unknown(Lapsed),
+    /// It would be a run more than there may be.
+    Barred(Bar),
+}
+
+/// Why nothing new may run.
+#[derive(Clone, Copy)]
+pub(super) enum Bar {
     /// The caller may have no more operations in flight.
-    Full,
+    Quota,
+    /// The layer finishes what it has, and takes nothing new.
+    Drain,
+}
+
+impl Bar {
+    /// What keeps the operation from a run of its own now. To be asked while the run is counted already.
+    pub(super) fn to(operation: &Operation) -> Option<Self> {
+        let drains = operation.options.on_drain == OnDrain::Refuse
+            && operation.claims.activity.is_draining();
+        match () {
+            () if drains => Some(Self::Drain),
+            () if !operation.has_seat_left() => Some(Self::Quota),
+            () => None,
+        }
+    }
 }
 
 async fn look(operation: &Operation, request: &HttpRequest) -> Look {
-    if !operation.has_seat_left() {
-        return Look::Full;
+    let _counted = operation.claims.activity.run();
+    if let Some(bar) = Bar::to(operation) {
+        return Look::Barred(bar);
     }
     let claim = operation.claim();
     let asked = Moment::now();
@@ -149,14 +175,18 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
 }
 
 /// The same where nothing may be claimed or decided: what is finished is replayed.
-pub(super) async fn look_only<H>(operation: &Operation, request: &HttpRequest) -> Turn<H> {
+pub(super) async fn look_only<H>(
+    operation: &Operation,
+    request: &HttpRequest,
+    bar: Bar,
+) -> Turn<H> {
     let call = || operation.claims.store.inspect(&operation.id);
     match guarded(operation.options.store_timeout(), call).await {
         Ok(Some(record)) => match found(operation, request, record) {
             Look::Turn(turn) => turn,
-            _ => Turn::over_quota(operation),
+            _ => Turn::barred(operation, bar),
         },
-        Ok(None) => Turn::over_quota(operation),
+        Ok(None) => Turn::barred(operation, bar),
         Err(error) => Turn::unavailable(operation, &error),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -9,6 +10,7 @@ use tracing::Instrument;
 
 use super::hold::Hold;
 use super::spawn::spawn;
+use crate::claim::Claims;
 
 /// Holds a request's future and polls it in place. If the connection drops it when it is committed, it moves to
 /// the worker's own task and is finished there.
@@ -24,17 +26,20 @@ pin_project! {
         span: Option<tracing::Span>,
         // Stays set where the future panics, and must not be polled again.
         is_polled: bool,
+        // Whose activity it is, once its client has left.
+        claims: Rc<Claims>,
         #[pin]
         future: F,
     }
 }
 
 impl<T> Detach<T> {
-    pub(crate) fn new(future: impl Future<Output = T> + 'static) -> Self {
+    pub(crate) fn new(claims: Rc<Claims>, future: impl Future<Output = T> + 'static) -> Self {
         Self(Some(Box::pin(Work {
             hold: Hold::default(),
             span: None,
             is_polled: false,
+            claims,
             future,
         })))
     }
@@ -77,6 +82,13 @@ impl<T> Drop for Detach<T> {
             return;
         }
         let span = this.span.clone().unwrap_or_else(tracing::Span::none);
-        spawn(async move { drop(work.await) }.instrument(span));
+        let detached = this.claims.activity.detach();
+        spawn(
+            async move {
+                drop(work.await);
+                drop(detached);
+            }
+            .instrument(span),
+        );
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::context::Context;
 use crate::answer::{Problem, of_record};
-use crate::claim::{Claims, Lease};
+use crate::claim::{Claims, Lease, Transacting};
 use crate::options::Options;
 use crate::store::{Finished, Recording, RolledBack, Slot, State};
 
@@ -26,6 +26,7 @@ pub(super) struct Named {
     pub(super) claims: Rc<Claims>,
     pub(super) context: Arc<Context>,
     pub(super) lease: Arc<Lease>,
+    pub(super) _counted: Transacting,
 }
 
 impl Drop for Open {

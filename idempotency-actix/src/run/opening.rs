@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::admission::{Admitted, Look, admit_by, found, look_only};
+use super::admission::{Admitted, Bar, Look, admit_by, found, look_only};
 use super::context::Run;
 use super::open::{Named, Open};
 use super::operation::Operation;
@@ -30,8 +30,9 @@ pub(crate) async fn admit_open(
 }
 
 async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest) -> Turn<Open> {
-    if !operation.has_seat_left() {
-        return look_only(operation, request).await;
+    let _counted = operation.claims.activity.run();
+    if let Some(bar) = Bar::to(operation) {
+        return look_only(operation, request, bar).await;
     }
     let claim = operation.claim();
     let asked = Moment::now();
@@ -63,6 +64,7 @@ async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest)
                 operation: Some(Named {
                     claims: Rc::clone(&operation.claims),
                     context: Arc::clone(&operation.context),
+                    _counted: operation.claims.activity.transact(Arc::clone(&lease)),
                     lease,
                 }),
             });
@@ -75,7 +77,7 @@ async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest)
         Look::Turn(turn) => turn,
         // Of a plain handler, before the route was switched: nobody here can tell what became of it.
         Look::Unknown(lapsed) => Turn::told(operation, lapsed.state()),
-        Look::Full => Turn::over_quota(operation),
+        Look::Barred(bar) => Turn::barred(operation, bar),
     }
 }
 

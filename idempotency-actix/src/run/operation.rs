@@ -55,6 +55,10 @@ impl Keyed {
         }
     }
 
+    pub(crate) fn claims(&self) -> &Rc<Claims> {
+        &self.claims
+    }
+
     /// Reads the body, and hands the key to whoever extracts it from now on.
     pub(crate) async fn read(
         self,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::HttpResponse;
 
+use super::admission::Bar;
 use super::context::Run;
 use super::operation::Operation;
 use crate::answer::{Problem, reject};
@@ -39,6 +40,14 @@ impl<H> Turn<H> {
         }
         operation.retries();
         Self::Wait(change)
+    }
+
+    /// It may not run, and there is no record to answer from.
+    pub(super) fn barred(operation: &Operation, bar: Bar) -> Self {
+        match bar {
+            Bar::Quota => Self::over_quota(operation),
+            Bar::Drain => Self::rejected(operation, Problem::Draining),
+        }
     }
 
     /// A retry that waits goes on, and anything else is told to come again.

@@ -49,7 +49,7 @@ pub use self::record_error::RecordError;
 pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
 pub use self::response::StoredResponse;
 pub(crate) use self::response::exact_lines;
-pub(crate) use self::shrink::shrink_map;
+pub(crate) use self::shrink::{shrink_map, shrink_slab};
 pub(crate) use self::slot::{Filled, Slot, SlotOf};
 pub use self::token::Token;
 pub use self::transactions::{

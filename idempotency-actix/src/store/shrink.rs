@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
+use slab::Slab;
+
 /// What is kept for the next ones: to make less anew each time costs more than it saves.
 const SLACK: usize = 64;
 
@@ -20,6 +22,13 @@ pub(crate) fn shrink_map<K: Eq + Hash, V, S: BuildHasher>(map: &mut HashMap<K, V
 pub(super) fn shrink_queue<T>(queue: &mut VecDeque<T>) {
     if queue.capacity() > SPARE * queue.len() + SLACK {
         queue.shrink_to(2 * queue.len());
+    }
+}
+
+/// Gives back the room of a slab that is empty after a peak: where one entry is left, it may be the last.
+pub(crate) fn shrink_slab<T>(slab: &mut Slab<T>) {
+    if slab.is_empty() && slab.capacity() > SLACK {
+        *slab = Slab::new();
     }
 }
 

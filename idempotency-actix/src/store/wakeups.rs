@@ -65,6 +65,11 @@ impl Wakeups {
         self.lock().is_closed
     }
 
+    /// How many wait now.
+    pub(crate) fn waiting(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
     /// Resolves at the next wake-up for the record from the first poll on.
     pub async fn changed(self: &Arc<Self>, id: &RecordId) {
         match self.enter(id, usize::MAX, usize::MAX) {
@@ -108,7 +113,7 @@ impl Wakeups {
 impl fmt::Debug for Wakeups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wakeups")
-            .field("waiting", &self.count.load(Ordering::SeqCst))
+            .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }
 }

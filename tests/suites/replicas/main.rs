@@ -22,4 +22,5 @@ mod waiting;
 mod takeovers;
 
 // Deployments.
+mod drains;
 mod restarts;

@@ -2,16 +2,16 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use idempotency_actix_tests::redis::RedisServer;
 use idempotency_actix_tests::{
-    Client, Process, Request, Response, Watchdog, eventually_within, until,
+    Client, HalfClosed, Process, Request, Response, Watchdog, eventually_within, until,
 };
 use tempfile::TempDir;
 
@@ -27,6 +27,8 @@ pub struct Site<'a> {
     unknown: &'static str,
     /// What the replicas are told about it: `not`, `polling` or `told`.
     wait: &'static str,
+    /// How they stop when they are asked to: `plain`, `drained` or `drained-cut`.
+    stop: &'static str,
 }
 
 impl<'a> Site<'a> {
@@ -39,6 +41,7 @@ impl<'a> Site<'a> {
             lease: Duration::from_secs(300),
             unknown: "reject",
             wait: "not",
+            stop: "plain",
         }
     }
 
@@ -52,6 +55,15 @@ impl<'a> Site<'a> {
     pub fn told(self) -> Self {
         let wait = "told";
         Self { wait, ..self }
+    }
+
+    /// Whose replicas end what is in flight before they stop.
+    pub fn drained(self, half_closed: HalfClosed) -> Self {
+        let stop = match half_closed {
+            HalfClosed::Served => "drained",
+            HalfClosed::Gone => "drained-cut",
+        };
+        Self { stop, ..self }
     }
 
     /// With a lease that lapses within a test, and is not missed by a busy machine.
@@ -85,16 +97,15 @@ impl<'a> Site<'a> {
             .arg(self.lease.as_millis().to_string())
             .arg(self.folder.path())
             .arg(self.unknown)
-            .arg(self.wait)
+            .args([self.wait, self.stop])
             .stdout(Stdio::piped());
         let watchdog = Arc::new(Watchdog::of(self.folder.path()));
         let mut process = Process::spawn(&mut command, watchdog);
-        let mut addr = String::new();
-        BufReader::new(process.output())
-            .read_line(&mut addr)
-            .expect("an open pipe");
+        let mut output = BufReader::new(process.output()).lines();
+        let addr = output.next().expect("a line").expect("an open pipe");
         Replica {
-            addr: addr.trim().parse().expect("an address"),
+            addr: addr.parse().expect("an address"),
+            output,
             process,
         }
     }
@@ -172,6 +183,7 @@ impl<'a> Site<'a> {
 /// A running process, killed when dropped.
 pub struct Replica {
     process: Process,
+    output: Lines<BufReader<ChildStdout>>,
     addr: SocketAddr,
 }
 
@@ -221,6 +233,27 @@ impl Replica {
         self.process.terminate();
         let addr = self.addr;
         eventually("a closed port", || TcpStream::connect(addr).is_err());
+    }
+
+    /// Asks it to end, and returns once it takes no new keys any more.
+    pub fn drain(&self) {
+        self.process.terminate();
+        let new = request("new");
+        eventually("a replica that drains", || {
+            let answer = self.send(&new);
+            answer.status == 503 && answer.text().contains("draining")
+        });
+    }
+
+    /// The next line of its output.
+    pub fn line(&mut self) -> String {
+        let line = self.output.next().expect("a line");
+        line.expect("an open pipe")
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.status().is_none()
     }
 
     /// Waits until it has ended in peace.

@@ -125,6 +125,8 @@ impl Drop for LetGo {
 /// A site with that handler, and what a test does to it.
 pub struct Rig<S = FaultyStore> {
     pub store: S,
+    /// As those who run the application have it.
+    pub layer: Idempotency,
     /// How often the handler came to its end.
     pub ends: Counter,
     /// How often a connection let go of a request, answered or not.
@@ -191,6 +193,7 @@ impl<S: idempotency_actix::store::Store + Clone> Rig<S> {
         };
         let let_go = Counter::default();
         let (data, counter) = (web::Data::new(stage.clone()), let_go.clone());
+        let of_rig = layer.clone();
         let app = move || {
             let counter = counter.clone();
             App::new()
@@ -210,6 +213,7 @@ impl<S: idempotency_actix::store::Store + Clone> Rig<S> {
         let server = serve_half_closed(half_closed, app);
         Self {
             store,
+            layer: of_rig,
             ends: stage.ends,
             let_go,
             gate: stage.gate,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::options::KeyScope;
-use crate::options::choices::{OnStoreFailure, Unknown};
+use crate::options::choices::{OnDrain, OnStoreFailure, Unknown};
 use crate::options::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
 };
@@ -93,6 +93,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         max_body,
         max_response,
         stream_budget,
+        on_drain: OnDrain::Refuse,
         keep_cookies: false,
         problem_base,
     } = defaults()
@@ -144,6 +145,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
             [default, "up to a third of the lease".into()]
         }
         "stream_budget" => [size(stream_budget as u64), "at least 1 byte".into()],
+        "on_drain" => ["refuse".into(), "refuse, serve".into()],
         "max_waiters" => [DEFAULT_MAX_WAITERS.to_string(), String::new()],
         "max_waiters_per_key" => [DEFAULT_MAX_WAITERS_PER_KEY.to_string(), String::new()],
         "problem_base" => {

@@ -1,0 +1,3 @@
+//! What those who run an application see of its layer, and do to it.
+
+mod drain;
