@@ -236,6 +236,8 @@ macro_rules! bank {
 pub struct Bank {
     pub site: Site,
     pub gate: idempotency_actix_tests::app::Gate,
+    /// The one whose retries do not wait.
+    pub layer: idempotency_actix::Idempotency,
     pub counted: Box<dyn Fn(&str) -> i64>,
     pub records: Box<dyn Fn() -> i64>,
 }

@@ -1,13 +1,20 @@
 //! What each answer makes of the transaction, on both databases.
 
 use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
 
+use actix_web::http::Method;
+use actix_web::rt::System;
+use idempotency_actix::Caller;
+use idempotency_actix::store::RecordId;
 use idempotency_actix_tests::{
-    Client, Request, assert_first, assert_in_flight, assert_problem, assert_replay, eventually,
-    incidents, log,
+    Client, PATIENCE, Request, assert_first, assert_in_flight, assert_problem, assert_replay,
+    eventually, incidents, log,
 };
 
 use super::bank::{Bank, asking, request};
+use crate::http::now;
 
 /// One test of each function for each database.
 macro_rules! on_both {
@@ -37,6 +44,8 @@ on_both! {
     a_route_says_how_often_it_is_run
     a_commit_that_is_refused_for_good_is_500_without_retry_after
     a_client_that_leaves_mid_run_does_not_stop_it
+    a_layer_that_drains_commits_what_runs_and_opens_nothing_new
+    what_a_drain_gives_up_is_named
     forty_duplicates_make_one_run
     a_retry_waits_for_the_first_request
     another_request_under_the_key_is_409_while_it_runs_and_422_after
@@ -207,6 +216,36 @@ fn a_client_that_leaves_mid_run_does_not_stop_it(bank: &Bank) {
     });
     assert_replay(&answer, 201, "run 1");
     bank.assert_left("k", 1, 1, 1);
+}
+
+fn a_layer_that_drains_commits_what_runs_and_opens_nothing_new(bank: &Bank) {
+    let client = bank.ask(&asking("k", "wait"));
+    bank.gate.wait();
+    client.reset();
+    let layer = bank.layer.clone();
+    let drain = thread::spawn(move || System::new().block_on(layer.drain(PATIENCE)));
+    eventually("a layer that drains", || now(bank.layer.health()).is_err());
+    assert_problem(&bank.send(&request("new")), 503, "draining");
+    assert!(!drain.is_finished());
+    bank.gate.open();
+    let drained = drain.join().expect("a drain that ends");
+    assert_eq!((drained.finished, drained.abandoned), (1, 0));
+    assert_replay(&bank.send(&asking("k", "wait")), 201, "run 1");
+    bank.assert_left("k", 1, 1, 1);
+}
+
+fn what_a_drain_gives_up_is_named(bank: &Bank) {
+    log::listen();
+    let client = bank.ask(&asking("k", "wait"));
+    bank.gate.wait();
+    let in_flight = bank.layer.in_flight();
+    assert_eq!(in_flight.runs, 1);
+    let drained = now(bank.layer.drain(Duration::ZERO));
+    assert_eq!((drained.finished, drained.abandoned), (0, 1));
+    let id = RecordId::of(&Caller::everyone(), &Method::POST, "/charges", "k");
+    assert!(!log::lines_with(&["abandoned", &format!("{id:?}")]).is_empty());
+    drop(client);
+    bank.gate.open();
 }
 
 fn forty_duplicates_make_one_run(bank: &Bank) {

@@ -108,6 +108,7 @@ impl Tables {
             build(store).max_in_flight(1),
         ];
         let layers = layers.map(|layer| layer.build().expect("options that hold"));
+        let layer = layers[0].clone();
         let gate = Gate::closed();
         let (kept, charges) = (gate.clone(), Data::new(Charges(self.charges.clone())));
         let site = Site::serve(move |runs| {
@@ -121,6 +122,7 @@ impl Tables {
         Bank {
             site,
             gate,
+            layer,
             counted: Box::new(move |note| {
                 let sql = format!("SELECT count(*) FROM {charges} WHERE note = '{note}'");
                 now(server.number(&sql))

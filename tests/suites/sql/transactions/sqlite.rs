@@ -95,6 +95,7 @@ pub(super) fn bank() -> Bank {
         build(store).max_in_flight(1),
     ];
     let layers = layers.map(|layer| layer.build().expect("options that hold"));
+    let layer = layers[0].clone();
     let gate = Gate::closed();
     let kept = gate.clone();
     let site = Site::serve(move |runs| {
@@ -109,6 +110,7 @@ pub(super) fn bank() -> Bank {
     Bank {
         site,
         gate,
+        layer,
         counted: Box::new(move |note| {
             // The folder goes with the bank.
             _ = &folder;
