@@ -157,6 +157,7 @@ impl<T: Table> Records<T> {
                 ttl,
                 &self.codec,
             );
+            let answer = answer.described(claim.description());
             let found = match self.table.complete(id, &answer, deadline).await? {
                 Written::Done(was_absent) => {
                     self.changed(id);

@@ -2,11 +2,12 @@
 //!
 //! Times are microseconds since 1970, durations are microseconds.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use actix_web::http::Method;
 use idempotency_actix::store::{
-    AttemptId, Claim, Fingerprint, Finished, Record, RecordCodec, RecordId, State, StoredRecord,
-    StoredState, Token,
+    AttemptId, Claim, Description, Fingerprint, Finished, Record, RecordCodec, RecordId, State,
+    StoredRecord, StoredState, Token,
 };
 use sqlx::{ColumnIndex, Decode, Type};
 
@@ -14,8 +15,7 @@ use crate::conditions::{ANSWER, CLAIM, GIVEN_UP, NOT_KEPT};
 use crate::failure::{Failure, Trouble};
 
 /// The columns in the order in which [`Row::read`] takes them; the time of the read comes first.
-pub(crate) const COLUMNS: &str =
-    "kind, token, generation, fingerprint, lease, retention, seen, expires, answer";
+pub(crate) const COLUMNS: &str = "kind, token, generation, fingerprint, lease, retention, seen, expires, answer, begun, method, route, label";
 
 /// A row as it stands in the table, with the time at which it was read.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub(crate) struct Row {
     pub(crate) seen: i64,
     pub(crate) expires: i64,
     pub(crate) answer: Option<Vec<u8>>,
+    pub(crate) begun: i64,
+    pub(crate) method: Option<String>,
+    pub(crate) route: Option<String>,
+    pub(crate) label: Option<String>,
 }
 
 impl Row {
@@ -42,6 +46,7 @@ impl Row {
         for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
         for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
         for<'r> Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
     {
         Ok(Self {
             now: row.try_get(from)?,
@@ -54,6 +59,10 @@ impl Row {
             seen: row.try_get(from + 7)?,
             expires: row.try_get(from + 8)?,
             answer: row.try_get(from + 9)?,
+            begun: row.try_get(from + 10)?,
+            method: row.try_get(from + 11)?,
+            route: row.try_get(from + 12)?,
+            label: row.try_get(from + 13)?,
         })
     }
 
@@ -126,6 +135,17 @@ impl Row {
         Some(Fingerprint::new(*scheme, digest.try_into().ok()?))
     }
 
+    /// What an operator may know of the claim; the database tells its time.
+    fn description(&self) -> Option<Description> {
+        let method = Method::from_bytes(self.method.as_deref()?.as_bytes()).ok()?;
+        let begun = UNIX_EPOCH + duration(self.begun);
+        let description = Description::new(method, self.route.as_deref(), begun);
+        Some(match &self.label {
+            Some(label) => description.with_label(label),
+            None => description,
+        })
+    }
+
     /// How long the row would have been kept, from now.
     pub(crate) fn left(&self) -> i64 {
         self.expires.saturating_sub(self.now)
@@ -180,19 +200,22 @@ impl Parsed {
     /// What a reader sees.
     pub(crate) fn record(self) -> Option<Record> {
         let attempt = self.attempt();
-        let state = match self.progress {
+        let (state, description) = match self.progress {
             Progress::GivenUp => return None,
-            Progress::Finished(finished) => State::Finished(finished),
+            Progress::Finished(finished) => (State::Finished(finished), None),
             Progress::Held {
-                lease,
-                is_lapsed: true,
-                ..
-            } => State::Unknown {
-                lease: duration(lease),
-            },
-            Progress::Held { .. } => State::InFlight,
+                lease, is_lapsed, ..
+            } => {
+                let lease = duration(lease);
+                let state = match is_lapsed {
+                    true => State::Unknown { lease },
+                    false => State::InFlight,
+                };
+                (state, self.row.description())
+            }
         };
-        Some(Record::new(attempt, self.fingerprint, state))
+        let record = Record::new(attempt, self.fingerprint, state);
+        Some(record.described(description))
     }
 }
 
@@ -208,6 +231,8 @@ pub(crate) struct NewRow {
     /// How long it is kept.
     pub(crate) kept: i64,
     pub(crate) answer: Option<Vec<u8>>,
+    /// Where it is of a claim.
+    pub(crate) description: Option<Description>,
 }
 
 impl NewRow {
@@ -222,6 +247,7 @@ impl NewRow {
             retention: Some(retention),
             kept: retention,
             answer: None,
+            description: claim.description().cloned(),
         }
     }
 
@@ -251,7 +277,30 @@ impl NewRow {
             retention: None,
             kept: micros(ttl),
             answer: Some(answer),
+            description: None,
         }
+    }
+
+    /// The same with what an operator may know of its claim.
+    pub(crate) fn described(self, description: Option<&Description>) -> Self {
+        let description = description.cloned();
+        Self {
+            description,
+            ..self
+        }
+    }
+
+    pub(crate) fn method(&self) -> Option<&str> {
+        let description = self.description.as_ref();
+        description.map(|it| it.method().as_str())
+    }
+
+    pub(crate) fn route(&self) -> Option<&str> {
+        self.description.as_ref()?.route()
+    }
+
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.description.as_ref()?.label()
     }
 
     /// A generation that is remembered for so long.
@@ -265,6 +314,7 @@ impl NewRow {
             retention: None,
             kept,
             answer: None,
+            description: None,
         }
     }
 }
@@ -312,6 +362,10 @@ mod tests {
             seen: 1_000,
             expires: 1_000 + RETENTION,
             answer: None,
+            begun: 900,
+            method: Some("POST".to_owned()),
+            route: None,
+            label: None,
         }
     }
 

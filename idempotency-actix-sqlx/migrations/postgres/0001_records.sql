@@ -13,12 +13,15 @@ CREATE TABLE IF NOT EXISTS "idempotency_records" (
     begun bigint NOT NULL,
     seen bigint NOT NULL,
     expires bigint NOT NULL,
-    answer bytea
+    answer bytea,
+    method text,
+    route text,
+    label text
 ) WITH (fillfactor = 80);
 
 CREATE INDEX IF NOT EXISTS "idempotency_records_expires" ON "idempotency_records" (expires);
 
--- For operators: no key, no caller, no answer.
+-- For operators: no key, no caller, no answer. A label is what the application gives for operators.
 CREATE OR REPLACE VIEW "idempotency_records_view" AS
 SELECT
     encode(id, 'hex') AS id,
@@ -30,6 +33,9 @@ SELECT
         WHEN kind = 4 THEN 'given up'
         ELSE 'unreadable'
     END AS state,
+    method,
+    route,
+    label,
     generation,
     to_timestamp(begun / 1000000.0) AS begun,
     to_timestamp(seen / 1000000.0) AS last_seen,

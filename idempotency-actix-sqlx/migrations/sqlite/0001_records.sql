@@ -12,12 +12,15 @@ CREATE TABLE IF NOT EXISTS "idempotency_records" (
     begun INTEGER NOT NULL,
     seen INTEGER NOT NULL,
     expires INTEGER NOT NULL,
-    answer BLOB
+    answer BLOB,
+    method TEXT,
+    route TEXT,
+    label TEXT
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS "idempotency_records_expires" ON "idempotency_records" (expires);
 
--- For operators: no key, no caller, no answer.
+-- For operators: no key, no caller, no answer. A label is what the application gives for operators.
 CREATE VIEW IF NOT EXISTS "idempotency_records_view" AS
 SELECT
     lower(hex(id)) AS id,
@@ -29,6 +32,9 @@ SELECT
         WHEN kind = 4 THEN 'given up'
         ELSE 'unreadable'
     END AS state,
+    method,
+    route,
+    label,
     generation,
     strftime('%Y-%m-%dT%H:%M:%fZ', begun / 1000000.0, 'unixepoch') AS begun,
     strftime('%Y-%m-%dT%H:%M:%fZ', seen / 1000000.0, 'unixepoch') AS last_seen,

@@ -32,7 +32,8 @@ const NOW: &str = "now AS MATERIALIZED (\
 
 /// Columns that a row lacks which was written and not read.
 const NOTHING: &str = "NULL::integer, NULL::bytea, NULL::bigint, NULL::bytea, NULL::bigint, \
-    NULL::bigint, NULL::bigint, NULL::bigint, NULL::bytea";
+    NULL::bigint, NULL::bigint, NULL::bigint, NULL::bytea, NULL::bigint, \
+    NULL::text, NULL::text, NULL::text";
 
 impl Statements {
     pub(super) fn of(names: &Names) -> Self {
@@ -66,11 +67,13 @@ fn begin(table: &str) -> String {
          found AS MATERIALIZED (SELECT {COLUMNS} FROM {table} WHERE id = $1), \
          made AS (\
             INSERT INTO {table} AS r \
-            (id, kind, token, generation, fingerprint, lease, retention, begun, seen, expires) \
-            SELECT $1, 1, $2, $3, $4, $5, $6, us, us, us + $6 FROM now \
+            (id, kind, token, generation, fingerprint, lease, retention, begun, seen, expires, \
+             method, route, label) \
+            SELECT $1, 1, $2, $3, $4, $5, $6, us, us, us + $6, $7, $8, $9 FROM now \
             WHERE NOT EXISTS (SELECT FROM found f WHERE NOT {is_found_free}) \
             ON CONFLICT (id) DO UPDATE SET \
                 kind = EXCLUDED.kind, token = EXCLUDED.token, answer = NULL, \
+                method = EXCLUDED.method, route = EXCLUDED.route, label = EXCLUDED.label, \
                 generation = CASE WHEN {own} THEN r.generation \
                     WHEN {over} THEN EXCLUDED.generation \
                     ELSE GREATEST(r.generation + 1, EXCLUDED.generation) END, \
@@ -106,15 +109,17 @@ fn complete(table: &str) -> String {
          found AS MATERIALIZED (SELECT {COLUMNS} FROM {table} WHERE id = $1), \
          made AS (\
             INSERT INTO {table} AS r \
-            (id, kind, token, generation, fingerprint, begun, seen, expires, answer) \
-            SELECT $1, $5, $2, $3, $4, us, us, us + $6, $7 FROM now \
+            (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
+             method, route, label) \
+            SELECT $1, $5, $2, $3, $4, us, us, us + $6, $7, $8, $9, $10 FROM now \
             WHERE NOT EXISTS (SELECT FROM found f WHERE NOT {is_found_free}) \
             ON CONFLICT (id) DO UPDATE SET \
                 kind = EXCLUDED.kind, token = EXCLUDED.token, generation = EXCLUDED.generation, \
                 fingerprint = EXCLUDED.fingerprint, retention = NULL, \
                 lease = CASE WHEN {own} THEN r.lease END, \
                 begun = CASE WHEN {own} THEN r.begun ELSE EXCLUDED.begun END, \
-                seen = EXCLUDED.seen, expires = EXCLUDED.expires, answer = EXCLUDED.answer \
+                seen = EXCLUDED.seen, expires = EXCLUDED.expires, answer = EXCLUDED.answer, \
+                method = EXCLUDED.method, route = EXCLUDED.route, label = EXCLUDED.label \
             WHERE {free} \
             RETURNING r.lease IS NULL AS was_absent) \
          SELECT m.was_absent AS made, us, {NOTHING} FROM made m, now \
@@ -168,6 +173,11 @@ pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
         octets(&row.fingerprint),
     );
     let answer = octets(row.answer.as_deref().unwrap_or_default());
+    let text = |text: Option<&str>| match text {
+        Some(text) => format!("convert_from({}, 'UTF8')", octets(text.as_bytes())),
+        None => "NULL".to_owned(),
+    };
+    let (method, route, label) = (text(row.method()), text(row.route()), text(row.label()));
     let (kind, generation, kept) = (row.kind, row.generation, row.kept);
     let free = completable(
         "r",
@@ -179,12 +189,15 @@ pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
     format!(
         "WITH {NOW}, made AS (\
             INSERT INTO {table} AS r \
-            (id, kind, token, generation, fingerprint, begun, seen, expires, answer) \
-            SELECT {id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer} FROM now \
+            (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
+             method, route, label) \
+            SELECT {id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer}, \
+                {method}, {route}, {label} FROM now \
             ON CONFLICT (id) DO UPDATE SET \
                 kind = EXCLUDED.kind, token = EXCLUDED.token, generation = EXCLUDED.generation, \
                 fingerprint = EXCLUDED.fingerprint, retention = NULL, lease = NULL, begun = EXCLUDED.begun, \
-                seen = EXCLUDED.seen, expires = EXCLUDED.expires, answer = EXCLUDED.answer \
+                seen = EXCLUDED.seen, expires = EXCLUDED.expires, answer = EXCLUDED.answer, \
+                method = EXCLUDED.method, route = EXCLUDED.route, label = EXCLUDED.label \
             WHERE {free} \
             RETURNING 1)"
     )

@@ -109,6 +109,9 @@ impl Table for PgTable {
                 .bind(&claim.fingerprint)
                 .bind(claim.lease)
                 .bind(claim.retention)
+                .bind(claim.method())
+                .bind(claim.route())
+                .bind(claim.label())
         };
         written(self.step(deadline, query).await?)
     }
@@ -143,6 +146,9 @@ impl Table for PgTable {
                 .bind(answer.kind)
                 .bind(answer.kept)
                 .bind(&answer.answer)
+                .bind(answer.method())
+                .bind(answer.route())
+                .bind(answer.label())
         };
         written(self.step(deadline, query).await?)
     }

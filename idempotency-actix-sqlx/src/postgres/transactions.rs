@@ -93,6 +93,7 @@ impl Transactions for PgStore {
                 recording.ttl,
                 &records.codec,
             );
+            let row = row.described(claim.description());
             record_with(&self.inner.names.table(), recording.id, &row)
         });
         match transaction.commit(writes).await {

@@ -51,10 +51,12 @@ fn begin(table: &str) -> String {
     );
     format!(
         "INSERT INTO {table} AS r \
-         (id, kind, token, generation, fingerprint, lease, retention, begun, seen, expires) \
-         VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $7, $7 + $6) \
+         (id, kind, token, generation, fingerprint, lease, retention, begun, seen, expires, \
+          method, route, label) \
+         VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $7, $7 + $6, $8, $9, $10) \
          ON CONFLICT (id) DO UPDATE SET \
             kind = excluded.kind, token = excluded.token, answer = NULL, \
+            method = excluded.method, route = excluded.route, label = excluded.label, \
             generation = CASE WHEN {own} THEN r.generation \
                 WHEN {over} THEN excluded.generation \
                 ELSE max(r.generation + 1, excluded.generation) END, \
@@ -83,14 +85,16 @@ fn complete(table: &str) -> String {
     let own = own("r", "$2", "$8");
     format!(
         "INSERT INTO {table} AS r \
-         (id, kind, token, generation, fingerprint, begun, seen, expires, answer) \
-         VALUES ($1, $5, $2, $3, $4, $8, $8, $8 + $6, $7) \
+         (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
+          method, route, label) \
+         VALUES ($1, $5, $2, $3, $4, $8, $8, $8 + $6, $7, $9, $10, $11) \
          ON CONFLICT (id) DO UPDATE SET \
             kind = excluded.kind, token = excluded.token, generation = excluded.generation, \
             fingerprint = excluded.fingerprint, retention = NULL, \
             lease = CASE WHEN {own} THEN r.lease END, \
             begun = CASE WHEN {own} THEN r.begun ELSE excluded.begun END, \
-            seen = excluded.seen, expires = excluded.expires, answer = excluded.answer \
+            seen = excluded.seen, expires = excluded.expires, answer = excluded.answer, \
+            method = excluded.method, route = excluded.route, label = excluded.label \
          WHERE {free} \
          RETURNING lease IS NULL"
     )

@@ -65,6 +65,9 @@ impl SqliteTable {
             .bind(answer.kept)
             .bind(answer.answer.clone())
             .bind(now())
+            .bind(answer.method().map(str::to_owned))
+            .bind(answer.route().map(str::to_owned))
+            .bind(answer.label().map(str::to_owned))
     }
 
     /// Tells whether a claim could be taken now.
@@ -133,6 +136,9 @@ impl Table for SqliteTable {
                 .bind(claim.lease)
                 .bind(claim.retention)
                 .bind(now())
+                .bind(claim.method().map(str::to_owned))
+                .bind(claim.route().map(str::to_owned))
+                .bind(claim.label().map(str::to_owned))
         };
         match first(&self.write(deadline, query).await?)? {
             Some(generation) => Ok(Written::Done(generation)),

@@ -97,6 +97,7 @@ impl Transactions for SqliteStore {
                 recording.ttl,
                 &records.codec,
             );
+            let row = row.described(claim.description());
             let written = records.table.complete_in(recording.id, &row);
             match written.fetch_optional(transaction.connection_mut()).await {
                 Ok(Some(_)) => {}

@@ -128,6 +128,11 @@ impl Moment {
         }
     }
 
+    /// The time of day, for people.
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.wall
+    }
+
     /// The same where the wall clock was set that much ahead since.
     #[cfg(test)]
     pub(super) fn before_a_step(self, ahead: Duration) -> Self {

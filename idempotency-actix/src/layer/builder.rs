@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, Handler, HttpRequest};
 
+use super::description::Label;
 use super::idempotency::Idempotency;
 use super::made_anew::{memory_of, watch};
 use super::shared::{ELIGIBLE, Layer};
@@ -53,6 +54,7 @@ pub struct IdempotencyBuilder {
     all_routes: bool,
     methods: Option<Vec<Method>>,
     routes: Vec<Entry>,
+    label: Option<Label>,
     max_waiters: usize,
     max_waiters_per_key: usize,
 }
@@ -67,6 +69,7 @@ impl IdempotencyBuilder {
             all_routes: false,
             methods: None,
             routes: Vec::new(),
+            label: None,
             max_waiters: DEFAULT_MAX_WAITERS,
             max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
         }
@@ -367,6 +370,21 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Gives operators a text for each operation, beside its method and the pattern of its route: an order's number, say.
+    ///
+    /// Default: none, so that nothing of what a client sent is kept in readable form. What the function gives is kept with
+    /// the claim, in plain, by whatever store there is, up to 128 octets and without control characters; it is for
+    /// whoever may see the store's records. It is called for every request with a key, a
+    /// replay as well, before its body is read; in all-routes mode also before it is routed. Where it panics the answer is
+    /// 500, and binds nothing.
+    pub fn operator_label<F>(mut self, label: F) -> Self
+    where
+        F: Fn(&HttpRequest) -> Option<String> + Send + Sync + 'static,
+    {
+        self.label = Some(Arc::new(label));
+        self
+    }
+
     /// Sets the URI that problem types start with; it ends in `/`, `#` or `:`.
     ///
     /// Default: `urn:problem-type:idempotency-actix:`. An application that documents the problems
@@ -398,6 +416,7 @@ impl IdempotencyBuilder {
             options,
             routes,
             all_routes,
+            label: self.label,
         });
         if let Some(memory) = self.memory {
             watch(memory, &layer);

@@ -4,6 +4,7 @@ mod all_routes;
 mod arguments;
 mod attempt;
 mod builder;
+mod description;
 mod drain;
 mod idempotency;
 mod idempotency_key;

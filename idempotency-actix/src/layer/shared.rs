@@ -4,6 +4,7 @@ use std::fmt;
 
 use actix_web::http::Method;
 
+use super::description::Label;
 use crate::claim::Claims;
 use crate::options::{Options, Routes};
 
@@ -18,6 +19,7 @@ pub(crate) struct Layer {
     pub(super) routes: Routes,
     /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
     pub(super) all_routes: Option<Vec<Method>>,
+    pub(super) label: Option<Label>,
 }
 
 impl Layer {

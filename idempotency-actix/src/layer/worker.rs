@@ -13,12 +13,13 @@ use actix_web::dev::Extensions;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
+use super::description::Descriptions;
 use super::shared::Layer;
 use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
 use crate::options::{Options, Patterns, Route, RouteOptions, Row};
 use crate::run::Keyed;
-use crate::store::ErasedStore;
+use crate::store::{Description, ErasedStore};
 use crate::telemetry::method_name;
 
 /// A worker's handle: workers that count references in one place would fight for it.
@@ -32,6 +33,7 @@ struct Own {
     options: RefCell<BTreeMap<Origin, Rc<Options>>>,
     /// What the application's resources match, read where rows of the table overlap.
     patterns: RefCell<Patterns>,
+    descriptions: RefCell<Descriptions>,
 }
 
 /// What options are made of.
@@ -41,6 +43,12 @@ struct Origin {
     row: Option<usize>,
     /// The attribute of a marked handler. It is a constant of the program, so its place names it.
     attribute: Option<*const RouteOptions>,
+}
+
+/// Whether the application's router has seen a request.
+enum Routing {
+    Done,
+    Ahead,
 }
 
 /// Left with a request that has no key where its attribute looks for it.
@@ -61,6 +69,7 @@ impl Worker {
             layer,
             options: RefCell::default(),
             patterns: RefCell::default(),
+            descriptions: RefCell::default(),
         }))
     }
 
@@ -74,10 +83,16 @@ impl Worker {
         &self,
         request: &HttpRequest,
         options: &Options,
+        routing: Routing,
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decision {
         let problem = match caught(|| options.key.key(request, options.strict_keys)) {
-            Ok(Some(Ok(key))) => return Decision::Run(Keyed::new(&self.0.claims, own(), key)),
+            Ok(Some(Ok(key))) => {
+                return match self.describe(request, routing) {
+                    Ok(it) => Decision::Run(Keyed::new(&self.0.claims, own(), key, it)),
+                    Err(answer) => Decision::Refuse(answer),
+                };
+            }
             Ok(Some(Err(reason))) => Problem::InvalidKey(reason),
             Ok(None) if options.required => Problem::MissingKey(options.key.header().cloned()),
             Ok(None) => return Decision::Pass,
@@ -90,6 +105,29 @@ impl Worker {
         &self.0.claims
     }
 
+    /// What operators are told of the request.
+    fn describe(
+        &self,
+        request: &HttpRequest,
+        routing: Routing,
+    ) -> Result<Description, Box<HttpResponse>> {
+        let method = request.method();
+        let mut known = self.0.descriptions.borrow_mut();
+        let description = match routing {
+            Routing::Done => known.of(method, request.match_pattern().as_deref()),
+            Routing::Ahead => known.of(method, self.0.patterns.borrow_mut().first(request)),
+        };
+        drop(known);
+        let label = match &self.label {
+            Some(label) => caught(|| label(request))?,
+            None => None,
+        };
+        Ok(match label {
+            Some(label) => description.with_label(&label),
+            None => description,
+        })
+    }
+
     pub(super) fn store(&self) -> &Arc<dyn ErasedStore> {
         &self.0.claims.store
     }
@@ -97,7 +135,7 @@ impl Worker {
     /// Looks at a request of a marked handler that no outer claim covers.
     pub(super) fn mark(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Decision {
         let options = self.marked(request, attribute);
-        let decision = self.decide(request, &options, || Rc::clone(&options));
+        let decision = self.decide(request, &options, Routing::Done, || Rc::clone(&options));
         if let (Decision::Pass, true) = (&decision, attribute.key.is_some()) {
             let unkeyed = Unkeyed(options.key.header().cloned());
             request.extensions_mut().insert(unkeyed);
@@ -111,16 +149,18 @@ impl Worker {
             true => Row::None,
             false => self
                 .routes
-                .before_routing(request, &mut self.0.patterns.borrow_mut()),
+                .before_routing(request, &self.0.patterns.borrow()),
         };
         match row {
-            Row::None => self.decide(request, &self.options, || {
+            Row::None => self.decide(request, &self.options, Routing::Ahead, || {
                 self.resolved(None, None, || self.options.clone())
             }),
             Row::One(_, Route::Skipped) => Decision::Pass,
-            Row::One(row, Route::Covered(options)) => self.decide(request, options, || {
-                self.resolved(Some(row), None, || (**options).clone())
-            }),
+            Row::One(row, Route::Covered(options)) => {
+                self.decide(request, options, Routing::Ahead, || {
+                    self.resolved(Some(row), None, || (**options).clone())
+                })
+            }
             Row::Ambiguous => self.ambiguous(request),
         }
     }
@@ -155,7 +195,7 @@ impl Worker {
 
     /// Whether a scope of the application may take what no resource takes.
     pub(super) fn may_take_everything(&self, request: &HttpRequest) -> bool {
-        self.0.patterns.borrow_mut().may_take_everything(request)
+        self.0.patterns.borrow().may_take_everything(request)
     }
 
     fn row_of(&self, request: &HttpRequest) -> (Option<usize>, &Options) {

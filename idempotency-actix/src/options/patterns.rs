@@ -1,7 +1,9 @@
 //! The scopes and resources of an application, and which of them could take a path, as far as it can be told before
 //! routing. It knows no option.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::mem;
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResourceDef;
@@ -13,7 +15,12 @@ use super::debug_form::{Value, read};
 /// actix-web tells only the first resource that matches a path, whatever the guards in its way. All of them stand in the
 /// `Debug` form of its map. Where that cannot be read any more, nothing is known, and nobody is served by luck.
 #[derive(Default)]
-pub(crate) struct Patterns(Option<Option<Vec<Node>>>);
+pub(crate) struct Patterns {
+    /// `None` within until they are read, and where they cannot be.
+    nodes: OnceCell<Option<Vec<Node>>>,
+    /// What was found last, in memory that is used again.
+    found: String,
+}
 
 /// A scope, with what is registered inside of it, or a resource, or a service of all that begins like it.
 struct Node {
@@ -24,16 +31,27 @@ struct Node {
 impl Patterns {
     /// Every pattern, with those of the scopes before it, by which something could take the path of a request: a resource,
     /// or the default service of a scope that has no resource for it. `None` where that cannot be told.
-    pub(super) fn taking(&mut self, request: &HttpRequest) -> Option<BTreeSet<String>> {
+    pub(super) fn taking(&self, request: &HttpRequest) -> Option<BTreeSet<String>> {
         let nodes = self.of(request)?;
         let mut found = BTreeSet::new();
         collect(nodes, request.match_info().as_str(), "", &mut found);
         Some(found)
     }
 
+    /// The pattern of the first resource that could take the path of a request, with those of the scopes before it. Which
+    /// one will, where guards choose, is not known yet.
+    pub(crate) fn first(&mut self, request: &HttpRequest) -> Option<&str> {
+        let mut found = mem::take(&mut self.found);
+        found.clear();
+        let nodes = self.of(request).unwrap_or_default();
+        let is_found = find(nodes, request.match_info().as_str(), &mut found);
+        self.found = found;
+        is_found.then_some(&*self.found)
+    }
+
     /// Whether the application has a scope that takes every path, or may have one: its default service answers what the
     /// router would.
-    pub(crate) fn may_take_everything(&mut self, request: &HttpRequest) -> bool {
+    pub(crate) fn may_take_everything(&self, request: &HttpRequest) -> bool {
         let Some(nodes) = self.of(request) else {
             return true;
         };
@@ -43,8 +61,8 @@ impl Patterns {
             .any(|node| node.inside.is_some() && is_open(node))
     }
 
-    fn of(&mut self, request: &HttpRequest) -> Option<&[Node]> {
-        let nodes = self.0.get_or_insert_with(|| {
+    fn of(&self, request: &HttpRequest) -> Option<&[Node]> {
+        let nodes = self.nodes.get_or_init(|| {
             let map = read(&format!("{:?}", request.resource_map()))?;
             Node::of(&map)?.inside
         });
@@ -84,6 +102,25 @@ impl Node {
             inside,
         })
     }
+}
+
+/// Whether a resource takes the path, whose whole pattern is then behind what was there.
+fn find(nodes: &[Node], path: &str, found: &mut String) -> bool {
+    let before = found.len();
+    nodes.iter().any(|node| {
+        node.patterns.iter().any(|(pattern, parsed)| {
+            let Some(length) = parsed.find_match(path) else {
+                return false;
+            };
+            found.push_str(pattern);
+            let inside = node.inside.as_deref();
+            let is_found = inside.is_none_or(|inside| find(inside, &path[length..], found));
+            if !is_found {
+                found.truncate(before);
+            }
+            is_found
+        })
+    })
 }
 
 fn collect(nodes: &[Node], path: &str, scopes: &str, found: &mut BTreeSet<String>) {
@@ -127,6 +164,11 @@ mod tests {
         found.into_iter().collect()
     }
 
+    fn first(node: &Node, path: &str) -> Option<String> {
+        let mut found = String::new();
+        find(node.inside.as_deref().expect("a scope"), path, &mut found).then_some(found)
+    }
+
     #[test]
     fn the_map_of_an_application_can_still_be_read() {
         let node = node(|map| {
@@ -147,6 +189,12 @@ mod tests {
         assert_eq!(taking(&node, "/two"), ["/two"]);
         assert_eq!(taking(&node, "/files/a/b"), ["/files"]);
         assert!(taking(&node, "/three").is_empty());
+        let pattern = first(&node, "/v1/items/7");
+        assert_eq!(pattern.as_deref(), Some(r#"/v1/items/{id:\d+"?}"#));
+        assert_eq!(first(&node, "/files/a/b").as_deref(), Some("/files"));
+        // A scope alone is no route.
+        assert_eq!(first(&node, "/v1/others/7"), None);
+        assert_eq!(first(&node, "/three"), None);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Routes {
     pub(crate) fn before_routing<'a>(
         &'a self,
         request: &HttpRequest,
-        patterns: &mut Patterns,
+        patterns: &Patterns,
     ) -> Row<'a> {
         let mut rows = self.rows(request);
         let Some((first, route)) = rows.next() else {

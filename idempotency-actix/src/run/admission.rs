@@ -135,8 +135,8 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
     if let Some(bar) = Bar::to(operation) {
         return Look::Barred(bar);
     }
-    let claim = operation.claim();
     let asked = Moment::now();
+    let claim = operation.claim(asked);
     let (id, claims) = (&operation.id, &operation.claims);
     let timeout = operation.options.store_timeout();
     match guarded(timeout, || claims.store.begin(id, &claim)).await {

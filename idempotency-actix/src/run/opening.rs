@@ -34,8 +34,8 @@ async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest)
     if let Some(bar) = Bar::to(operation) {
         return look_only(operation, request, bar).await;
     }
-    let claim = operation.claim();
     let asked = Moment::now();
+    let claim = operation.claim(asked);
     let timeout = operation.options.store_timeout();
     let options = operation.options.transaction_options();
     let call = || slot.open(&operation.id, &claim, &options);

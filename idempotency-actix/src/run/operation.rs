@@ -11,16 +11,17 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
 use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, refuse, reject};
-use crate::claim::{CallerHash, Claims, Seat};
+use crate::claim::{CallerHash, Claims, Moment, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
-use crate::store::{Claim, State, Token};
+use crate::store::{Claim, Description, State, Token};
 
 /// A request with a good key, before its body is read.
 pub(crate) struct Keyed {
     claims: Rc<Claims>,
     options: Rc<Options>,
     context: Arc<Context>,
+    description: Description,
 }
 
 /// What is known of an operation before its caller is.
@@ -39,6 +40,8 @@ pub(crate) struct Operation {
     pub(crate) options: Rc<Options>,
     pub(crate) context: Arc<Context>,
     pub(crate) body: Bytes,
+    /// Its method and route; of no time, which each claim has.
+    pub(crate) description: Description,
     /// Only where a quota is kept.
     caller: Option<Box<CallerHash>>,
     /// Whose claim it is, by a hash of this process; `None` for everyone's.
@@ -47,11 +50,17 @@ pub(crate) struct Operation {
 }
 
 impl Keyed {
-    pub(crate) fn new(claims: &Rc<Claims>, options: Rc<Options>, key: Key) -> Self {
+    pub(crate) fn new(
+        claims: &Rc<Claims>,
+        options: Rc<Options>,
+        key: Key,
+        description: Description,
+    ) -> Self {
         Self {
             claims: Rc::clone(claims),
             options,
             context: Arc::new(Context::new(key)),
+            description,
         }
     }
 
@@ -96,6 +105,7 @@ impl Announced {
             claims,
             options,
             context,
+            description,
         } = self.keyed;
         let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
@@ -114,6 +124,7 @@ impl Announced {
             claims,
             context,
             body: self.body,
+            description,
             claimant: claimant(&caller),
             caller: is_counted.then(|| Box::new(digest(&[caller.as_bytes()]))),
             options,
@@ -128,10 +139,11 @@ impl Operation {
         of_record(state, self.context.accepted(), &self.options.problem_base)
     }
 
-    /// A new claim to it.
-    pub(crate) fn claim(&self) -> Claim {
+    /// A new claim to it, asked for at that time.
+    pub(crate) fn claim(&self, asked: Moment) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());
-        let claim = Claim::new(Token::random(), self.fingerprint, lease, retention);
+        let claim = Claim::new(Token::random(), self.fingerprint, lease, retention)
+            .described(self.description.clone().at(asked.wall()));
         let claim = match self.claimant {
             Some(claimant) => claim.of_caller(claimant),
             None => claim,

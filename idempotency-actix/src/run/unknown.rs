@@ -64,8 +64,10 @@ pub(super) async fn decide(
 
 /// Takes the claim over, one generation higher, with no absent in between.
 async fn take_over(operation: &Operation, lapsed: Lapsed, seat: Seat) -> Option<Turn> {
-    let claim = operation.claim().with_generation(lapsed.next_generation());
     let asked = Moment::now();
+    let claim = operation
+        .claim(asked)
+        .with_generation(lapsed.next_generation());
     let verdict = Verdict::TakeOver(claim.clone());
     match resolve(operation, &lapsed, &verdict).await {
         Ok(Resolved::Done) => {
@@ -271,8 +273,10 @@ async fn finish_anew(
     seat: Seat,
 ) -> Option<Turn> {
     let options = &operation.options;
-    let claim = operation.claim().with_generation(lapsed.next_generation());
     let asked = Moment::now();
+    let claim = operation
+        .claim(asked)
+        .with_generation(lapsed.next_generation());
     let call = || operation.claims.store.begin(&operation.id, &claim);
     let claim = match guarded(options.store_timeout(), call).await {
         Ok(Begun::Claimed { generation }) => claim.with_generation(generation),

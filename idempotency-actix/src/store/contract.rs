@@ -51,7 +51,8 @@ pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 ///    generation is remembered for as long as it had left, and for 24 h at least. That of a value that
 ///    cannot be read is remembered if it can be told.
 /// 8. Everything that is kept keeps token, generation and fingerprint. The store compares
-///    fingerprints never: the engine does.
+///    fingerprints never: the engine does. What is in flight or unknown keeps the claim's
+///    [description](super::Description) as well, of which the time may be the store's own.
 ///
 /// The suite in `store::conformance` (feature `conformance`) checks every point.
 ///

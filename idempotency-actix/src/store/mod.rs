@@ -10,6 +10,7 @@ mod codec;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 mod contract;
+mod description;
 mod erased;
 mod error;
 #[cfg(feature = "encryption")]
@@ -33,6 +34,7 @@ pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
 pub(crate) use self::backoff::growing_pauses;
 pub use self::codec::{DecodeError, EncodeError};
 pub use self::contract::{MIN_CLAIM_RETENTION, Store};
+pub use self::description::Description;
 pub(crate) use self::erased::ErasedStore;
 pub use self::error::{StoreError, StoreErrorKind};
 #[cfg(feature = "encryption")]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{AttemptId, Fingerprint, NotKept, StoredResponse, Token};
+use super::{AttemptId, Description, Fingerprint, NotKept, StoredResponse, Token};
 
 /// The right to run the handler, as the owner asks for it and as the store keeps it.
 ///
@@ -18,6 +18,7 @@ pub struct Claim {
     retention: Duration,
     is_fenced: bool,
     caller: Option<u64>,
+    description: Option<Description>,
 }
 
 impl Claim {
@@ -39,6 +40,7 @@ impl Claim {
             retention,
             is_fenced: false,
             caller: None,
+            description: None,
         }
     }
 
@@ -73,6 +75,21 @@ impl Claim {
     /// Whose claim it is; `None` where nobody tells. No store keeps it beyond its process.
     pub(crate) fn caller(&self) -> Option<u64> {
         self.caller
+    }
+
+    /// The same claim with what an operator may know of it. One without is no operation's, as that of a recovery.
+    #[must_use]
+    pub fn described(self, description: Description) -> Self {
+        let description = Some(description);
+        Self {
+            description,
+            ..self
+        }
+    }
+
+    /// What an operator may know of it.
+    pub fn description(&self) -> Option<&Description> {
+        self.description.as_ref()
     }
 
     /// Who owns the claim.
@@ -124,6 +141,8 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// How far it came.
     pub state: State,
+    /// What an operator may know of its claim, where the store still has it: of what is in flight or unknown.
+    pub description: Option<Description>,
 }
 
 impl Record {
@@ -136,6 +155,16 @@ impl Record {
             attempt,
             fingerprint,
             state,
+            description: None,
+        }
+    }
+
+    /// The same with what an operator may know of its claim.
+    #[must_use]
+    pub fn described(self, description: Option<Description>) -> Self {
+        Self {
+            description,
+            ..self
         }
     }
 }

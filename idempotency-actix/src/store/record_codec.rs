@@ -11,19 +11,22 @@
 //! | 16 | the owner's token |
 //! | 8 | fencing generation |
 //! | 1 + 32 | fingerprint: scheme and digest |
-//! | .. | claim: lease and retention in milliseconds, 8 octets each |
+//! | .. | claim: lease and retention in milliseconds, 8 octets each, then its description, if there is one |
+//! | .. | description: the time in milliseconds since 1970, 8 octets; then method, route pattern and label, each behind |
+//! |    | its length and 1, in 2 octets, or 0 where it has none |
 //! | .. | answer: the codec of [`StoredResponse`] |
 //! | .. | not kept: 2 octets of status, 1 if there is a location and else 0, the location |
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use actix_web::http::Method;
 use actix_web::web::Bytes;
 
 #[cfg(feature = "encryption")]
 use super::keyring::Keyring;
 use super::record_error::RecordError;
 use super::seal::{Seal, Unsealed};
-use super::{Claim, Fingerprint, Finished, NotKept, RecordId, StoredResponse, Token};
+use super::{Claim, Description, Fingerprint, Finished, NotKept, RecordId, StoredResponse, Token};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 92;
@@ -91,6 +94,8 @@ pub enum StoredState {
         lease: Duration,
         /// How long it is kept from its last sign of life.
         retention: Duration,
+        /// What an operator may know of it.
+        description: Option<Description>,
     },
     /// Done.
     Finished(Finished),
@@ -117,7 +122,11 @@ impl StoredRecord {
     /// The record that a granted claim is.
     pub fn claimed(claim: &Claim) -> Self {
         let (lease, retention) = (claim.lease(), claim.retention());
-        let state = StoredState::Claimed { lease, retention };
+        let state = StoredState::Claimed {
+            lease,
+            retention,
+            description: claim.description().cloned(),
+        };
         Self::new(
             *claim.token(),
             claim.generation(),
@@ -154,10 +163,18 @@ impl RecordCodec {
     pub fn encode(&self, id: &RecordId, record: &StoredRecord) -> Vec<u8> {
         let head = Head { id, record };
         match &record.state {
-            StoredState::Claimed { lease, retention } => {
-                let mut out = head.write(CLAIM, false, 16);
+            StoredState::Claimed {
+                lease,
+                retention,
+                description,
+            } => {
+                let described = description.as_ref().map_or(0, described_len);
+                let mut out = head.write(CLAIM, false, 16 + described);
                 out.extend(millis(*lease).to_be_bytes());
                 out.extend(millis(*retention).to_be_bytes());
+                if let Some(description) = description {
+                    describe(description, &mut out);
+                }
                 out
             }
             StoredState::Finished(Finished::Completed(response)) => {
@@ -191,10 +208,13 @@ impl RecordCodec {
         let (head, rest) = split(id, &value)?;
         let state = match (head[1], head[2]) {
             (CLAIM, 0) => {
-                let (lease, retention) = rest.split_at_checked(8).ok_or(RecordError::Malformed)?;
-                let lease = Duration::from_millis(u64_of(lease)?);
-                let retention = Duration::from_millis(u64_of(retention)?);
-                StoredState::Claimed { lease, retention }
+                let (times, rest) = rest.split_at_checked(16).ok_or(RecordError::Malformed)?;
+                let (lease, retention) = times.split_at(8);
+                StoredState::Claimed {
+                    lease: Duration::from_millis(u64_of(lease)?),
+                    retention: Duration::from_millis(u64_of(retention)?),
+                    description: description_of(rest)?,
+                }
             }
             (kind @ (ANSWER | NOT_KEPT), sealed @ (0 | 1)) => {
                 let plain = match self.seal.open(head, rest, sealed == 1)? {
@@ -267,6 +287,61 @@ fn not_kept(plain: &[u8]) -> Result<NotKept, RecordError> {
     Ok(NotKept::new(status, location))
 }
 
+fn described_len(description: &Description) -> usize {
+    let texts = [
+        description.method().as_str(),
+        description.route().unwrap_or_default(),
+        description.label().unwrap_or_default(),
+    ];
+    14 + texts.iter().map(|text| text.len()).sum::<usize>()
+}
+
+fn describe(description: &Description, out: &mut Vec<u8>) {
+    let since = description.asked_at().duration_since(UNIX_EPOCH);
+    out.extend(millis(since.unwrap_or_default()).to_be_bytes());
+    let method = Some(description.method().as_str());
+    for text in [method, description.route(), description.label()] {
+        // A method longer than that is no claim's, and cannot be read again.
+        let length = text.map_or(0, |text| u16::try_from(text.len() + 1).unwrap_or(u16::MAX));
+        out.extend(length.to_be_bytes());
+        out.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
+}
+
+fn description_of(rest: &[u8]) -> Result<Option<Description>, RecordError> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let malformed = RecordError::Malformed;
+    let (asked_at, rest) = rest.split_at_checked(8).ok_or(malformed)?;
+    let asked_at = Duration::from_millis(u64_of(asked_at)?);
+    let asked_at = UNIX_EPOCH.checked_add(asked_at);
+    let (method, rest) = text_of(rest)?;
+    let (route, rest) = text_of(rest)?;
+    let (label, rest) = text_of(rest)?;
+    let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let (Some(method), Some(asked_at), []) = (method, asked_at, rest) else {
+        return Err(RecordError::Malformed);
+    };
+    let description = Description::new(method, route, asked_at);
+    Ok(Some(match label {
+        Some(label) => description.with_label(label),
+        None => description,
+    }))
+}
+
+/// A text behind its length, and what follows it.
+fn text_of(bytes: &[u8]) -> Result<(Option<&str>, &[u8]), RecordError> {
+    let (length, rest) = bytes.split_at_checked(2).ok_or(RecordError::Malformed)?;
+    let Some(length) = u16::from_be_bytes(array(length)?).checked_sub(1) else {
+        return Ok((None, rest));
+    };
+    let text = rest.split_at_checked(length.into());
+    let (text, rest) = text.ok_or(RecordError::Malformed)?;
+    let text = str::from_utf8(text).map_err(|_| RecordError::Malformed)?;
+    Ok((Some(text), rest))
+}
+
 /// Tells the head of this record from what follows it.
 fn split<'a>(id: &RecordId, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), RecordError> {
     match bytes.first() {
@@ -318,6 +393,12 @@ mod tests {
         StoredRecord::claimed(&claimed().with_generation(generation))
     }
 
+    fn described_claim() -> StoredRecord {
+        let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
+        let description = Description::new(Method::POST, Some("/{}"), time).with_label("x");
+        StoredRecord::claimed(&claimed().described(description))
+    }
+
     fn done(finished: &Finished) -> StoredRecord {
         let state = StoredState::Finished(finished.clone());
         StoredRecord { state, ..claim(1) }
@@ -353,10 +434,10 @@ mod tests {
             let fingerprint = ["01", &"02".repeat(32)].concat();
             format!("01{kind}00{owner}{generation:016x}{fingerprint}{rest}")
         };
-        assert_eq!(
-            hex(&write(&claim(7))),
-            of("01", 7, "00000000000075300000000005265c00")
-        );
+        let times = "00000000000075300000000005265c00";
+        assert_eq!(hex(&write(&claim(7))), of("01", 7, times));
+        let described = format!("{times}0000018bcfe568000005504f535400042f7b7d000278");
+        assert_eq!(hex(&write(&described_claim())), of("01", 1, &described));
         let codec = "010100c900010000000000000002000400000001".to_owned() + "65746167616f6b";
         assert_eq!(hex(&write(&done(&answer()))), of("02", 1, &codec));
         let location = Some(b"/1".to_vec());
@@ -374,6 +455,7 @@ mod tests {
         let not_kept = |location| done(&Finished::NotKept(NotKept::new(204, location)));
         for record in [
             claim(2),
+            described_claim(),
             done(&answer()),
             not_kept(None),
             not_kept(Some(Vec::new())),

@@ -348,7 +348,8 @@ async fn the_view_tells_operators_states_and_no_secrets() {
     assert_eq!(place.number(&of("in flight")).await, 1);
     let shown = format!(
         "SELECT count(*) FROM idempotency_records_view WHERE id = '{id}' AND generation = 1 \
-         AND octets > 0 AND begun LIKE '2%Z' AND expires > last_seen"
+         AND octets > 0 AND begun LIKE '2%Z' AND expires > last_seen \
+         AND method = 'POST' AND route = '/charges/{{id}}' AND label = 'order ''7'''"
     );
     assert_eq!(place.number(&shown).await, 1);
 }

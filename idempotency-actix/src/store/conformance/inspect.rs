@@ -1,10 +1,12 @@
 //! Cases about what a reader sees, and that reading changes nothing. They know no store.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use actix_web::http::Method;
 
 use super::Harness;
 use super::test_record::{Observed, TestRecord, answer, observed};
-use crate::store::{Record, Renewed, Resolved, State, Store, Verdict};
+use crate::store::{Description, Record, Renewed, Resolved, State, Store, Verdict};
 
 pub(super) async fn inspecting_shows_what_a_claim_finds<H: Harness>(t: TestRecord<'_, H>) {
     let (live, lapsed, done) = (t.another(), t.another(), t.another());
@@ -105,6 +107,36 @@ pub(super) async fn an_unknown_claim_tells_its_own_lease<H: Harness>(t: TestReco
     t.check("a takeover", resolved, Resolved::Done);
     t.pass_lease().await;
     tells_lease(&t, 1).await;
+}
+
+pub(super) async fn a_claim_tells_its_description<H: Harness>(t: TestRecord<'_, H>) {
+    let route = Some("/accounts/{id:[^/]+}/é");
+    let whole = Description::new(Method::PATCH, route, SystemTime::now()).with_label("order 7");
+    let bare = Description::new(Method::POST, None, SystemTime::now());
+    for description in [Some(whole), Some(bare), None] {
+        let t = t.another();
+        let claim = match &description {
+            Some(description) => t.claim().described(description.clone()),
+            None => t.claim(),
+        };
+        t.granted(&claim, 1).await;
+        tells_description(&t, "in flight", description.as_ref()).await;
+        t.pass_lease().await;
+        tells_description(&t, "unknown", description.as_ref()).await;
+    }
+}
+
+async fn tells_description<H: Harness>(
+    t: &TestRecord<'_, H>,
+    when: &str,
+    due: Option<&Description>,
+) {
+    fn texts(it: &Description) -> (&Method, Option<&str>, Option<&str>) {
+        (it.method(), it.route(), it.label())
+    }
+    for Record { description, .. } in [t.record().await, t.found(&t.claim()).await] {
+        t.check(when, description.as_ref().map(texts), due.map(texts));
+    }
 }
 
 /// To every reader, and rounded up to the store's unit of time, of a millisecond at most.

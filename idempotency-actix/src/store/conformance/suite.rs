@@ -218,7 +218,8 @@ macro_rules! __conformance_cases {
             begin::a_claim_sent_again_keeps_what_was_stored
             renew::renewing_goes_by_what_was_stored
             complete::completing_keeps_what_was_stored
-            inspect::an_unknown_claim_tells_its_own_lease;
+            inspect::an_unknown_claim_tells_its_own_lease
+            inspect::a_claim_tells_its_description;
 
             "inspect":
             inspect::inspecting_shows_what_a_claim_finds

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::callers::CallerId;
 use crate::store::{
-    AttemptId, Claim, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
+    AttemptId, Claim, Description, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
 };
 
 /// What one shard keeps under one id. Times are nanoseconds of the store's clock.
@@ -30,6 +30,7 @@ pub(super) enum EntryState {
         lease: u64,
         retention: u64,
         alive_at: u64,
+        description: Option<Description>,
     },
     Finished {
         finished: Finished,
@@ -47,6 +48,7 @@ impl Entry {
             lease: nanos(claim.lease()),
             retention: nanos(claim.retention()),
             alive_at: now,
+            description: claim.description().cloned(),
         };
         Self::new(claim, generation, state, now)
     }
@@ -91,16 +93,22 @@ impl Entry {
 
     /// What a reader sees: nothing of an entry that is over or given up.
     pub(super) fn record(&self, now: u64) -> Option<Record> {
-        let state = match &self.state {
+        let (state, description) = match &self.state {
             state if state.is_over(now) => return None,
             EntryState::GivenUp { .. } => return None,
-            EntryState::Finished { finished, .. } => State::Finished(finished.clone()),
-            EntryState::Held { lease, .. } if self.state.is_unknown(now) => State::Unknown {
-                lease: Duration::from_nanos(*lease),
+            EntryState::Finished { finished, .. } => (State::Finished(finished.clone()), &None),
+            EntryState::Held {
+                lease, description, ..
+            } => match self.state.is_unknown(now) {
+                true => {
+                    let lease = Duration::from_nanos(*lease);
+                    (State::Unknown { lease }, description)
+                }
+                false => (State::InFlight, description),
             },
-            EntryState::Held { .. } => State::InFlight,
         };
-        Some(Record::new(self.attempt(), self.fingerprint, state))
+        let record = Record::new(self.attempt(), self.fingerprint, state);
+        Some(record.described(description.clone()))
     }
 }
 
@@ -143,6 +151,7 @@ impl EntryState {
                 lease,
                 retention,
                 alive_at,
+                ..
             } => alive_at.saturating_add(lease.max(retention)),
             Self::Finished { expires, .. } | Self::GivenUp { expires } => expires,
         }
@@ -161,11 +170,16 @@ impl EntryState {
         }
     }
 
-    /// Octets that the answer counts with.
+    /// Octets that it counts with: its answer's, or its claim's label.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Finished { finished, .. } => finished.footprint(),
-            Self::Held { .. } | Self::GivenUp { .. } => 0,
+            // Its other texts are shared.
+            Self::Held { description, .. } => {
+                let label = description.as_ref().and_then(Description::label);
+                label.map_or(0, str::len)
+            }
+            Self::GivenUp { .. } => 0,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 
-use crate::store::{AttemptId, Fingerprint, Finished, Record, State, Token};
+use crate::store::{AttemptId, Description, Fingerprint, Finished, Record, State, Token};
 
 /// A record as it stands on the server.
 pub(super) struct Stored {
@@ -25,6 +25,7 @@ pub(super) enum StoredState {
         /// The whole time to live, in milliseconds: what is missing of it is the time since the last
         /// sign of life.
         px: u64,
+        description: Option<Description>,
     },
     Finished(Finished),
     /// Absent to every reader; remembers the generation.
@@ -49,15 +50,20 @@ impl Stored {
     /// What a reader sees; `left` is the time to live in milliseconds, and `pulse` when it ends.
     pub(super) fn record(self, left: i64, pulse: u64) -> Option<Record> {
         let attempt = self.attempt(pulse);
-        let state = match self.state {
+        let (state, description) = match self.state {
             StoredState::GivenUp => return None,
-            StoredState::Finished(finished) => State::Finished(finished),
-            StoredState::Held { lease, px } if is_lapsed(lease, px, left) => {
-                State::Unknown { lease }
-            }
-            StoredState::Held { .. } => State::InFlight,
+            StoredState::Finished(finished) => (State::Finished(finished), None),
+            StoredState::Held {
+                lease,
+                px,
+                description,
+            } => match is_lapsed(lease, px, left) {
+                true => (State::Unknown { lease }, description),
+                false => (State::InFlight, description),
+            },
         };
-        Some(Record::new(attempt, self.fingerprint, state))
+        let record = Record::new(attempt, self.fingerprint, state);
+        Some(record.described(description))
     }
 }
 

@@ -26,9 +26,14 @@ pub(super) fn read(
         generation: record.generation,
         fingerprint: record.fingerprint,
         state: match record.state {
-            record_codec::StoredState::Claimed { lease, retention } => StoredState::Held {
+            record_codec::StoredState::Claimed {
+                lease,
+                retention,
+                description,
+            } => StoredState::Held {
                 lease,
                 px: millis(retention),
+                description,
             },
             record_codec::StoredState::Finished(finished) => StoredState::Finished(finished),
             record_codec::StoredState::GivenUp => StoredState::GivenUp,
@@ -47,6 +52,7 @@ pub(super) fn held(id: &RecordId, claim: &Claim) -> Stored {
         state: StoredState::Held {
             lease: claim.lease(),
             px,
+            description: claim.description().cloned(),
         },
         bytes: Bytes::from(bytes),
     }
@@ -61,6 +67,7 @@ pub(super) fn claim(id: &RecordId, claim: &Claim, generation: u64) -> (Vec<u8>, 
     let state = record_codec::StoredState::Claimed {
         lease: claim.lease(),
         retention: Duration::from_millis(px),
+        description: claim.description().cloned(),
     };
     let record = StoredRecord::new(*claim.token(), generation, *claim.fingerprint(), state);
     (RecordCodec::plain().encode(id, &record), px)

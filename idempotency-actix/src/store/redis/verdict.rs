@@ -74,7 +74,7 @@ impl Records {
             {
                 (Change::Keep { px: *px }, None)
             }
-            (StoredState::Held { lease, px }, _) if is_same && is_lapsed(*lease, *px, left) => {
+            (StoredState::Held { lease, px, .. }, _) if is_same && is_lapsed(*lease, *px, left) => {
                 let change = match verdict {
                     Verdict::Finished(finished, ttl) => {
                         let codec = &self.codec;

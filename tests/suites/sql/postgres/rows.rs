@@ -175,7 +175,8 @@ async fn the_view_tells_operators_states_and_no_secrets() {
     assert_eq!(server.number(&of("unknown")).await, 1);
     let shown = format!(
         "SELECT count(*) FROM {table}_view WHERE id = '{id}' AND generation = 1 AND octets > 0 \
-         AND begun <= last_seen AND expires > now() + interval '23 hours'"
+         AND begun <= last_seen AND expires > now() + interval '23 hours' \
+         AND method = 'POST' AND route = '/charges/{{id}}' AND label = 'order ''7'''"
     );
     assert_eq!(server.number(&shown).await, 1);
 }

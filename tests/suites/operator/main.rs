@@ -1,0 +1,3 @@
+//! What operators are told of operations, and how they find those whose outcome nobody knows.
+
+mod descriptions;
