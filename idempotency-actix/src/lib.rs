@@ -150,6 +150,7 @@ pub use self::store::memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::store::redis::{RedisStore, RedisStoreBuilder};
 pub use self::store::transactions::Isolation;
+pub use self::telemetry::{Outcome, OutcomeEvent, RecordHash};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use deadpool_redis;

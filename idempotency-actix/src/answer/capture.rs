@@ -1,6 +1,7 @@
 //! An answer on its way into a record: which headers and how much of a body are kept, and what is not. Replay is its inverse.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes_limited};
@@ -129,6 +130,7 @@ pub(crate) struct CapturedHead {
     reason: Option<&'static str>,
     is_error: bool,
     headers: Arc<[(HeaderName, HeaderValue)]>,
+    answered_at: SystemTime,
 }
 
 impl CapturedHead {
@@ -150,12 +152,13 @@ impl CapturedHead {
             reason,
             is_error: AsError::is_marked(response),
             headers: exact_lines(&lines),
+            answered_at: SystemTime::now(),
         }
     }
 
     pub(crate) fn with_body(self, body: Option<Bytes>) -> StoredResponse {
         let response = StoredResponse::of_exact(self.status, self.headers, body);
-        let response = response.with_reason(self.reason);
+        let response = response.with_reason(self.reason).answered(self.answered_at);
         match self.is_error {
             true => response.as_error(),
             false => response,

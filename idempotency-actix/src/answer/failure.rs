@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use actix_web::{Error, HttpResponse};
 
 use super::not_executed::NotExecuted;
+use crate::telemetry::{Incident, incident};
 
 /// The mark of an answer that goes on as an error, and not as a response: middleware around the layer
 /// may leave errors alone, and a replay must come out like the first answer.
@@ -27,7 +28,8 @@ impl AsError {
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    tracing::error!("an idempotent handler panicked");
+    let cause = "it is answered 500, which binds unless nothing was executed";
+    incident(Incident::Panicked, &"an idempotent handler", &cause);
     tracing::debug!(panic = text.unwrap_or("not text"), "what it panicked with");
     HttpResponse::InternalServerError()
         .content_type("text/plain; charset=utf-8")

@@ -84,6 +84,11 @@ impl Problem {
         }
     }
 
+    /// The last part of the problem's type.
+    pub(super) fn name(&self) -> &'static str {
+        self.identity().0
+    }
+
     fn detail(&self) -> String {
         match self {
             Self::MissingKey(Some(header)) => format!(

@@ -1,5 +1,5 @@
 //! Which answer a client gets in place of a run, for what stands in the record: a replay, 409, 410, 422 or 500, each
-//! counted by its outcome. What a problem looks like is not known here.
+//! with what is told of it. What a problem looks like is not known here.
 
 use actix_web::HttpResponse;
 
@@ -7,11 +7,11 @@ use super::coding::Accepted;
 use super::problem::Problem;
 use super::replay::replay;
 use crate::store::{Finished, State};
-use crate::telemetry::{Outcome, outcome};
+use crate::telemetry::{Outcome, Told};
 
 /// The answer that a record holds for a retry that accepts these content codings.
 pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -> HttpResponse {
-    let (label, problem) = match state {
+    let (outcome, problem) = match state {
         State::InFlight => (Outcome::InFlight, Problem::InFlight),
         State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown),
         State::Finished(Finished::NotKept(kept)) => {
@@ -21,22 +21,31 @@ pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -
             (Outcome::NotKept, Problem::OtherCoding(stored.not_kept()))
         }
         State::Finished(Finished::Completed(stored)) => {
-            outcome(Outcome::Replayed);
-            return replay(&stored);
+            let mut response = replay(&stored);
+            let mut told = Told::new(Outcome::Replayed);
+            let age = stored.answered_at().map(|at| at.elapsed());
+            told.age = age.map(Result::unwrap_or_default);
+            response.extensions_mut().insert(told);
+            return response;
         }
     };
-    outcome(label);
-    problem.response(problem_base)
+    refused(outcome, problem, problem_base)
 }
 
 /// The answer to a request that differs from the first one under its key.
 pub(crate) fn mismatch(problem_base: &str) -> HttpResponse {
-    outcome(Outcome::Mismatch);
-    Problem::KeyReused.response(problem_base)
+    refused(Outcome::Mismatch, Problem::KeyReused, problem_base)
 }
 
 /// The answer to a request that comes to no look at its record, or to none that tells.
 pub(crate) fn reject(problem: Problem, problem_base: &str) -> HttpResponse {
-    outcome(Outcome::Rejected);
-    problem.response(problem_base)
+    refused(Outcome::Rejected, problem, problem_base)
+}
+
+fn refused(outcome: Outcome, problem: Problem, problem_base: &str) -> HttpResponse {
+    let mut response = problem.response(problem_base);
+    let mut told = Told::new(outcome);
+    told.problem = Some(problem.name());
+    response.extensions_mut().insert(told);
+    response
 }

@@ -7,6 +7,7 @@ use slab::Slab;
 
 use super::lease::Lease;
 use crate::store::shrink_slab;
+use crate::telemetry::Gauge;
 
 /// What one layer has under way, on all workers.
 #[derive(Default)]
@@ -24,6 +25,7 @@ impl Activity {
     /// is about to be granted.
     pub(crate) fn run(self: &Arc<Self>) -> Running {
         self.runs.fetch_add(1, Ordering::SeqCst);
+        Gauge::Runs.add(1);
         Running(Arc::clone(self))
     }
 
@@ -38,6 +40,7 @@ impl Activity {
     /// Counts a request that goes on without its connection until the value is dropped.
     pub(crate) fn detach(self: &Arc<Self>) -> Detached {
         self.detached.fetch_add(1, Ordering::SeqCst);
+        Gauge::Detached.add(1);
         Detached(Arc::clone(self))
     }
 
@@ -88,6 +91,7 @@ pub(crate) struct Running(Arc<Activity>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.runs.fetch_sub(1, Ordering::SeqCst);
+        Gauge::Runs.subtract(1);
     }
 }
 
@@ -111,5 +115,6 @@ pub(crate) struct Detached(Arc<Activity>);
 impl Drop for Detached {
     fn drop(&mut self) {
         self.0.detached.fetch_sub(1, Ordering::SeqCst);
+        Gauge::Detached.subtract(1);
     }
 }

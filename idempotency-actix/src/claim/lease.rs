@@ -133,6 +133,11 @@ impl Moment {
         self.wall
     }
 
+    /// The same by the monotonic clock.
+    pub(crate) fn instant(self) -> Instant {
+        self.monotonic
+    }
+
     /// The same where the wall clock was set that much ahead since.
     #[cfg(test)]
     pub(super) fn before_a_step(self, ahead: Duration) -> Self {

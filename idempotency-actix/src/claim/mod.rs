@@ -28,4 +28,4 @@ pub(crate) use self::held::HeldClaim;
 pub(crate) use self::lease::{Grant, Lease, Moment};
 pub(crate) use self::quota::{CallerHash, Seat};
 pub(crate) use self::recording::Recorded;
-pub(crate) use self::waiters::Waiters;
+pub(crate) use self::waiters::{Waiters, Waiting};

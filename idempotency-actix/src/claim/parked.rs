@@ -15,7 +15,7 @@ use super::waiters::Waiters;
 use crate::store::{
     ErasedStore, Finished, RecordId, State, StoreError, StoreErrorKind, shrink_map,
 };
-use crate::telemetry::{Chain, Incident, incident};
+use crate::telemetry::{Chain, Gauge, Incident, incident};
 
 /// Octets of answers that wait for the store: 64 MiB. Past it the oldest answer is recorded as *not kept*, and where
 /// all are, the oldest loses its `Location` too.
@@ -126,6 +126,7 @@ impl Answers {
         if renewal.is_none() {
             self.desk.contest(&lease.id, number);
         }
+        Gauge::WaitingAnswers.add(1);
         let now = Instant::now();
         let delivery = Delivery {
             desk: Arc::clone(&self.desk),
@@ -172,6 +173,12 @@ impl Answers {
 
     pub(super) fn close(&self) {
         self.backlog.close();
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        Gauge::WaitingAnswers.subtract(1);
     }
 }
 

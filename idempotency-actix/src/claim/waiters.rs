@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::store::{Place, RecordId, Wakeups};
+use crate::telemetry::Gauge;
 
 /// All waiters of one layer.
 pub(crate) struct Waiters {
@@ -31,7 +32,25 @@ impl Waiters {
     }
 
     /// Takes a place for one more; `None` if too many wait already.
-    pub(crate) fn enter(&self, id: &RecordId) -> Option<Place> {
-        self.wakeups.enter(id, self.most, self.most_for_one)
+    pub(crate) fn enter(&self, id: &RecordId) -> Option<Waiting> {
+        let place = self.wakeups.enter(id, self.most, self.most_for_one)?;
+        Gauge::Waiters.add(1);
+        Some(Waiting(place))
+    }
+}
+
+/// A retry's place while it waits.
+pub(crate) struct Waiting(Place);
+
+impl Waiting {
+    /// Resolves when its record may have changed.
+    pub(crate) async fn woken(&mut self) {
+        self.0.woken().await;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        Gauge::Waiters.subtract(1);
     }
 }

@@ -17,7 +17,8 @@ use super::wrapped::Outcome;
 use crate::answer::{AsError, panicked, rendered};
 use crate::options::Options;
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
+use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate, told};
+use crate::telemetry::{self, Told};
 
 /// Runs everything inside the layer once for the request's key.
 ///
@@ -33,9 +34,13 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let told = |request: ServiceRequest, answer| match AsError::is_marked(&answer) {
-        true => Err(InternalError::from_response("replayed error", answer).into()),
-        false => Ok(request.into_response(answer).map_into_right_body()),
+    let options = Rc::clone(keyed.options());
+    let told = |request: ServiceRequest, mut answer| {
+        told(request.request(), &mut answer, &options);
+        match AsError::is_marked(&answer) {
+            true => Err(InternalError::from_response("replayed error", answer).into()),
+            false => Ok(request.into_response(answer).map_into_right_body()),
+        }
     };
     let unmatched = request.match_info().unprocessed().len();
     let mut payload = request.take_payload();
@@ -69,7 +74,10 @@ where
             finishing.pass().await.change(&mut response);
         }
         // What inner middleware cut off by itself is not finished by half.
-        None => drop(held),
+        None => {
+            context.tell(&options, Told::new(telemetry::Outcome::Unknown));
+            drop(held);
+        }
     }
     match returned {
         Returned::Back(request) => {

@@ -14,11 +14,12 @@ use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
     DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope, OnDrain,
-    OnStoreFailure, OnUnknown, Options, Recovery, RouteOptions, Routes,
+    OnStoreFailure, OnUnknown, Options, Provided, Recovery, RouteOptions, Routes,
 };
 use crate::store::memory::StoreIdentity;
 use crate::store::transactions::Isolation;
 use crate::store::{ErasedStore, Store};
+use crate::telemetry::OutcomeEvent;
 
 impl Idempotency {
     /// A layer for marked handlers, with every option at its default.
@@ -345,6 +346,33 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Has a function told of each request with a key, and of each that was refused for its key: outcome, route, times.
+    ///
+    /// Default: none. The same is logged, recorded with the current span and counted. It is called on the worker before
+    /// the answer is sent, or at the end of a stream, so it has to be quick; where it panics that is logged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, Outcome};
+    ///
+    /// let idempotency = Idempotency::builder(MemoryStore::new(), KeyScope::everyone())
+    ///     .on_outcome(|event| {
+    ///         if event.outcome == Outcome::Unknown {
+    ///             eprintln!("somebody has to look at {:?} of {:?}", event.record, event.route);
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), idempotency_actix::ConfigError>(())
+    /// ```
+    pub fn on_outcome<F>(mut self, observer: F) -> Self
+    where
+        F: Fn(&OutcomeEvent<'_>) + Send + Sync + 'static,
+    {
+        self.options.on_outcome = Some(Provided::Shared(Arc::new(observer)));
+        self
+    }
+
     /// Sets what happens to a request with a new key once the layer [drains](Idempotency::drain).
     ///
     /// Default: [`OnDrain::Refuse`], 503 `draining`, so that a drain comes to an end.
@@ -401,6 +429,8 @@ impl IdempotencyBuilder {
     /// The first option that cannot hold, with a message that says what to change; and that the system has no
     /// file descriptors left for what renews claims.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
+        #[cfg(feature = "metrics")]
+        crate::telemetry::describe();
         let stores = self.store.timeout();
         let options = self.options.checked_with(&self.common, stores)?;
         let all_routes = self.covered_methods()?;

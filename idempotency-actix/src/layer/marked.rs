@@ -22,9 +22,9 @@ use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::run::{
     Admitted, Binding, Detach, Finishing, Keyed, Operation, Unfinished, admit, gate, hand_up,
-    handed_up, is_held, release,
+    handed_up, is_held, mark, told,
 };
-use crate::telemetry::method_name;
+use crate::telemetry::{Outcome, method_name};
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -64,13 +64,16 @@ impl Marked {
             // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
             // its own has cut that tie, so it is held and finished here.
             Start::Run(keyed) => match is_held() {
-                true => self.once(keyed, handler, route).await,
+                true => self.watched(keyed, handler, route).await,
                 false => {
                     let claims = Rc::clone(keyed.claims());
-                    Detach::new(claims, finish_here(self.once(keyed, handler, route))).await
+                    Detach::new(claims, finish_here(self.watched(keyed, handler, route))).await
                 }
             },
-            Start::Answer(answer) => Box::pin(refuse(*answer, &self.request, self.payload)).await,
+            Start::Answer(mut answer) => {
+                tell(&self.request, &mut answer);
+                Box::pin(refuse(*answer, &self.request, self.payload)).await
+            }
         }
     }
 
@@ -213,6 +216,25 @@ impl Marked {
         }
     }
 
+    /// Runs it once, and tells of an answer that is not the handler's. What inner middleware makes of that is none of its
+    /// business.
+    async fn watched<F, Args>(
+        self,
+        keyed: Keyed,
+        handler: F,
+        route: &'static RouteOptions,
+    ) -> HttpResponse
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder,
+    {
+        let request = self.request.clone();
+        let mut response = self.once(keyed, handler, route).await;
+        tell(&request, &mut response);
+        response
+    }
+
     /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
     async fn once<F, Args>(
         mut self,
@@ -276,6 +298,14 @@ impl Marked {
     }
 }
 
+/// Tells of an answer to a request that the layer around it knows.
+fn tell(request: &HttpRequest, answer: &mut HttpResponse) {
+    let worker = Worker::of(&request.extensions()).cloned();
+    if let Some(worker) = worker {
+        told(request, answer, &worker.options);
+    }
+}
+
 /// Finishes an answer right after its handler.
 async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
     let mut response = call.await;
@@ -323,8 +353,9 @@ async fn extract_again<Args: FromRequest>(
 ) -> Result<(Args, HeldClaim), Box<HttpResponse>> {
     match extract(request, body).await {
         Ok(args) => Ok((args, held)),
-        Err(answer) => {
-            release(held).await;
+        Err(mut answer) => {
+            held.release().await;
+            mark(&mut answer, Outcome::Released);
             Err(answer)
         }
     }

@@ -19,7 +19,7 @@ use super::shared::ELIGIBLE;
 use super::worker::{Decision, Worker};
 use super::wrapped::{Outcome, finish_inside};
 use crate::answer::refuse;
-use crate::run::Detach;
+use crate::run::{Detach, told};
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
 where
@@ -75,11 +75,14 @@ where
             Decision::Pass => {
                 IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))))
             }
-            Decision::Refuse(refusal) => IdempotencyFuture::refuse(async move {
-                let payload = request.take_payload();
-                let refusal = refuse(*refusal, request.request(), payload).await;
-                request.into_response(refusal)
-            }),
+            Decision::Refuse(mut refusal) => {
+                told(request.request(), &mut refusal, &self.worker.options);
+                IdempotencyFuture::refuse(async move {
+                    let payload = request.take_payload();
+                    let refusal = refuse(*refusal, request.request(), payload).await;
+                    request.into_response(refusal)
+                })
+            }
             Decision::Run(keyed) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
                 let once = all_routes::once(service, worker, request, keyed);

@@ -15,9 +15,9 @@ use super::in_transaction::Wanted;
 use crate::answer::{Problem, RunAgain, misconfigured, panicked, reject};
 use crate::options::{Options, RouteOptions};
 use crate::run::{
-    Admitted, Again, Open, Operation, Transacted, Unfinished, admit_open, hand_up, open_plain,
+    Admitted, Again, Open, Operation, Transacted, Unfinished, admit_open, hand_up, mark, open_plain,
 };
-use crate::telemetry::{Outcome, outcome};
+use crate::telemetry::Outcome;
 
 /// A handler with all that it takes to run it again.
 pub(super) struct Transactional<F, Args> {
@@ -124,8 +124,9 @@ where
                 "a transaction has left its handler (stored, spawned or in the body of its answer), so it was refused and \
                  nothing is committed: whatever writes to it must end before the handler does",
             );
-            outcome(Outcome::Released);
-            return Err(misconfigured());
+            let mut answer = misconfigured();
+            mark(&mut answer, Outcome::Released);
+            return Err(answer);
         }
         Ok(called.unwrap_or_else(|panic| panicked(&*panic)))
     }
@@ -157,9 +158,9 @@ where
             Some(args) => args,
             None => match handler.arguments(anew.body.clone()).await {
                 Ok(args) => args,
-                Err(answer) => {
+                Err(mut answer) => {
                     open.undo().await;
-                    outcome(Outcome::Released);
+                    mark(&mut answer, Outcome::Released);
                     return (*answer, None);
                 }
             },

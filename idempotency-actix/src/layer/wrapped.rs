@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 
 use crate::answer::{AsError, drop_marks, mark_unstored, panicked, rendered};
 use crate::run::{Passed, Unfinished, handed_up};
+use crate::telemetry;
 
 /// What comes out of a layer.
 pub(super) type Outcome<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
@@ -48,10 +49,14 @@ where
     match called {
         Ok(Ok(mut response)) if response.status() == finishing.status() => {
             match finishing.pass().await {
-                Passed::AsItIs => drop_marks(response.headers_mut()),
-                Passed::Unstored => {
+                Passed::AsItIs(outcome) => {
+                    drop_marks(response.headers_mut());
+                    leave(&mut response, outcome);
+                }
+                Passed::Unstored(outcome) => {
                     drop_marks(response.headers_mut());
                     mark_unstored(response.headers_mut());
+                    leave(&mut response, outcome);
                 }
                 Passed::Instead(answer) => {
                     let response = response.into_response(*answer);
@@ -80,4 +85,9 @@ where
             Err(InternalError::from_response("inner middleware panicked", response).into())
         }
     }
+}
+
+/// Leaves the outcome for middleware around the layer.
+fn leave<B>(response: &mut ServiceResponse<B>, outcome: telemetry::Outcome) {
+    response.response_mut().extensions_mut().insert(outcome);
 }

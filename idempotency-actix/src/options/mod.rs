@@ -27,6 +27,7 @@ pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
 pub use self::key_source::KeyFn;
 pub(crate) use self::patterns::Patterns;
 pub use self::provided::By;
+pub(crate) use self::provided::Provided;
 pub use self::recovery::{Recover, Recovery};
 pub(crate) use self::resolved::Options;
 pub use self::route_options::RouteOptions;

@@ -14,6 +14,7 @@ use super::defaults::{
 };
 use super::fingerprinting::Fingerprinting;
 use super::key_source::KeySource;
+use super::provided::Provided;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
@@ -21,6 +22,7 @@ use super::vary::Vary;
 use crate::request::Fingerprint;
 use crate::store::transactions::Isolation;
 use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind, TransactionOptions};
+use crate::telemetry::ObserverFn;
 
 /// The longest that a store call may take unless told otherwise, if that is less than a third of the lease.
 pub(super) const MAX_STORE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,6 +54,8 @@ pub(crate) struct Options {
     /// Of all streams of the layer together.
     pub(crate) stream_budget: usize,
     pub(crate) on_drain: OnDrain,
+    /// Whom the application has for each outcome.
+    pub(crate) on_outcome: Option<Provided<ObserverFn>>,
     pub(crate) keep_cookies: bool,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
@@ -82,6 +86,7 @@ impl Options {
             max_response: DEFAULT_MAX_RESPONSE,
             stream_budget: DEFAULT_STREAM_BUDGET,
             on_drain: OnDrain::Refuse,
+            on_outcome: None,
             keep_cookies: false,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
@@ -126,6 +131,7 @@ impl Options {
             max_response: route.max_response.unwrap_or(self.max_response),
             stream_budget: self.stream_budget,
             on_drain: self.on_drain,
+            on_outcome: self.on_outcome.clone(),
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }

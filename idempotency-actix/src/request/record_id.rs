@@ -5,8 +5,9 @@ use std::fmt;
 use actix_web::http::Method;
 
 use super::caller::Caller;
-use super::digest::{digest, hexadecimal, short};
+use super::digest::{digest, hexadecimal};
 use super::path::spelled;
+use crate::telemetry::RecordHash;
 
 /// The name under which a store keeps the record of one operation.
 ///
@@ -46,6 +47,12 @@ impl RecordId {
         digits
     }
 
+    /// The short hash that logs have of it.
+    pub fn hash(&self) -> RecordHash {
+        let [a, b, c, d, ..] = self.0;
+        RecordHash::new([a, b, c, d])
+    }
+
     /// The id's 32 octets.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -62,7 +69,7 @@ impl fmt::Display for RecordId {
 /// The first eight hexadecimal digits.
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecordId({})", short(&self.0))
+        write!(f, "RecordId({})", self.hash())
     }
 }
 

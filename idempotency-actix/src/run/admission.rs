@@ -1,6 +1,8 @@
 //! Who may run: an operation asks the store for the claim, and whatever there is instead is its answer. It does
 //! not know what is run.
 
+use std::time::Instant;
+
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
@@ -48,13 +50,19 @@ pub(super) async fn admit_by<H>(
     ask: impl AsyncFn() -> Turn<H>,
 ) -> Admitted<H> {
     let mut waiter = None;
+    let mut since: Option<Instant> = None;
     loop {
         commit();
-        let change = match ask().await {
+        let turn = ask().await;
+        if let (Some(since), Turn::Run(_) | Turn::Answer(_)) = (since, &turn) {
+            operation.context.wait(since.elapsed());
+        }
+        let change = match turn {
             Turn::Run(held) => return Admitted::Run(held),
             Turn::Answer(answer) => return Admitted::Answer(answer),
             Turn::Wait(change) => change,
         };
+        let since = *since.get_or_insert_with(Instant::now);
         gives_way();
         if !withdraw() {
             // Nobody is there to be told, or to be counted.
@@ -62,6 +70,7 @@ pub(super) async fn admit_by<H>(
             return Admitted::Answer(Problem::InFlight.response(problem_base));
         }
         if !Box::pin(pause(&mut waiter, operation, payload, change)).await {
+            operation.context.wait(since.elapsed());
             return Admitted::Answer(operation.told(State::InFlight));
         }
     }

@@ -2,12 +2,14 @@
 //! nothing.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Extensions;
 
 use crate::answer::Accepted;
 use crate::claim::Lease;
 use crate::request::{Key, RecordId};
+use crate::store::Description;
 
 /// What a request under a key has with it from beginning to end: its handler extracts key and attempt.
 ///
@@ -15,8 +17,10 @@ use crate::request::{Key, RecordId};
 /// more allocations for each request.
 pub(crate) struct Context {
     key: Key,
+    description: Description,
     accepted: OnceLock<Accepted>,
     record: OnceLock<RecordId>,
+    waited: OnceLock<Duration>,
     run: OnceLock<Run>,
 }
 
@@ -24,14 +28,18 @@ pub(crate) struct Context {
 pub(crate) struct Run {
     pub(crate) generation: u64,
     pub(crate) lease: Arc<Lease>,
+    /// When its claim was asked for.
+    pub(crate) since: Instant,
 }
 
 impl Context {
-    pub(crate) fn new(key: Key) -> Self {
+    pub(crate) fn new(key: Key, description: Description) -> Self {
         Self {
             key,
+            description,
             accepted: OnceLock::new(),
             record: OnceLock::new(),
+            waited: OnceLock::new(),
             run: OnceLock::new(),
         }
     }
@@ -41,7 +49,7 @@ impl Context {
         Self {
             record: self.record.clone(),
             run: run.into(),
-            ..Self::new(self.key.clone())
+            ..Self::new(self.key.clone(), self.description.clone())
         }
     }
 
@@ -52,6 +60,21 @@ impl Context {
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// Its method and route; of no time, which each claim has.
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Notes how long it has waited for another attempt.
+    pub(super) fn wait(&self, time: Duration) {
+        self.waited.get_or_init(|| time);
+    }
+
+    /// How long it has waited for another attempt, if it has.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        self.waited.get().copied()
     }
 
     pub(crate) fn accept(&self, codings: Accepted) {

@@ -14,7 +14,7 @@ use crate::answer::{
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
 use crate::store::Finished;
-use crate::telemetry::{Outcome, outcome};
+use crate::telemetry::{Outcome, Told};
 
 /// What becomes of a key when its handler has answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,9 +54,9 @@ enum Given {
 
 /// What becomes of an answer that passes the layer.
 pub(crate) enum Passed {
-    AsItIs,
+    AsItIs(Outcome),
     /// It is true, and not yet kept.
-    Unstored,
+    Unstored(Outcome),
     /// Its own answer is not the answer of this operation, so the client must not get it.
     Instead(Box<HttpResponse>),
 }
@@ -64,11 +64,15 @@ pub(crate) enum Passed {
 impl Passed {
     /// Makes of the answer what the client gets.
     pub(crate) fn change(self, response: &mut HttpResponse) {
-        match self {
-            Self::AsItIs => {}
-            Self::Unstored => mark_unstored(response.headers_mut()),
-            Self::Instead(answer) => *response = *answer,
-        }
+        let outcome = match self {
+            Self::AsItIs(outcome) => outcome,
+            Self::Unstored(outcome) => {
+                mark_unstored(response.headers_mut());
+                outcome
+            }
+            Self::Instead(answer) => return *response = *answer,
+        };
+        response.extensions_mut().insert(outcome);
     }
 }
 
@@ -89,7 +93,7 @@ impl Finishing {
             Binding::Bind => match capture(response, options) {
                 Captured::Whole(finished) => Given::Whole(held, finished),
                 Captured::Stream { head, body, length } => {
-                    let (streamed, body) = tee(held, head, body, length, options);
+                    let (streamed, body) = tee(held, head, body, length, options, &context);
                     set_body(response, body);
                     Given::Stream(streamed)
                 }
@@ -111,38 +115,45 @@ impl Finishing {
     /// Records the answer, or gives the claim up, before the client gets it. It stays where it is: what a future
     /// takes in by value it may hold twice, and every first run has room for it.
     pub(crate) async fn pass(&mut self) -> Passed {
-        if let Given::Stream(streamed) = &self.answer {
-            match streamed.pass() {
-                Some((held, finished)) => self.answer = Given::Whole(held, finished),
-                None => outcome(Outcome::First),
-            }
+        if let Given::Stream(streamed) = &self.answer
+            && let Some((held, finished)) = streamed.pass()
+        {
+            self.answer = Given::Whole(held, finished);
         }
         let (held, finished) = match &mut self.answer {
             Given::Whole(held, finished) => (held, finished),
             Given::Released(held) => {
                 if let Some(held) = held.take() {
-                    Box::pin(release(held)).await;
+                    Box::pin(held.release()).await;
+                    self.tell(Outcome::Released);
                 }
-                return Passed::AsItIs;
+                return Passed::AsItIs(Outcome::Released);
             }
-            Given::Stream(_) => return Passed::AsItIs,
+            // It is told of at the end of the stream.
+            Given::Stream(_) => return Passed::AsItIs(Outcome::First),
         };
+        let outcome = first(finished);
         match held.complete(finished, self.options.ttl).await {
             Recorded::Stored => {
-                outcome(Outcome::First);
-                Passed::AsItIs
+                self.tell(outcome);
+                Passed::AsItIs(outcome)
             }
             Recorded::TooOld | Recorded::Failed => {
-                outcome(Outcome::First);
-                Passed::Unstored
+                self.tell(outcome);
+                Passed::Unstored(outcome)
             }
             Recorded::Refused => {
                 let state = Box::pin(held.found()).await;
                 let accepted = self.context.accepted();
-                let answer = of_record(state, accepted, &self.options.problem_base);
+                let mut answer = of_record(state, accepted, &self.options.problem_base);
+                self.context.tell_of(&self.options, &mut answer);
                 Passed::Instead(Box::new(answer))
             }
         }
+    }
+
+    fn tell(&self, outcome: Outcome) {
+        self.context.tell(&self.options, Told::new(outcome));
     }
 
     /// The same for another answer that came out instead, by the rules for any.
@@ -160,8 +171,10 @@ impl Finishing {
     }
 }
 
-/// Gives the claim up: the handler has not acted.
-pub(crate) async fn release(held: HeldClaim) {
-    held.release().await;
-    outcome(Outcome::Released);
+/// How a first answer ends that is recorded as that.
+pub(super) fn first(finished: &Finished) -> Outcome {
+    match finished {
+        Finished::Completed(_) => Outcome::First,
+        Finished::NotKept(_) => Outcome::FirstNotKept,
+    }
 }

@@ -8,10 +8,12 @@ use actix_web::HttpResponse;
 use tokio::time::timeout;
 
 use super::context::Context;
+use super::finish::Passed;
 use crate::answer::{Problem, of_record};
 use crate::claim::{Claims, Lease, Transacting};
 use crate::options::Options;
 use crate::store::{Finished, Recording, RolledBack, Slot, State};
+use crate::telemetry::{Outcome, Told};
 
 /// A transaction that is open. Dropping it rolls back, and wakes whoever waits for its end.
 pub(crate) struct Open {
@@ -56,6 +58,21 @@ impl Open {
         // Past it the transaction is dropped, which rolls it back as well.
         let rolled_back = timeout(limit, self.slot.roll_back()).await;
         rolled_back.unwrap_or(RolledBack::Done)
+    }
+
+    /// Tells of the outcome of a request with a key.
+    pub(super) fn tell(&self, outcome: Outcome) {
+        if let Some(named) = &self.operation {
+            named.context.tell(&self.options, Told::new(outcome));
+        }
+    }
+
+    /// Tells of an answer that its client gets instead of the handler's.
+    pub(super) fn instead(&self, mut answer: HttpResponse) -> Passed {
+        if let Some(named) = &self.operation {
+            named.context.tell_of(&self.options, &mut answer);
+        }
+        Passed::Instead(Box::new(answer))
     }
 
     pub(super) fn told(&self, state: State) -> HttpResponse {

@@ -57,6 +57,7 @@ async fn open(operation: &Operation, slot: &Rc<dyn Slot>, request: &HttpRequest)
             operation.context.begin(Run {
                 generation,
                 lease: Arc::clone(&lease),
+                since: asked.instant(),
             });
             return Turn::Run(Open {
                 slot: Rc::clone(slot),

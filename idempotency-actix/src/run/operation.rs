@@ -21,7 +21,6 @@ pub(crate) struct Keyed {
     claims: Rc<Claims>,
     options: Rc<Options>,
     context: Arc<Context>,
-    description: Description,
 }
 
 /// What is known of an operation before its caller is.
@@ -40,8 +39,6 @@ pub(crate) struct Operation {
     pub(crate) options: Rc<Options>,
     pub(crate) context: Arc<Context>,
     pub(crate) body: Bytes,
-    /// Its method and route; of no time, which each claim has.
-    pub(crate) description: Description,
     /// Only where a quota is kept.
     caller: Option<Box<CallerHash>>,
     /// Whose claim it is, by a hash of this process; `None` for everyone's.
@@ -59,9 +56,12 @@ impl Keyed {
         Self {
             claims: Rc::clone(claims),
             options,
-            context: Arc::new(Context::new(key)),
-            description,
+            context: Arc::new(Context::new(key, description)),
         }
+    }
+
+    pub(crate) fn options(&self) -> &Rc<Options> {
+        &self.options
     }
 
     pub(crate) fn claims(&self) -> &Rc<Claims> {
@@ -105,7 +105,6 @@ impl Announced {
             claims,
             options,
             context,
-            description,
         } = self.keyed;
         let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
@@ -124,7 +123,6 @@ impl Announced {
             claims,
             context,
             body: self.body,
-            description,
             claimant: claimant(&caller),
             caller: is_counted.then(|| Box::new(digest(&[caller.as_bytes()]))),
             options,
@@ -143,7 +141,7 @@ impl Operation {
     pub(crate) fn claim(&self, asked: Moment) -> Claim {
         let (lease, retention) = (self.options.lease, self.options.claim_retention());
         let claim = Claim::new(Token::random(), self.fingerprint, lease, retention)
-            .described(self.description.clone().at(asked.wall()));
+            .described(self.context.description().clone().at(asked.wall()));
         let claim = match self.claimant {
             Some(claimant) => claim.of_caller(claimant),
             None => claim,

@@ -13,18 +13,22 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::web::Bytes;
 use futures_util::FutureExt;
+use tracing::Instrument;
 
+use super::context::Context;
+use super::finish::first;
 use super::pipe::{BodyError, Client, Close, Closing, Pipe};
 use super::spawn::spawn;
 use crate::answer::CapturedHead;
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
 use crate::store::Finished;
+use crate::telemetry::Told;
 
 /// A stream's claim, which its reading task and the layer share until both have seen their part: the record of a
 /// stream needs its end, and that its head passed the layer.
@@ -80,7 +84,8 @@ pub(super) fn tee(
     head: CapturedHead,
     body: BoxBody,
     declared: Option<u64>,
-    options: &Options,
+    options: &Rc<Options>,
+    context: &Arc<Context>,
 ) -> (Streamed, BoxBody) {
     let pipe = Pipe::new(held.share_of_streams());
     let client = Client::new(body.size(), pipe.clone());
@@ -89,13 +94,14 @@ pub(super) fn tee(
         read: 0,
         declared,
         limit: options.max_response,
+        options: Rc::clone(options),
+        context: Arc::clone(context),
     };
-    let ttl = options.ttl;
     let closing = Closing::new(pipe.clone());
     let until = held.lease().renew_until.into();
     let streamed = Streamed::new(held);
     let shared = streamed.clone();
-    spawn(async move {
+    let read = async move {
         let mut reader = reader;
         let read = AssertUnwindSafe(reader.read(&pipe)).catch_unwind();
         let end = match tokio::time::timeout_at(until, read).await {
@@ -103,9 +109,10 @@ pub(super) fn tee(
             Ok(Err(_)) => End::Broken("the response stream panicked".into()),
             Err(_) => End::TooLong,
         };
-        reader.finish(end, &shared, head, ttl, &pipe).await;
+        reader.finish(end, &shared, head, &pipe).await;
         drop(closing);
-    });
+    };
+    spawn(read.in_current_span());
     (streamed, BoxBody::new(client))
 }
 
@@ -115,6 +122,8 @@ struct Reader {
     read: u64,
     declared: Option<u64>,
     limit: u64,
+    options: Rc<Options>,
+    context: Arc<Context>,
 }
 
 /// Why the reading task stopped.
@@ -154,14 +163,7 @@ impl Reader {
         }
     }
 
-    async fn finish(
-        self,
-        end: End,
-        streamed: &Streamed,
-        head: CapturedHead,
-        ttl: Duration,
-        pipe: &Pipe,
-    ) {
+    async fn finish(self, end: End, streamed: &Streamed, head: CapturedHead, pipe: &Pipe) {
         let (finished, last, close) = match end {
             End::Whole => {
                 let response = head.with_body(None).with_collected_body(pipe.collected());
@@ -184,7 +186,12 @@ impl Reader {
             }
         };
         let recorded = match streamed.end(&finished) {
-            Some(held) => Some(held.complete(&finished, ttl).await),
+            Some(held) => {
+                let recorded = held.complete(&finished, self.options.ttl).await;
+                let told = Told::new(first(&finished));
+                self.context.tell(&self.options, told);
+                Some(recorded)
+            }
             None => None,
         };
         match (recorded, close) {

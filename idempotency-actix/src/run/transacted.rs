@@ -1,6 +1,7 @@
 //! The end of an operation in a transaction: by status and mark it is committed with its answer or rolled back. It knows no
 //! database.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use crate::options::Options;
 use crate::store::{
     Committed, Completion, Filled, Finished, RolledBack, StoreError, growing_pauses,
 };
-use crate::telemetry::{Chain, Incident, Outcome, incident, outcome};
+use crate::telemetry::{Chain, Incident, Outcome, incident};
 
 /// How long it is looked for what became of a commit whose answer was lost. The client waits meanwhile.
 const LONGEST_SEARCH: Duration = Duration::from_secs(10);
@@ -107,7 +108,7 @@ impl Transacted {
     /// Ends the transaction before the client gets the answer.
     pub(crate) async fn pass(&mut self) -> Passed {
         let Some(open) = self.open.take() else {
-            return Passed::AsItIs;
+            return Passed::AsItIs(Outcome::Released);
         };
         match self.ending {
             Ending::Commit => self.commit(open).await,
@@ -119,8 +120,8 @@ impl Transacted {
                 match self.ending {
                     Ending::Bind => self.bind(&open).await,
                     _ => {
-                        outcome(Outcome::Released);
-                        Passed::AsItIs
+                        open.tell(Outcome::Released);
+                        Passed::AsItIs(Outcome::Released)
                     }
                 }
             }
@@ -147,17 +148,17 @@ impl Transacted {
         });
         match committed {
             Committed::Done => {
-                outcome(Outcome::First);
-                Passed::AsItIs
+                open.tell(Outcome::First);
+                Passed::AsItIs(Outcome::First)
             }
-            Committed::Other => Passed::Instead(Box::new(found_instead(&open).await)),
+            Committed::Other => open.instead(found_instead(&open).await),
             Committed::Again(cause) => {
                 tracing::debug!(cause = %Chain(&cause), "a commit was undone for another transaction's sake");
                 self.run_again(open).await
             }
             Committed::Refused(cause) => {
                 incident(Incident::CommitRefused, &subject(&open), &Chain(&cause));
-                outcome(Outcome::Released);
+                open.tell(Outcome::Released);
                 Passed::Instead(Box::new(misconfigured()))
             }
             Committed::Ended => self.ended(open).await,
@@ -165,11 +166,11 @@ impl Transacted {
                 incident(Incident::CommitUnclear, &subject(&open), &Chain(&cause));
                 match settle(&open).await {
                     Settled::Committed => {
-                        outcome(Outcome::First);
-                        Passed::AsItIs
+                        open.tell(Outcome::First);
+                        Passed::AsItIs(Outcome::First)
                     }
                     Settled::Absent => self.run_again(open).await,
-                    Settled::Told(answer) => Passed::Instead(answer),
+                    Settled::Told(answer) => open.instead(*answer),
                 }
             }
         }
@@ -178,12 +179,18 @@ impl Transacted {
     /// Runs the handler in a transaction anew. Its answer does not come by what stands between it and the layer a second
     /// time.
     async fn run_again(&mut self, open: Open) -> Passed {
-        let problem_base = Arc::clone(&open.options.problem_base);
-        drop(open);
         let Some(again) = self.again.take() else {
-            return Passed::Instead(Box::new(reject(Problem::StoreUnavailable, &problem_base)));
+            let problem_base = &open.options.problem_base;
+            return open.instead(reject(Problem::StoreUnavailable, problem_base));
         };
+        let context = open.operation.as_ref();
+        let context = context.map(|named| Arc::clone(&named.context));
+        let options = Rc::clone(&open.options);
+        drop(open);
         let (mut response, next) = again().await;
+        if let Some(context) = context {
+            context.tell_of(&options, &mut response);
+        }
         if let Some(mut next) = next {
             Box::pin(next.pass()).await.change(&mut response);
         }
@@ -193,22 +200,22 @@ impl Transacted {
     /// Records an answer whose transaction is rolled back.
     async fn bind(&self, open: &Open) -> Passed {
         let Some(named) = &open.operation else {
-            return Passed::AsItIs;
+            return Passed::AsItIs(Outcome::First);
         };
         let (options, lease) = (&open.options, &named.lease);
         let store = &named.claims.store;
         let call = || store.complete(&lease.id, &lease.claim, &self.finished, options.ttl);
         match guarded(options.store_timeout(), call).await {
             Ok(Completion::Recorded | Completion::RecordedAbsent) => {
-                outcome(Outcome::First);
-                Passed::AsItIs
+                open.tell(Outcome::First);
+                Passed::AsItIs(Outcome::First)
             }
-            Ok(Completion::Refused) => Passed::Instead(Box::new(found_instead(open).await)),
+            Ok(Completion::Refused) => open.instead(found_instead(open).await),
             // Nothing happened, so that a retry may as well run.
             Err(error) => {
                 incident(Incident::CompleteFailed, lease, &Chain(&error));
-                outcome(Outcome::Released);
-                Passed::Unstored
+                open.tell(Outcome::Released);
+                Passed::Unstored(Outcome::Released)
             }
         }
     }
@@ -220,7 +227,7 @@ impl Transacted {
             leave COMMIT and ROLLBACK to the layer";
         incident(Incident::TransactionEnded, &subject(&open), &cause);
         let Some(named) = &open.operation else {
-            return Passed::AsItIs;
+            return Passed::AsItIs(Outcome::First);
         };
         let (options, claim) = (&open.options, named.lease.claim.clone());
         let lease = Lease::new(
@@ -234,14 +241,14 @@ impl Transacted {
         let held = HeldClaim::hold(&named.claims, lease, options.store_timeout());
         match held.complete(&self.finished, options.ttl).await {
             Recorded::Stored => {
-                outcome(Outcome::First);
-                Passed::AsItIs
+                open.tell(Outcome::First);
+                Passed::AsItIs(Outcome::First)
             }
             Recorded::TooOld | Recorded::Failed => {
-                outcome(Outcome::First);
-                Passed::Unstored
+                open.tell(Outcome::First);
+                Passed::Unstored(Outcome::First)
             }
-            Recorded::Refused => Passed::Instead(Box::new(found_instead(&open).await)),
+            Recorded::Refused => open.instead(found_instead(&open).await),
         }
     }
 }
@@ -283,7 +290,6 @@ enum Settled {
 async fn settle(open: &Open) -> Settled {
     let problem_base = &open.options.problem_base;
     let Some(named) = &open.operation else {
-        outcome(Outcome::Unknown);
         let answer = Problem::OutcomeUnknown.response(problem_base);
         return Settled::Told(Box::new(answer));
     };

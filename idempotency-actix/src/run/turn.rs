@@ -83,7 +83,11 @@ pub(super) fn take_up(
     let lease = Lease::new(operation.id, claim, seat, asked, grant, options.max_run());
     let held = HeldClaim::hold(&operation.claims, lease, options.store_timeout());
     let lease = Arc::clone(held.lease());
-    operation.context.begin(Run { generation, lease });
+    operation.context.begin(Run {
+        generation,
+        lease,
+        since: asked.instant(),
+    });
     held
 }
 

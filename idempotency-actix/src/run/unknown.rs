@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
@@ -164,6 +164,7 @@ async fn ask(
     let context = operation.context.for_attempt(Run {
         generation: lapsed.next_generation(),
         lease: Arc::clone(guard.lease()),
+        since: Instant::now(),
     });
     let of_handler = request.extensions_mut().insert(Arc::new(context));
     let options = &operation.options;

@@ -12,8 +12,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::sleep_until;
 
 use super::operation::Operation;
-use crate::claim::Claims;
-use crate::store::{Place, RecordId, growing_pauses};
+use crate::claim::{Claims, Waiting};
+use crate::store::{RecordId, growing_pauses};
 
 /// The shortest pause between two looks at the store; it doubles up to [`LONGEST_PAUSE`]. Jitter makes each
 /// up to twice as long.
@@ -56,7 +56,7 @@ fn is_cut(payload: &mut Payload) -> bool {
 pub(crate) struct Waiter {
     claims: Rc<Claims>,
     id: RecordId,
-    place: Place,
+    place: Waiting,
     /// What the store tells, also of changes during a look. `None` before the first pause, and once it has
     /// told at once.
     told: Option<Pin<Box<dyn Future<Output = ()>>>>,

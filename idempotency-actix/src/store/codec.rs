@@ -3,16 +3,18 @@
 //! | octets | content |
 //! |---|---|
 //! | 1 | version: 1 |
-//! | 1 | the sum of 1: there is a body, possibly empty; 2: there is a reason phrase; 4: it was given as an error |
+//! | 1 | the sum of 1: there is a body, possibly empty; 2: there is a reason phrase; 4: it was given as an error; 8: there is a time |
 //! | 2 | status |
 //! | 2 | number of header lines |
 //! | 8 | length of the body |
+//! | 8 | when it was given, in milliseconds since 1970, where that is known |
 //! | 2 | length of the reason phrase, where there is one |
 //! | 2 + 4 each | length of a line's name and of its value |
 //! | .. | reason phrase, names and values, then the body |
 
 use std::error::Error;
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -27,6 +29,7 @@ const ROW: usize = 6;
 const WITH_BODY: u8 = 1;
 const WITH_REASON: u8 = 2;
 const IS_ERROR: u8 = 4;
+const WITH_TIME: u8 = 8;
 
 /// The most header lines that a stored answer may have: 4,096.
 const MAX_HEADERS: usize = 4_096;
@@ -47,7 +50,8 @@ impl StoredResponse {
     /// How many octets the binary form takes.
     pub(crate) fn encoded_len(&self) -> usize {
         let reason = self.reason().map_or(0, |_| 2);
-        HEAD + reason + ROW * self.headers().len() + self.size()
+        let time = self.answered_at().map_or(0, |_| 8);
+        HEAD + time + reason + ROW * self.headers().len() + self.size()
     }
 
     /// Writes the binary form behind what is there already.
@@ -61,12 +65,17 @@ impl StoredResponse {
             (WITH_BODY, self.body().is_some()),
             (WITH_REASON, self.reason().is_some()),
             (IS_ERROR, self.is_error()),
+            (WITH_TIME, self.answered_at().is_some()),
         ];
         let kind = kind.iter().filter(|(_, is_so)| *is_so);
         out.extend([VERSION, kind.map(|(bit, _)| bit).sum()]);
         out.extend(self.status().as_u16().to_be_bytes());
         out.extend((lines.len() as u16).to_be_bytes());
         out.extend((body.len() as u64).to_be_bytes());
+        if let Some(at) = self.answered_at() {
+            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            out.extend((since.as_millis() as u64).to_be_bytes());
+        }
         if let Some(reason) = self.reason() {
             let reason = u16::try_from(reason.len()).map_err(|_| EncodeError)?;
             out.extend(reason.to_be_bytes());
@@ -101,7 +110,7 @@ impl StoredResponse {
         }
         let (head, mut rest) = bytes.split_at_checked(HEAD).ok_or(Malformed)?;
         let kind = head[1];
-        if kind & !(WITH_BODY | WITH_REASON | IS_ERROR) != 0 {
+        if kind & !(WITH_BODY | WITH_REASON | IS_ERROR | WITH_TIME) != 0 {
             return Err(Malformed);
         }
         let status = StatusCode::from_u16(u16_at(head, 2)).map_err(|_| Malformed)?;
@@ -109,6 +118,13 @@ impl StoredResponse {
         let body_len = u32_pair(head, 6)?;
         if lines > MAX_HEADERS {
             return Err(Malformed);
+        }
+        let mut answered_at = None;
+        if kind & WITH_TIME != 0 {
+            let time;
+            (time, rest) = split(rest, 8)?;
+            let since = Duration::from_millis(u64_at(time));
+            answered_at = Some(UNIX_EPOCH.checked_add(since).ok_or(Malformed)?);
         }
         let mut reason = None;
         if kind & WITH_REASON != 0 {
@@ -148,9 +164,13 @@ impl StoredResponse {
             // No status line can hold it, or it would not be written again.
             return Err(Malformed);
         }
-        Ok(match kind & IS_ERROR {
+        let response = match kind & IS_ERROR {
             0 => response,
             _ => response.as_error(),
+        };
+        Ok(match answered_at {
+            Some(at) => response.answered(at),
+            None => response,
         })
     }
 }
@@ -167,9 +187,12 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) << 16 | u32::from(u16_at(bytes, at + 2))
 }
 
+fn u64_at(bytes: &[u8]) -> u64 {
+    u64::from(u32_at(bytes, 0)) << 32 | u64::from(u32_at(bytes, 4))
+}
+
 fn u32_pair(bytes: &[u8], at: usize) -> Result<usize, DecodeError> {
-    let wide = u64::from(u32_at(bytes, at)) << 32 | u64::from(u32_at(bytes, at + 4));
-    usize::try_from(wide).map_err(|_| DecodeError::Malformed)
+    usize::try_from(u64_at(&bytes[at..])).map_err(|_| DecodeError::Malformed)
 }
 
 /// The answer does not fit the stored form.
@@ -326,6 +349,18 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_an_answer_comes_back() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let timed = StoredResponse::new(StatusCode::OK, [], None).answered(at);
+        let bytes = encoded(&timed);
+        assert_eq!(bytes.len(), timed.encoded_len());
+        let decoded = decode(bytes).expect("a response");
+        assert_eq!(decoded.answered_at(), Some(at));
+        let ever = [encoded(&timed)[..HEAD].to_vec(), vec![0xff; 8]].concat();
+        assert_eq!(decode(ever).map(|it| it.answered_at().is_some()), Ok(true));
+    }
+
+    #[test]
     fn a_usual_reason_phrase_is_left_out() {
         let created = StoredResponse::new(StatusCode::CREATED, [], None);
         let usual = created.clone().with_reason(Some("Created"));
@@ -380,5 +415,8 @@ mod tests {
         let odd = StoredResponse::new(StatusCode::CREATED, [], None);
         let odd = odd.with_reason(Some("Yes")).as_error();
         assert_eq!(hex(&odd), "010600c9000000000000000000000003596573");
+        let timed = StoredResponse::new(StatusCode::CREATED, [], None);
+        let timed = timed.answered(UNIX_EPOCH + Duration::from_millis(0x0102));
+        assert_eq!(hex(&timed), "010800c9000000000000000000000000000000000102");
     }
 }

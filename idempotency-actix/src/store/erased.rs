@@ -65,7 +65,7 @@ impl<S: Store> ErasedStore for S {
         id: &'a RecordId,
         claim: &'a Claim,
     ) -> BoxFuture<'a, Result<Begun, StoreError>> {
-        Box::pin(Store::begin(self, id, claim))
+        watched("begin", Store::begin(self, id, claim))
     }
 
     fn renew<'a>(
@@ -73,7 +73,7 @@ impl<S: Store> ErasedStore for S {
         id: &'a RecordId,
         claim: &'a Claim,
     ) -> BoxFuture<'a, Result<Renewed, StoreError>> {
-        Box::pin(Store::renew(self, id, claim))
+        watched("renew", Store::renew(self, id, claim))
     }
 
     fn complete<'a>(
@@ -83,7 +83,7 @@ impl<S: Store> ErasedStore for S {
         finished: &'a Finished,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Completion, StoreError>> {
-        Box::pin(Store::complete(self, id, claim, finished, ttl))
+        watched("complete", Store::complete(self, id, claim, finished, ttl))
     }
 
     fn release<'a>(
@@ -91,14 +91,14 @@ impl<S: Store> ErasedStore for S {
         id: &'a RecordId,
         claim: &'a Claim,
     ) -> BoxFuture<'a, Result<Released, StoreError>> {
-        Box::pin(Store::release(self, id, claim))
+        watched("release", Store::release(self, id, claim))
     }
 
     fn inspect<'a>(
         &'a self,
         id: &'a RecordId,
     ) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
-        Box::pin(Store::inspect(self, id))
+        watched("inspect", Store::inspect(self, id))
     }
 
     fn resolve<'a>(
@@ -107,7 +107,7 @@ impl<S: Store> ErasedStore for S {
         seen: &'a AttemptId,
         verdict: &'a Verdict,
     ) -> BoxFuture<'a, Result<Resolved, StoreError>> {
-        Box::pin(Store::resolve(self, id, seen, verdict))
+        watched("resolve", Store::resolve(self, id, seen, verdict))
     }
 
     fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()> {
@@ -125,4 +125,19 @@ impl<S: Store> ErasedStore for S {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The call behind a pointer, timed where metrics are.
+fn watched<'a, T: 'a>(
+    operation: &'static str,
+    call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, StoreError>> {
+    #[cfg(feature = "metrics")]
+    let call = crate::telemetry::timed(operation, call, |answer| match answer {
+        Ok(_) => "ok",
+        Err(error) => error.kind().label(),
+    });
+    #[cfg(not(feature = "metrics"))]
+    let _ = operation;
+    Box::pin(call)
 }

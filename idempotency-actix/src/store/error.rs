@@ -29,6 +29,19 @@ pub enum StoreErrorKind {
     Unreadable,
 }
 
+impl StoreErrorKind {
+    /// The kind in one word, as metrics have it.
+    #[cfg(feature = "metrics")]
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Full => "full",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 impl StoreError {
     /// The store gave no answer, or one that does not tell whether the command was applied.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
@@ -19,6 +20,8 @@ pub struct StoredResponse {
     is_error: bool,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     body: Option<Bytes>,
+    /// Milliseconds since 1970.
+    answered_at: Option<u64>,
     is_compact: Compact,
 }
 
@@ -54,6 +57,7 @@ impl StoredResponse {
             is_error: false,
             headers,
             body,
+            answered_at: None,
             is_compact: Compact {
                 headers: true,
                 body: false,
@@ -99,6 +103,21 @@ impl StoredResponse {
             is_error: true,
             ..self
         }
+    }
+
+    /// The same answer, given at that time: in milliseconds, and not before 1970.
+    #[must_use]
+    pub fn answered(self, at: SystemTime) -> Self {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            answered_at: Some(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            ..self
+        }
+    }
+
+    /// When the answer was given, by the clock of whoever did. It is told to operators, and nothing is decided by it.
+    pub fn answered_at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.answered_at?))
     }
 
     /// The status code.
@@ -151,6 +170,7 @@ impl StoredResponse {
             status: self.status,
             reason: self.reason.clone(),
             is_error: self.is_error,
+            answered_at: self.answered_at,
             headers: match self.is_compact.headers {
                 true => Arc::clone(&self.headers),
                 false => {

@@ -94,6 +94,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         max_response,
         stream_budget,
         on_drain: OnDrain::Refuse,
+        on_outcome: None,
         keep_cookies: false,
         problem_base,
     } = defaults()
@@ -145,6 +146,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
             [default, "up to a third of the lease".into()]
         }
         "stream_budget" => [size(stream_budget as u64), "at least 1 byte".into()],
+        "on_outcome" => ["none".into(), String::new()],
         "on_drain" => ["refuse".into(), "refuse, serve".into()],
         "max_waiters" => [DEFAULT_MAX_WAITERS.to_string(), String::new()],
         "max_waiters_per_key" => [DEFAULT_MAX_WAITERS_PER_KEY.to_string(), String::new()],

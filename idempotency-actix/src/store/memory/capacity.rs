@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::callers::{CallerId, Callers};
+use crate::telemetry::Gauge;
 
 /// Octets that a record is counted with beside those of its answer.
 pub(super) const RECORD: usize = 256;
@@ -80,6 +81,8 @@ impl Capacity {
             self.entries.fetch_sub(1, relaxed);
             return false;
         }
+        Gauge::MemoryRecords.add(1);
+        Gauge::MemoryBytes.add(RECORD);
         true
     }
 
@@ -90,6 +93,8 @@ impl Capacity {
         }
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(RECORD, Ordering::Relaxed);
+        Gauge::MemoryRecords.add(1);
+        Gauge::MemoryBytes.add(RECORD);
     }
 
     /// Counts the octets of an answer, for those of the one that was there.
@@ -99,6 +104,8 @@ impl Capacity {
         }
         self.bytes.fetch_add(after, Ordering::Relaxed);
         self.bytes.fetch_sub(before, Ordering::Relaxed);
+        Gauge::MemoryBytes.add(after);
+        Gauge::MemoryBytes.subtract(before);
         if let Some(caller) = caller {
             self.callers.resize(caller, before, after);
         }
@@ -107,6 +114,8 @@ impl Capacity {
     pub(super) fn give_back(&self, caller: Option<CallerId>, answer: usize) {
         self.entries.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(RECORD + answer, Ordering::Relaxed);
+        Gauge::MemoryRecords.subtract(1);
+        Gauge::MemoryBytes.subtract(RECORD + answer);
         if let Some(caller) = caller {
             self.callers.give_back(caller, RECORD + answer);
         }
@@ -114,6 +123,14 @@ impl Capacity {
 
     fn fits(&self, bytes: usize) -> bool {
         bytes.saturating_add(RECORD) <= self.max_bytes
+    }
+}
+
+/// With a store go its records.
+impl Drop for Capacity {
+    fn drop(&mut self) {
+        Gauge::MemoryRecords.subtract(self.entries());
+        Gauge::MemoryBytes.subtract(self.bytes());
     }
 }
 

@@ -1,90 +1,9 @@
-//! What the layer tells its operator: one outcome a request, and loud incidents.
-//!
-//! Neither ever shows a key, a scope, a header or a body; a record is named by a short hash.
+//! What must not happen in a healthy service: counted, and logged so that an outage does not hide everything else.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use actix_web::http::Method;
-
-/// How a covered request was answered: the label of `idempotency_requests_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    First,
-    Replayed,
-    InFlight,
-    Mismatch,
-    Unknown,
-    NotKept,
-    Released,
-    Rejected,
-}
-
-impl Outcome {
-    fn label(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Replayed => "replayed",
-            Self::InFlight => "in_flight",
-            Self::Mismatch => "mismatch",
-            Self::Unknown => "unknown",
-            Self::NotKept => "not_kept",
-            Self::Released => "released",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-/// A method as logs name it: one that is not registered is whatever the client wrote.
-pub(crate) fn method_name(method: &Method) -> &str {
-    const REGISTERED: [&str; 31] = [
-        "ACL",
-        "BASELINE-CONTROL",
-        "BIND",
-        "CHECKIN",
-        "CHECKOUT",
-        "CONNECT",
-        "COPY",
-        "DELETE",
-        "GET",
-        "HEAD",
-        "LABEL",
-        "LINK",
-        "LOCK",
-        "MERGE",
-        "MKCALENDAR",
-        "MKCOL",
-        "MOVE",
-        "OPTIONS",
-        "PATCH",
-        "POST",
-        "PROPFIND",
-        "PROPPATCH",
-        "PUT",
-        "QUERY",
-        "REBIND",
-        "REPORT",
-        "SEARCH",
-        "TRACE",
-        "UNBIND",
-        "UNLINK",
-        "UNLOCK",
-    ];
-    match REGISTERED.contains(&method.as_str()) {
-        true => method.as_str(),
-        false => "unregistered",
-    }
-}
-
-pub(crate) fn outcome(outcome: Outcome) {
-    let label = outcome.label();
-    tracing::debug!(outcome = label, "idempotent request answered");
-    #[cfg(feature = "metrics")]
-    metrics::counter!("idempotency_requests_total", "outcome" => label).increment(1);
-}
 
 /// What must not happen in a healthy service: the label of `idempotency_incidents_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +34,8 @@ pub(crate) enum Incident {
     RanTooLong,
     /// A claimed handler was cut off by what stands between it and its layer, or by the end of the server.
     CutOff,
+    /// A handler, or a function of the application's that the layer asked, panicked.
+    Panicked,
     /// A handler has ended its transaction by itself, so that effect and record were not committed together.
     TransactionEnded,
     /// A transaction could not be committed for what it is: an error that its handler passed over, or a constraint that
@@ -129,7 +50,30 @@ pub(crate) enum Incident {
 }
 
 impl Incident {
-    fn label(self) -> &'static str {
+    #[cfg(feature = "metrics")]
+    pub(super) const ALL: [Self; 19] = [
+        Self::ClaimFailed,
+        Self::Unprotected,
+        Self::CompleteFailed,
+        Self::CompleteRefused,
+        Self::ValueRefused,
+        Self::RecordedAbsent,
+        Self::CompleteDropped,
+        Self::ReleaseFailed,
+        Self::ReleaseDropped,
+        Self::RenewalFailed,
+        Self::ClaimLost,
+        Self::RanTooLong,
+        Self::CutOff,
+        Self::Panicked,
+        Self::TransactionEnded,
+        Self::CommitRefused,
+        Self::CommitUnclear,
+        Self::BackgroundFailed,
+        Self::Abandoned,
+    ];
+
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::ClaimFailed => "claim_failed",
             Self::Unprotected => "unprotected",
@@ -144,6 +88,7 @@ impl Incident {
             Self::ClaimLost => "claim_lost",
             Self::RanTooLong => "ran_too_long",
             Self::CutOff => "cut_off",
+            Self::Panicked => "panicked",
             Self::TransactionEnded => "transaction_ended",
             Self::CommitRefused => "commit_refused",
             Self::CommitUnclear => "commit_unclear",
@@ -173,6 +118,7 @@ impl Incident {
             | Self::CommitRefused
             | Self::CommitUnclear
             | Self::CutOff
+            | Self::Panicked
             | Self::Abandoned => None,
         }
     }
@@ -256,7 +202,7 @@ pub(crate) fn incident(incident: Incident, subject: &dyn fmt::Debug, cause: &dyn
         }
     }
     #[cfg(feature = "metrics")]
-    metrics::counter!("idempotency_incidents_total", "kind" => label).increment(1);
+    super::metrics::count_incident(incident);
 }
 
 /// The store did what it was asked.
@@ -281,26 +227,6 @@ pub(crate) fn answered() {
     }
 }
 
-/// An error with its causes, for a log line.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.0.to_string();
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Many errors have their source's text in their own.
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        f.write_str(&line)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,27 +243,5 @@ mod tests {
         assert_eq!(outage.end(start + REMINDER + CALM), Some(0));
         assert_eq!(outage.end(start + REMINDER + CALM), None);
         assert_eq!(outage.note(start + REMINDER + CALM), Some(0));
-    }
-
-    /// An error that says what its source says.
-    #[derive(Debug)]
-    struct Outer(std::io::Error);
-
-    impl fmt::Display for Outer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "no connection: {}", self.0)
-        }
-    }
-
-    impl Error for Outer {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-
-    #[test]
-    fn a_cause_that_an_error_tells_itself_is_not_repeated() {
-        let outer = Outer(std::io::Error::other("it is closed"));
-        assert_eq!(Chain(&outer).to_string(), "no connection: it is closed");
     }
 }

@@ -1,0 +1,70 @@
+//! How a request was answered, told to whoever wants to know. It decides nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+
+use super::context::Context;
+use crate::options::Options;
+use crate::telemetry::{Outcome, OutcomeEvent, Told, method_name, tell};
+
+/// Has an answer tell of that outcome, once it is known whose it is.
+pub(crate) fn mark(answer: &mut HttpResponse, outcome: Outcome) {
+    answer.extensions_mut().insert(Told::new(outcome));
+}
+
+/// Tells of an answer in place of the handler's, and leaves its outcome for middleware around the layer. An answer of the
+/// application's own is no outcome.
+pub(crate) fn told(request: &HttpRequest, answer: &mut HttpResponse, options: &Options) {
+    let Some(told) = take(answer) else {
+        return;
+    };
+    let context = Context::of(&request.extensions()).cloned();
+    match context {
+        Some(context) => context.tell(options, told),
+        // It was refused before it had a good key.
+        None => {
+            let route = request.match_pattern();
+            let event = told.event(method_name(request.method()), route.as_deref());
+            publish(options, &event);
+        }
+    }
+}
+
+fn take(answer: &mut HttpResponse) -> Option<Told> {
+    let mut extensions = answer.extensions_mut();
+    let told = extensions.remove::<Told>()?;
+    extensions.insert(told.outcome);
+    Some(told)
+}
+
+impl Context {
+    /// Tells of the outcome of the request.
+    pub(crate) fn tell(&self, options: &Options, told: Told) {
+        let description = self.description();
+        let mut event = told.event(method_name(description.method()), description.route());
+        event.record = self.record().map(|id| id.hash());
+        event.waited = self.waited();
+        if let Some(run) = self.run() {
+            event.generation = Some(run.generation);
+            event.ran = Some(run.since.elapsed());
+        }
+        publish(options, &event);
+    }
+
+    /// Tells of an answer that a client gets instead of its own.
+    pub(super) fn tell_of(&self, options: &Options, answer: &mut HttpResponse) {
+        if let Some(told) = take(answer) {
+            self.tell(options, told);
+        }
+    }
+}
+
+fn publish(options: &Options, event: &OutcomeEvent<'_>) {
+    tell(event);
+    if let Some(observer) = &options.on_outcome
+        && catch_unwind(AssertUnwindSafe(|| observer(event))).is_err()
+    {
+        tracing::error!("the function that is told of outcomes panicked");
+    }
+}

@@ -1,0 +1,222 @@
+//! The outcome of a request, and who is told: the log, the current span, the metrics, and what the application has for it.
+
+use std::fmt;
+use std::time::Duration;
+
+use tracing::Span;
+use tracing::field::display;
+
+use super::advice::advise;
+
+/// How a request with a key was answered: the label of `idempotency_requests_total`, and an extension of each answer of
+/// the layer's, for middleware around it.
+///
+/// # Examples
+///
+/// Middleware around the layer that counts replays:
+///
+/// ```
+/// use actix_web::body::MessageBody;
+/// use actix_web::dev::{ServiceRequest, ServiceResponse};
+/// use actix_web::middleware::Next;
+/// use actix_web::Error;
+/// use idempotency_actix::Outcome;
+///
+/// async fn watch(
+///     request: ServiceRequest,
+///     next: Next<impl MessageBody>,
+/// ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+///     let response = next.call(request).await?;
+///     if response.response().extensions().get() == Some(&Outcome::Replayed) {
+///         println!("a retry was answered");
+///     }
+///     Ok(response)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The handler ran, and its answer is every retry's.
+    First,
+    /// The handler ran, and its answer is not kept: it is too long, an event stream, or a stream that broke off. A retry
+    /// is told 410.
+    FirstNotKept,
+    /// A retry got the first answer.
+    Replayed,
+    /// The first request still runs: 409.
+    InFlight,
+    /// The key was used for another request: 422.
+    Mismatch,
+    /// Nobody knows whether the first request took effect: 500.
+    Unknown,
+    /// A retry of a request whose answer was not kept: 410.
+    NotKept,
+    /// The handler ran, or was about to, and has not acted; the next retry runs.
+    Released,
+    /// Refused before its record told anything: the reason is the problem.
+    Rejected,
+}
+
+impl Outcome {
+    /// The outcome in one word, as logs and metrics have it: `first`, `first_not_kept`, `replayed`, `in_flight`,
+    /// `mismatch`, `unknown`, `not_kept`, `released` or `rejected`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::FirstNotKept => "first_not_kept",
+            Self::Replayed => "replayed",
+            Self::InFlight => "in_flight",
+            Self::Mismatch => "mismatch",
+            Self::Unknown => "unknown",
+            Self::NotKept => "not_kept",
+            Self::Released => "released",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The first four octets of a record's id in hexadecimal: enough to find the lines of one operation, and not to find the
+/// record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecordHash([u8; 4]);
+
+impl RecordHash {
+    pub(crate) fn new(octets: [u8; 4]) -> Self {
+        Self(octets)
+    }
+}
+
+impl fmt::Display for RecordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for RecordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One request with a key, or that should have had one, and how it was answered.
+///
+/// There is nothing in it of what the client sent but the method.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct OutcomeEvent<'a> {
+    /// How it was answered.
+    pub outcome: Outcome,
+    /// The last part of the problem's type, where the answer is a problem of ours: `key-reused`.
+    pub problem: Option<&'static str>,
+    /// The method; `unregistered` for one that is in no registry.
+    pub method: &'a str,
+    /// The pattern of the route, with the scopes it is in; `None` where no resource matched.
+    pub route: Option<&'a str>,
+    /// Which record it was about, as logs name it; `None` where the request came to none.
+    pub record: Option<RecordHash>,
+    /// The attempt's generation, where the handler was to run.
+    pub generation: Option<u64>,
+    /// How long ago the answer was recorded that a retry was told of.
+    pub age: Option<Duration>,
+    /// How long the request waited for a first one.
+    pub waited: Option<Duration>,
+    /// How long it took from the question for the claim to the end of the answer: of a stream, to its last chunk.
+    pub ran: Option<Duration>,
+}
+
+/// What an application does with each outcome.
+pub(crate) type ObserverFn = dyn Fn(&OutcomeEvent<'_>) + Send + Sync;
+
+/// What an answer of ours says of itself, until somebody knows the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) outcome: Outcome,
+    pub(crate) problem: Option<&'static str>,
+    pub(crate) age: Option<Duration>,
+}
+
+impl Told {
+    pub(crate) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            problem: None,
+            age: None,
+        }
+    }
+
+    /// The event of a request of which no more is known.
+    pub(crate) fn event<'a>(self, method: &'a str, route: Option<&'a str>) -> OutcomeEvent<'a> {
+        OutcomeEvent {
+            outcome: self.outcome,
+            problem: self.problem,
+            method,
+            route,
+            record: None,
+            generation: None,
+            age: self.age,
+            waited: None,
+            ran: None,
+        }
+    }
+}
+
+/// Tells the log, the current span and the metrics. What a person should see is logged as `info`.
+pub(crate) fn tell(event: &OutcomeEvent<'_>) {
+    let millis = |time: Option<Duration>| {
+        time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    };
+    let OutcomeEvent {
+        outcome,
+        problem,
+        method,
+        route,
+        record,
+        generation,
+        age,
+        waited,
+        ran,
+    } = *event;
+    let (outcome, record) = (outcome.as_str(), record.map(display));
+    let (age_ms, waited_ms, ran_ms) = (millis(age), millis(waited), millis(ran));
+    let span = Span::current();
+    if !span.is_none() {
+        span.record("idempotency.outcome", outcome)
+            .record("idempotency.problem", problem)
+            .record("idempotency.method", method)
+            .record("idempotency.route", route)
+            .record("idempotency.record", &record)
+            .record("idempotency.generation", generation)
+            .record("idempotency.age_ms", age_ms)
+            .record("idempotency.waited_ms", waited_ms)
+            .record("idempotency.ran_ms", ran_ms);
+    }
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                outcome,
+                problem,
+                method,
+                route,
+                record,
+                generation,
+                age_ms,
+                waited_ms,
+                ran_ms,
+                "idempotent request answered"
+            )
+        };
+    }
+    match event.outcome {
+        Outcome::First | Outcome::Replayed => log!(debug),
+        _ => log!(info),
+    }
+    advise(event);
+    #[cfg(feature = "metrics")]
+    super::metrics::count(event);
+}
