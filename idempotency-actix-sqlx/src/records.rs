@@ -76,7 +76,7 @@ pub(crate) trait Table: Send + Sync + 'static {
 /// What became of a step that writes or finds.
 pub(crate) enum Written<T> {
     Done(T),
-    Found(Row),
+    Found(Box<Row>),
     /// It saw neither: what was in its way came or went meanwhile.
     Neither,
 }

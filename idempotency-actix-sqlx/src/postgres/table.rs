@@ -73,7 +73,7 @@ where
     let made = row.try_get(0).map_err(unreadable::<Postgres>)?;
     Ok(match made {
         Some(made) => Written::Done(made),
-        None => Written::Found(Row::read(row, 1).map_err(unreadable::<Postgres>)?),
+        None => Written::Found(Row::read(row, 1).map_err(unreadable::<Postgres>)?.into()),
     })
 }
 

@@ -125,7 +125,7 @@ impl Table for SqliteTable {
             && matches!(row.kind, ANSWER | NOT_KEPT)
             && row.expires > row.now
         {
-            return Ok(Written::Found(row));
+            return Ok(Written::Found(row.into()));
         }
         let query = || {
             ask(&self.statements.begin)
@@ -235,6 +235,6 @@ impl SqliteTable {
     /// What a write ran into.
     async fn found<T>(&self, id: &RecordId, deadline: Instant) -> Result<Written<T>, Failure> {
         let row = self.look(id, deadline).await?;
-        Ok(row.map_or(Written::Neither, Written::Found))
+        Ok(row.map_or(Written::Neither, |row| Written::Found(row.into())))
     }
 }
