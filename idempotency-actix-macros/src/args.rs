@@ -115,7 +115,8 @@ mod tests {
                 transaction = "serializable",
                 fingerprint = "bytes",
                 vary = ["Host", "x-version"],
-                key_header = "Webhook-Id"
+                key_header = "Webhook-Id",
+                key_format = "uuid7"
             ),
             quote! {
                 .on_unknown(::idempotency_actix::OnUnknown::Rerun)
@@ -124,6 +125,7 @@ mod tests {
                 .fixed_fingerprint(::idempotency_actix::Fingerprinting::bytes())
                 .fixed_vary(&["host", "x-version"])
                 .fixed_key_header("webhook-id")
+                .fixed_key_format(::idempotency_actix::KeyFormat::uuid7())
             },
         );
     }

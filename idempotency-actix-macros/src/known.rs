@@ -62,7 +62,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 22] = [
+const KNOWN: [Known; 23] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -76,6 +76,12 @@ const KNOWN: [Known; 22] = [
     ),
     route("key", "key = event_id", "fixed_key", function),
     route("strict_keys", "strict_keys", "strict_keys", switch),
+    route(
+        "key_format",
+        r#"key_format = "uuid""#,
+        "fixed_key_format",
+        key_format,
+    ),
     route("scope", "scope = tenant", "fixed_scope", function),
     route(
         "fingerprint",
@@ -177,6 +183,29 @@ fn choice(option: &Written, of: &str, choices: &[(&str, &'static str)]) -> Resul
         of,
         value::choice(option.value()?, choices)?,
     ))
+}
+
+/// What a key looks like: a word, or a function.
+fn key_format(option: &Written) -> Result<TokenStream> {
+    let value = option.value()?;
+    let format = match value::text(value).as_deref() {
+        Some("any") => quote!(any()),
+        Some("uuid") => quote!(uuid()),
+        Some("uuid7") => quote!(uuid7()),
+        Some("ulid") => quote!(ulid()),
+        _ => match value::path(value) {
+            Ok(path) => {
+                let function = tokens::function(&path);
+                quote!(fixed(#function))
+            }
+            Err(_) => {
+                let expected = "expected `\"any\"`, `\"uuid\"`, `\"uuid7\"`, `\"ulid\"` or the path of a function, such \
+                                as `charges::is_key`";
+                return value::wrong(value, expected);
+            }
+        },
+    };
+    Ok(quote_spanned!(Span::mixed_site()=> ::idempotency_actix::KeyFormat::#format))
 }
 
 /// What makes two requests the same: a word, or a function.

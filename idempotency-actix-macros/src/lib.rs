@@ -44,6 +44,7 @@ use crate::mistakes::Mistakes;
 /// | `key_header = "webhook-id"` | the header that the key is read from | a header name of RFC 9110, in any case | `"idempotency-key"` |
 /// | `key = event_id` | a function that reads the key from the request, instead of a header | `fn(&HttpRequest) -> Option<impl AsRef<str>>` | |
 /// | `strict_keys` | whether only quoted Strings of RFC 9651 are accepted as keys | | `false` |
+/// | `key_format = "uuid"` | what a key looks like, else 400: `"any"`, `"uuid"`, `"uuid7"`, `"ulid"`, or what a function takes for one | `fn(&str) -> bool`, or a `Result` whose error is the reason | `"any"` |
 /// | `scope = tenant` | a function that tells whose the key is; for `None` 400, for an error its own answer | `fn(&HttpRequest) -> Option<impl AsRef<[u8]>>`, or a `Result` | the layer's |
 /// | `fingerprint = payload` | what makes two requests under one key the same: `"bytes"`, `"json"` (canonical JSON, feature `json`), `"multipart"` (the parts of a form and not its boundary, feature `multipart`) or a function's result | `fn(&HttpRequest, &[u8]) -> impl AsRef<[u8]>` | `"bytes"` |
 /// | `vary = ["host"]` | the request headers that choose a handler: a retry that differs in one is another request | header names of RFC 9110, in any case | `[]` |

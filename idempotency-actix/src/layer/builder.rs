@@ -13,8 +13,8 @@ use super::shared::{ELIGIBLE, Layer};
 use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
-    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyScope, OnDrain,
-    OnStoreFailure, OnUnknown, Options, Provided, Recovery, RouteOptions, Routes,
+    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyFormat, KeyScope,
+    OnDrain, OnStoreFailure, OnUnknown, Options, Provided, Recovery, RouteOptions, Routes,
 };
 use crate::store::memory::StoreIdentity;
 use crate::store::transactions::Isolation;
@@ -190,6 +190,15 @@ impl IdempotencyBuilder {
     /// Default: `false`, since nearly all deployed clients send the bare value.
     pub fn strict_keys(mut self, strict: bool) -> Self {
         self.common = self.common.strict_keys(strict);
+        self
+    }
+
+    /// Sets what a key looks like; another one is 400 `invalid-key`.
+    ///
+    /// Default: [`KeyFormat::any`]. Ask for a [UUID](KeyFormat::uuid) where clients might send what is not unique, such as
+    /// the number of an order, and for one that has the time in it where late retries are to be refused.
+    pub fn key_format(mut self, format: KeyFormat) -> Self {
+        self.common = self.common.key_format(format);
         self
     }
 

@@ -86,7 +86,7 @@ impl Worker {
         routing: Routing,
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decision {
-        let problem = match caught(|| options.key.key(request, options.strict_keys)) {
+        let problem = match caught(|| options.key_of(request)) {
             Ok(Some(Ok(key))) => {
                 return match self.describe(request, routing) {
                     Ok(it) => Decision::Run(Keyed::new(&self.0.claims, own(), key, it)),

@@ -13,13 +13,14 @@ use super::defaults::{
     DEFAULT_TTL,
 };
 use super::fingerprinting::Fingerprinting;
+use super::key_format::KeyFormat;
 use super::key_source::KeySource;
 use super::provided::Provided;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
 use super::vary::Vary;
-use crate::request::Fingerprint;
+use crate::request::{Fingerprint, InvalidKey, Key};
 use crate::store::transactions::Isolation;
 use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind, TransactionOptions};
 use crate::telemetry::ObserverFn;
@@ -37,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) required: bool,
     pub(crate) key: KeySource,
     pub(crate) strict_keys: bool,
+    pub(crate) key_format: KeyFormat,
     pub(crate) scope: KeyScope,
     pub(crate) fingerprint: Fingerprinting,
     pub(crate) vary: Vary,
@@ -72,6 +74,7 @@ impl Options {
             required: false,
             key: KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
             strict_keys: false,
+            key_format: KeyFormat::any(),
             scope,
             fingerprint: Fingerprinting::bytes(),
             vary: Vary::none(),
@@ -106,6 +109,11 @@ impl Options {
                 None => self.key.clone(),
             },
             strict_keys: route.strict_keys.unwrap_or(self.strict_keys),
+            key_format: route
+                .key_format
+                .as_ref()
+                .unwrap_or(&self.key_format)
+                .clone(),
             scope: route.scope.as_ref().unwrap_or(&self.scope).clone(),
             fingerprint: match &route.fingerprint {
                 Some(fingerprint) => fingerprint.clone(),
@@ -135,6 +143,12 @@ impl Options {
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }
+    }
+
+    /// The request's key, if it is one that this route takes; `None` if there is none.
+    pub(crate) fn key_of(&self, request: &HttpRequest) -> Option<Result<Key, InvalidKey>> {
+        let key = self.key.key(request, self.strict_keys)?;
+        Some(key.and_then(|key| self.key_format.check(key)))
     }
 
     /// What tells the request from others under its key.
@@ -168,6 +182,7 @@ impl Options {
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let without_functions = Self {
             key: other.key.clone(),
+            key_format: other.key_format.clone(),
             scope: other.scope.clone(),
             fingerprint: other.fingerprint.clone(),
             unknown: other.unknown.clone(),
@@ -180,6 +195,7 @@ impl Options {
         without_functions == *other
             && are_unknown_alike
             && self.key.is_like(&other.key)
+            && self.key_format.is_like(&other.key_format)
             && self.scope.is_like(&other.scope)
             && self.fingerprint.is_like(&other.fingerprint)
     }
@@ -229,6 +245,7 @@ impl Options {
             ("max_body", route.max_body.is_some()),
             (key.unwrap_or_default(), key.is_some()),
             ("strict_keys", route.strict_keys.is_some()),
+            ("key_format", route.key_format.is_some()),
             ("scope", route.scope.is_some()),
             ("fingerprint", route.fingerprint.is_some()),
             ("vary", route.vary.is_some()),

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, Handler, HttpRequest};
 
 use super::choices::{OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
+use super::key_format::KeyFormat;
 use super::key_source::{KeyFn, KeyName};
 use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
@@ -47,6 +48,7 @@ pub struct RouteOptions {
     pub(crate) required: Option<bool>,
     pub(crate) key: Option<KeyName>,
     pub(crate) strict_keys: Option<bool>,
+    pub(crate) key_format: Option<KeyFormat>,
     pub(crate) scope: Option<KeyScope>,
     pub(crate) fingerprint: Option<Fingerprinting>,
     pub(crate) vary: Option<VaryNames>,
@@ -73,6 +75,7 @@ impl RouteOptions {
             required: None,
             key: None,
             strict_keys: None,
+            key_format: None,
             scope: None,
             fingerprint: None,
             vary: None,
@@ -129,6 +132,12 @@ impl RouteOptions {
     /// Sets whether only quoted Strings of RFC 9651 are accepted as keys.
     pub const fn strict_keys(mut self, strict: bool) -> Self {
         self.strict_keys = Some(strict);
+        self
+    }
+
+    /// Sets what a key looks like. [`KeyFormat::any`] takes back what the layer has.
+    pub fn key_format(mut self, format: KeyFormat) -> Self {
+        self.key_format = Some(format);
         self
     }
 
@@ -252,6 +261,11 @@ impl RouteOptions {
 
     pub const fn fixed_key(mut self, key: &'static dyn KeyFn) -> Self {
         put(&mut self.key, KeyName::By(Provided::Fixed(key)));
+        self
+    }
+
+    pub const fn fixed_key_format(mut self, format: KeyFormat) -> Self {
+        put(&mut self.key_format, format);
         self
     }
 

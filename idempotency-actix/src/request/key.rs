@@ -89,18 +89,32 @@ fn bare(line: &[u8]) -> Result<&str, InvalidKey> {
 }
 
 /// Why a header value is no key; the text is the answer's `detail`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InvalidKey {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidKey {
+    /// No character.
     Empty,
+    /// More than 255.
     TooLong,
+    /// More than one line.
     Repeated,
+    /// More than one key in a line.
     List,
+    /// A bare value where only Strings are keys.
     NotAString,
+    /// Neither a String nor a bare value.
     Malformed,
+    /// No UUID where the route asks for one.
+    NotAUuid,
+    /// No UUID of version 7.
+    NotAUuid7,
+    /// No ULID.
+    NotAUlid,
+    /// What a function of the application says.
+    OtherForm(Cow<'static, str>),
 }
 
 impl InvalidKey {
-    pub(crate) fn detail(self) -> &'static str {
+    pub(crate) fn detail(&self) -> &str {
         match self {
             Self::Empty => "The key is empty.",
             Self::TooLong => "The key is longer than 255 characters.",
@@ -113,6 +127,10 @@ impl InvalidKey {
                 "The key must be a quoted String of RFC 9651, or visible ASCII characters \
                  without quote, comma, semicolon and space."
             }
+            Self::NotAUuid => "The key must be a UUID with hyphens.",
+            Self::NotAUuid7 => "The key must be a UUID of version 7 with hyphens.",
+            Self::NotAUlid => "The key must be a ULID of 26 characters.",
+            Self::OtherForm(reason) => reason,
         }
     }
 }

@@ -9,6 +9,7 @@ mod digest;
 mod fingerprint;
 mod host;
 mod key;
+mod key_form;
 #[cfg(any(feature = "json", feature = "multipart"))]
 mod media_type;
 #[cfg(feature = "multipart")]
@@ -24,7 +25,9 @@ pub(crate) use self::derived_key::derived;
 pub(crate) use self::digest::{digest, short};
 pub use self::fingerprint::Fingerprint;
 pub(crate) use self::host::host;
-pub(crate) use self::key::{InvalidKey, Key};
+pub use self::key::InvalidKey;
+pub(crate) use self::key::Key;
+pub(crate) use self::key_form::{is_uuid, ulid_time, uuid7_time};
 #[cfg(feature = "json")]
 pub(crate) use self::media_type::json_type;
 #[cfg(any(feature = "json", feature = "multipart"))]

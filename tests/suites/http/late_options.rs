@@ -49,6 +49,7 @@ mod handler {
         key_header(key_header = "webhook-id")
         key(key = text)
         strict_keys(strict_keys)
+        key_format(key_format = "any")
         scope(scope = text)
         fingerprint(fingerprint = whole)
         vary(vary = ["host"])

@@ -1,12 +1,12 @@
 //! The table of options in the crate's documentation, checked against the code.
 
 use super::*;
-use crate::options::KeyScope;
 use crate::options::choices::{OnDrain, OnStoreFailure, Unknown};
 use crate::options::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
 };
 use crate::options::resolved::MAX_STORE_TIMEOUT;
+use crate::options::{KeyFormat, KeyScope};
 use crate::store::transactions::Isolation;
 
 /// The name of each option of a route. A new one does not compile until it is here.
@@ -25,6 +25,7 @@ fn options_of_a_route() -> Vec<&'static str> {
         required,
         key as "key_header",
         strict_keys,
+        key_format,
         scope,
         fingerprint,
         vary,
@@ -80,6 +81,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         required: false,
         key: _,
         strict_keys: false,
+        key_format,
         scope: _,
         fingerprint,
         vary,
@@ -115,6 +117,10 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "required" | "strict_keys" | "keep_cookies" => ["false".into(), String::new()],
         "key_header" => [format!("`{DEFAULT_KEY_HEADER}`"), "a header name".into()],
         "key" => ["none".into(), "1 to 255 characters %x20-7E".into()],
+        "key_format" => {
+            assert_eq!(key_format, KeyFormat::any());
+            ["any".into(), "any, uuid, uuid7, ulid, a function".into()]
+        }
         "scope" => ["the layer's".into(), String::new()],
         "fingerprint" => ["bytes".into(), String::new()],
         "vary" => {

@@ -29,6 +29,18 @@ mod callers {
     }
 }
 
+fn is_short(key: &str) -> bool {
+    key.len() < 4
+}
+
+fn is_a_key(_: &str) -> Result<(), &'static str> {
+    Ok(())
+}
+
+fn is_a_number(key: &str) -> Result<(), String> {
+    key.parse::<u64>().map(drop).map_err(|error| error.to_string())
+}
+
 fn first_byte(_: &HttpRequest, body: &[u8]) -> [u8; 1] {
     [body.first().copied().unwrap_or_default()]
 }
@@ -69,6 +81,18 @@ async fn scope_below(body: String) -> impl Responder {
     body
 }
 
+#[post("/key_format")]
+#[idempotent(key_format = is_short)]
+async fn key_format_above(body: String) -> impl Responder {
+    body
+}
+
+#[idempotent(key_format = crate::is_a_number)]
+#[put("/key_format")]
+async fn key_format_below(body: String) -> impl Responder {
+    body
+}
+
 #[post("/fingerprint")]
 #[idempotent(fingerprint = first_byte)]
 async fn fingerprint_above(body: String) -> impl Responder {
@@ -95,6 +119,7 @@ async fn recover_below(body: String) -> impl Responder {
 
 #[idempotent(
     key = fixed_key,
+    key_format = is_a_key,
     scope = callers::signed_in,
     fingerprint = first_byte,
     recover = look_up_later,
@@ -121,6 +146,7 @@ async fn main() {
     let app = App::new()
         .wrap(Idempotency::new(MemoryStore::new(), KeyScope::everyone()))
         .service((key_above, key_below))
+        .service((key_format_above, key_format_below))
         .service((scope_above, scope_below))
         .service((fingerprint_above, fingerprint_below))
         .service((recover_above, recover_below))
@@ -150,6 +176,8 @@ async fn main() {
         (with_key(post("/recover")), true),
         (with_key(put("/recover")), false),
         (with_key(put("/recover")), true),
+        (with_key(post("/key_format")), false),
+        (with_key(put("/key_format")), false),
     ] {
         let answer = call(request, "one", "body").await;
         assert_eq!(answer, (StatusCode::OK, is_expected));

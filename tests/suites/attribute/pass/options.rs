@@ -31,6 +31,7 @@ async fn never_released() -> &'static str {
     required = false,
     key_header = "x-request-id",
     strict_keys = true,
+    key_format = "ulid",
     fingerprint = "multipart",
     vary = ["Host", "x-api-version", "host"],
     wait = "1s 500ms",
@@ -58,13 +59,14 @@ async fn strict_keys() -> &'static str {
     "ok"
 }
 
-#[idempotent(fingerprint = "bytes", vary = [], wait = "0s", on_unknown = "reject")]
+#[idempotent(fingerprint = "bytes", key_format = "any", vary = [], wait = "0s", on_unknown = "reject")]
 async fn taken_back() -> &'static str {
     "ok"
 }
 
 #[idempotent(
     fingerprint = "json",
+    key_format = "uuid7",
     wait = "5m",
     on_unknown = "rerun",
     max_in_flight = 1
