@@ -7,6 +7,7 @@ use syn::parse::{ParseStream, Parser};
 
 use crate::known::{self, Sets};
 use crate::mistakes::Mistakes;
+use crate::together;
 use crate::value;
 use crate::written::{self, Written};
 
@@ -25,7 +26,9 @@ impl Args {
         let list = Parser::parse2(|input: ParseStream| written::list(input, mistakes), tokens);
         let mut args = Self::default();
         let mut before = Vec::new();
-        for option in mistakes.note(list).unwrap_or_default() {
+        let options = mistakes.note(list).unwrap_or_default();
+        together::check(&options, mistakes);
+        for option in options {
             if before.contains(&option.name) {
                 mistakes.push(option.twice());
                 continue;

@@ -12,7 +12,7 @@ use crate::tokens;
 use crate::value::{self, Limits};
 use crate::written::Written;
 
-const TTL: Limits = Limits {
+pub(crate) const TTL: Limits = Limits {
     min: Duration::from_millis(1),
     max: Duration::from_secs(10 * 31_557_600),
     spoken: "1ms to 10years",
@@ -23,6 +23,12 @@ const LEASE: Limits = Limits {
     min: Duration::from_millis(10),
     max: Duration::from_secs(24 * 3600),
     spoken: "10ms to 24h",
+};
+
+const AGE: Limits = Limits {
+    min: Duration::ZERO,
+    spoken: "0s to 10years",
+    ..TTL
 };
 
 const WAIT: Limits = Limits {
@@ -62,7 +68,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 23] = [
+const KNOWN: [Known; 25] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -72,7 +78,7 @@ const KNOWN: [Known; 23] = [
         "key_header",
         r#"key_header = "webhook-id""#,
         "fixed_key_header",
-        |it| Ok(value::header(it.value()?)?.to_token_stream()),
+        header,
     ),
     route("key", "key = event_id", "fixed_key", function),
     route("strict_keys", "strict_keys", "strict_keys", switch),
@@ -81,6 +87,18 @@ const KNOWN: [Known; 23] = [
         r#"key_format = "uuid""#,
         "fixed_key_format",
         key_format,
+    ),
+    route(
+        "max_key_age",
+        r#"max_key_age = "24h""#,
+        "max_key_age",
+        |it| duration(it, &AGE),
+    ),
+    route(
+        "first_sent_header",
+        r#"first_sent_header = "repeatability-first-sent""#,
+        "fixed_first_sent_header",
+        header,
     ),
     route("scope", "scope = tenant", "fixed_scope", function),
     route(
@@ -172,6 +190,10 @@ fn switch(option: &Written) -> Result<TokenStream> {
 
 fn function(option: &Written) -> Result<TokenStream> {
     Ok(tokens::function(&value::path(option.value()?)?))
+}
+
+fn header(option: &Written) -> Result<TokenStream> {
+    Ok(value::header(option.value()?)?.to_token_stream())
 }
 
 fn size(option: &Written) -> Result<TokenStream> {

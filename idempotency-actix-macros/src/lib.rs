@@ -9,6 +9,7 @@ mod mistakes;
 mod placement;
 mod routing;
 mod statuses;
+mod together;
 mod tokens;
 mod value;
 mod written;
@@ -45,6 +46,8 @@ use crate::mistakes::Mistakes;
 /// | `key = event_id` | a function that reads the key from the request, instead of a header | `fn(&HttpRequest) -> Option<impl AsRef<str>>` | |
 /// | `strict_keys` | whether only quoted Strings of RFC 9651 are accepted as keys | | `false` |
 /// | `key_format = "uuid"` | what a key looks like, else 400: `"any"`, `"uuid"`, `"uuid7"`, `"ulid"`, or what a function takes for one | `fn(&str) -> bool`, or a `Result` whose error is the reason | `"any"` |
+/// | `max_key_age = "24h"` | how old a key may be, by the time in it or by `first_sent_header`; an older one is refused with 412 | up to the `ttl` | no limit |
+/// | `first_sent_header = "repeatability-first-sent"` | the header that tells when the first try was sent | a header name of RFC 9110, in any case | none |
 /// | `scope = tenant` | a function that tells whose the key is; for `None` 400, for an error its own answer | `fn(&HttpRequest) -> Option<impl AsRef<[u8]>>`, or a `Result` | the layer's |
 /// | `fingerprint = payload` | what makes two requests under one key the same: `"bytes"`, `"json"` (canonical JSON, feature `json`), `"multipart"` (the parts of a form and not its boundary, feature `multipart`) or a function's result | `fn(&HttpRequest, &[u8]) -> impl AsRef<[u8]>` | `"bytes"` |
 /// | `vary = ["host"]` | the request headers that choose a handler: a retry that differs in one is another request | header names of RFC 9110, in any case | `[]` |
@@ -73,6 +76,8 @@ use crate::mistakes::Mistakes;
 ///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
 /// - **`key_header`** and **`key`** are two answers to one question, and so are **`on_unknown`** and
 ///   **`recover`**: a handler has one of each.
+/// - **`max_key_age`** is no limit: a retry that comes after the `ttl` runs again. With one it never does: see
+///   `IdempotencyBuilder::max_key_age` for why. `"0s"` takes back what the layer has.
 /// - **`fingerprint`** by a function counts its result and what `vary` names, and nothing else: where the
 ///   query matters, it must be part of the result.
 /// - **`vary`** is for handlers of one path that guards choose between, by `Host` or a version: without it the

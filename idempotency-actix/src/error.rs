@@ -12,6 +12,15 @@ use actix_web::http::{Method, StatusCode};
 pub enum ConfigError {
     /// `ttl` is outside of 1 ms to 10 years.
     Ttl(Duration),
+    /// `max_key_age` is longer than `ttl`, after which a retry would run again.
+    MaxKeyAge {
+        /// What was asked for.
+        max_key_age: Duration,
+        /// The time that records are kept.
+        ttl: Duration,
+    },
+    /// `max_key_age` without anything that tells when a key was made.
+    NoKeyTime,
     /// `lease` is outside of 10 ms to 24 hours.
     Lease(Duration),
     /// `max_run` is shorter than the lease, or longer than 10 years.
@@ -71,6 +80,13 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ttl(ttl) => write!(f, "`ttl` is {ttl:?}; give 1 ms to 10 years"),
+            Self::MaxKeyAge { max_key_age, ttl } => write!(
+                f,
+                "`max_key_age` is {max_key_age:?}; give at most the `ttl` of {ttl:?}, or a longer `ttl`"
+            ),
+            Self::NoKeyTime => f.write_str(
+                "`max_key_age` needs the time of a key; give a `key_format` that has it, UUID 7 or ULID, or a `first_sent_header`",
+            ),
             Self::Lease(lease) => write!(f, "`lease` is {lease:?}; give 10 ms to 24 hours"),
             Self::MaxRun { max_run, lease } => write!(
                 f,
@@ -99,7 +115,7 @@ impl fmt::Display for ConfigError {
             Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least 1"),
             Self::HeaderName(name) => write!(
                 f,
-                "{name:?} is no header name; give one to `key_header`, `vary` and `KeyScope::header`"
+                "{name:?} is no header name; give one to `key_header`, `first_sent_header`, `vary` and `KeyScope::header`"
             ),
             Self::Route {
                 method,

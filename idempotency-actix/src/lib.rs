@@ -66,6 +66,8 @@
 //! | first one died in mid-run | 500 `outcome-unknown`; with `on_unknown` or `recover` 409 first, then as the route chose |
 //! | first one's answer not kept (too large, event stream, broken stream) | 410 `response-not-kept`, `original_status`, `Location` |
 //! | key missing where required, malformed, or not of the route's `key_format` | 400 `missing-key`, `invalid-key` |
+//! | key, or time of its first try, older than `max_key_age` | 412 `key-expired`, `max_key_age` in seconds |
+//! | time of the first try missing, malformed or ahead, where it is asked for | 400 `invalid-first-sent` |
 //! | caller unknown | 400 `no-scope` |
 //! | caller has `max_in_flight` operations running | 429 `quota-exceeded`, `Retry-After: 1` |
 //! | body over `max_body` | 413 `body-too-large` |
@@ -140,8 +142,8 @@ pub use self::layer::{
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KeyFormat, KeyScope, OnDrain,
-    OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeyFormat, KeyScope,
+    OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
 };
 pub use self::request::Caller;
 pub use self::store::clock::Clock;

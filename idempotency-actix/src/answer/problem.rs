@@ -1,5 +1,7 @@
-//! Our own answers (400, 409, 410, 413, 422, 429, 500, 503) as `application/problem+json` of RFC 9457. None of them ever
+//! Our own answers (400, 409, 410, 412, 413, 422, 429, 500, 503) as `application/problem+json` of RFC 9457. None of them ever
 //! binds a key.
+
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,7 +12,7 @@ use http_api_problem::HttpApiProblem;
 
 use super::coding::BY_CODING;
 use super::not_executed::NotExecuted;
-use crate::request::InvalidKey;
+use crate::request::{InvalidFirstSent, InvalidKey};
 use crate::store::NotKept;
 
 /// Seconds after which a retry may find what it looks for. Not the lease: most handlers are done soon.
@@ -22,6 +24,10 @@ pub(crate) enum Problem {
     /// With the header to send it in, if it is a header.
     MissingKey(Option<HeaderName>),
     InvalidKey(InvalidKey),
+    KeyExpired {
+        max_key_age: Duration,
+    },
+    InvalidFirstSent(InvalidFirstSent),
     NoScope,
     BodyTooLarge {
         limit: u64,
@@ -44,6 +50,16 @@ impl Problem {
         match self {
             Self::MissingKey(_) => ("missing-key", S::BAD_REQUEST, "Idempotency key is missing"),
             Self::InvalidKey(_) => ("invalid-key", S::BAD_REQUEST, "Idempotency key is invalid"),
+            Self::KeyExpired { .. } => (
+                "key-expired",
+                S::PRECONDITION_FAILED,
+                "Idempotency key is too old",
+            ),
+            Self::InvalidFirstSent(_) => (
+                "invalid-first-sent",
+                S::BAD_REQUEST,
+                "Time of the first try is invalid",
+            ),
             Self::NoScope => ("no-scope", S::BAD_REQUEST, "Caller of the key is unknown"),
             Self::BodyTooLarge { .. } => (
                 "body-too-large",
@@ -96,6 +112,12 @@ impl Problem {
             ),
             Self::MissingKey(None) => "The request does not tell its key.".into(),
             Self::InvalidKey(reason) => reason.detail().into(),
+            Self::KeyExpired { max_key_age } => format!(
+                "A key is good for {} seconds, and this one is older. The first request may have taken effect; this one \
+                was not executed. Check before you use a new key.",
+                max_key_age.as_secs()
+            ),
+            Self::InvalidFirstSent(reason) => reason.detail().into(),
             Self::NoScope => {
                 "The request does not tell whose key this is. Nothing was executed.".into()
             }
@@ -145,6 +167,9 @@ impl Problem {
         match self {
             Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            Self::KeyExpired { max_key_age } => {
+                problem = problem.value("max_key_age", &max_key_age.as_secs());
             }
             Self::ResponseNotKept(kept) | Self::OtherCoding(kept) => {
                 problem = problem.value("original_status", &kept.status);

@@ -16,6 +16,7 @@ use crate::options::{
     DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyFormat, KeyScope,
     OnDrain, OnStoreFailure, OnUnknown, Options, Provided, Recovery, RouteOptions, Routes,
 };
+use crate::store::clock::Clock;
 use crate::store::memory::StoreIdentity;
 use crate::store::transactions::Isolation;
 use crate::store::{ErasedStore, Store};
@@ -56,6 +57,7 @@ pub struct IdempotencyBuilder {
     methods: Option<Vec<Method>>,
     routes: Vec<Entry>,
     label: Option<Label>,
+    clock: Clock,
     max_waiters: usize,
     max_waiters_per_key: usize,
 }
@@ -71,6 +73,7 @@ impl IdempotencyBuilder {
             methods: None,
             routes: Vec::new(),
             label: None,
+            clock: Clock::monotonic(),
             max_waiters: DEFAULT_MAX_WAITERS,
             max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
         }
@@ -199,6 +202,45 @@ impl IdempotencyBuilder {
     /// the number of an order, and for one that has the time in it where late retries are to be refused.
     pub fn key_format(mut self, format: KeyFormat) -> Self {
         self.common = self.common.key_format(format);
+        self
+    }
+
+    /// Sets how old a key may be, up to the `ttl`; an older one is refused with 412 `key-expired`, whatever is recorded, and
+    /// nothing runs.
+    ///
+    /// Default: no limit, so that a retry which comes after the `ttl` runs again. With one no retry ever does, and no trace of
+    /// old keys has to be kept for it. It needs the time of a key: a [`key_format`](Self::key_format) that has it, or a
+    /// [`first_sent_header`](Self::first_sent_header).
+    ///
+    /// The time is compared with the [clock](Self::clock) of the server before the store is asked. A client's clock may be off by
+    /// [`KEY_CLOCK_SKEW`](crate::KEY_CLOCK_SKEW), 5 minutes, either way: a key is let in for as much longer, and one that is
+    /// further ahead is 400. So a key is let in no later than `max_key_age` and 10 minutes after it first came; its record is
+    /// kept for the `ttl`, which is no shorter, and 10 minutes more from its completion, which is later still.
+    ///
+    /// `max_key_age` of an attribute that is longer than the layer's `ttl`, or the other way round, keeps records for the longer
+    /// of both. One that finds no time of a key with its layer is answered 500, and logged.
+    pub fn max_key_age(mut self, age: Duration) -> Self {
+        self.common = self.common.max_key_age(age);
+        self
+    }
+
+    /// Sets the request header that tells when the first try was sent, an IMF-fixdate of RFC 9110, as
+    /// `Repeatability-First-Sent` of OASIS Repeatable Requests 1.0 is.
+    ///
+    /// Default: none, the time is the key's own. [`max_key_age`](Self::max_key_age) then goes by this header alone: a
+    /// request with a key and without it, or with a time that cannot be read or is ahead by more than 5 minutes, is 400
+    /// `invalid-first-sent`. Each retry has to repeat it. It counts like a header of [`vary`](Self::vary), so that a client which
+    /// writes it anew is told so by 422 `key-reused` at its first retry, and not by a second run.
+    pub fn first_sent_header(mut self, name: &str) -> Self {
+        self.common = self.common.first_sent_header(name);
+        self
+    }
+
+    /// Sets the clock that tells how old a key is.
+    ///
+    /// Default: the system's. Tests give a manual one, and the same one to their store.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -454,6 +496,7 @@ impl IdempotencyBuilder {
             claims,
             options,
             routes,
+            clock: self.clock,
             all_routes,
             label: self.label,
         });

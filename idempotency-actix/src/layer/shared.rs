@@ -7,6 +7,7 @@ use actix_web::http::Method;
 use super::description::Label;
 use crate::claim::Claims;
 use crate::options::{Options, Routes};
+use crate::store::clock::Clock;
 
 /// The methods that a layer may cover. The others are safe (RFC 9110, section 9.2.1) or, like
 /// CONNECT, no request for an effect on a resource.
@@ -17,6 +18,8 @@ pub(crate) struct Layer {
     pub(super) claims: Claims,
     pub(super) options: Options,
     pub(super) routes: Routes,
+    /// By which keys are of an age.
+    pub(super) clock: Clock,
     /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
     pub(super) all_routes: Option<Vec<Method>>,
     pub(super) label: Option<Label>,

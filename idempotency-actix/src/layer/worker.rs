@@ -17,7 +17,7 @@ use super::description::Descriptions;
 use super::shared::Layer;
 use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
-use crate::options::{Options, Patterns, Route, RouteOptions, Row};
+use crate::options::{Options, Patterns, Route, RouteOptions, Row, Untimely};
 use crate::run::Keyed;
 use crate::store::{Description, ErasedStore};
 use crate::telemetry::method_name;
@@ -87,12 +87,18 @@ impl Worker {
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decision {
         let problem = match caught(|| options.key_of(request)) {
-            Ok(Some(Ok(key))) => {
-                return match self.describe(request, routing) {
-                    Ok(it) => Decision::Run(Keyed::new(&self.0.claims, own(), key, it)),
-                    Err(answer) => Decision::Refuse(answer),
-                };
-            }
+            Ok(Some(Ok(key))) => match options.check_age(request, &key, self.clock.time_of_day()) {
+                Ok(()) => {
+                    return match self.describe(request, routing) {
+                        Ok(it) => Decision::Run(Keyed::new(&self.0.claims, own(), key, it)),
+                        Err(answer) => Decision::Refuse(answer),
+                    };
+                }
+                Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
+                Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
+                Err(Untimely::FirstSent(reason)) => Problem::InvalidFirstSent(reason),
+                Err(Untimely::NoTime) => return timeless(request),
+            },
             Ok(Some(Err(reason))) => Problem::InvalidKey(reason),
             Ok(None) if options.required => Problem::MissingKey(options.key.header().cloned()),
             Ok(None) => return Decision::Pass,
@@ -216,6 +222,16 @@ impl Worker {
         let options = known.entry(Origin { row, attribute });
         Rc::clone(options.or_insert_with(|| Rc::new(resolve())))
     }
+}
+
+/// A handler's attribute bounds the age of keys, and neither it nor the layer tells how old they are.
+fn timeless(request: &HttpRequest) -> Decision {
+    tracing::error!(
+        route = request.match_pattern().unwrap_or_default(),
+        "`max_key_age` of #[idempotent] needs the time of a key, and its layer does not tell it either, so the request was \
+         refused: add `key_format = \"uuid7\"` or `\"ulid\"`, or a `first_sent_header`",
+    );
+    Decision::Refuse(Box::new(misconfigured()))
 }
 
 impl Deref for Worker {

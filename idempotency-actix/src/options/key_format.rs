@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::provided::{By, Provided};
 use crate::request::{InvalidKey, Key, is_uuid, ulid_time, uuid7_time};
@@ -100,6 +101,20 @@ impl KeyFormat {
             true => Ok(key),
             false => Err(reason),
         }
+    }
+
+    pub(super) fn has_time(&self) -> bool {
+        matches!(self.0, Form::Uuid7 | Form::Ulid)
+    }
+
+    /// When a key of this form was made, where it tells.
+    pub(super) fn time_of(&self, key: &Key) -> Option<SystemTime> {
+        let millis = match self.0 {
+            Form::Uuid7 => uuid7_time(key.as_str()),
+            Form::Ulid => ulid_time(key.as_str()),
+            Form::Any | Form::Uuid | Form::By(_) => None,
+        };
+        Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis?))
     }
 
     /// Whether it is the other, or a function of the same type.

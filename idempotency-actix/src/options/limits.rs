@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
+
 use super::resolved::Options;
 use super::route_options::RouteOptions;
 use crate::error::ConfigError;
@@ -28,6 +30,11 @@ impl Options {
         if let Some(key) = &route.key {
             key.resolve()?;
         }
+        if let Some(name) = &route.first_sent_header
+            && HeaderName::from_bytes(name.as_bytes()).is_err()
+        {
+            return Err(ConfigError::HeaderName((**name).to_owned()));
+        }
         if let Some(names) = &route.vary {
             names.resolve()?;
         }
@@ -42,6 +49,13 @@ impl Options {
         }
         if !(MIN_LEASE..=MAX_LEASE).contains(&lease) {
             return Err(ConfigError::Lease(lease));
+        }
+        match self.max_key_age {
+            Some(max_key_age) if max_key_age > ttl => {
+                return Err(ConfigError::MaxKeyAge { max_key_age, ttl });
+            }
+            Some(_) if !self.tells_time() => return Err(ConfigError::NoKeyTime),
+            _ => {}
         }
         match self.max_run {
             Some(max_run) if !(lease..=MAX_MAX_RUN).contains(&max_run) => {

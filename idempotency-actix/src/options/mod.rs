@@ -4,6 +4,7 @@ mod choices;
 mod debug_form;
 mod defaults;
 mod fingerprinting;
+mod key_age;
 mod key_format;
 mod key_source;
 mod limits;
@@ -25,6 +26,8 @@ pub use self::defaults::{
     DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL,
 };
 pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
+pub use self::key_age::KEY_CLOCK_SKEW;
+pub(crate) use self::key_age::Untimely;
 pub use self::key_format::{IntoChecked, KeyFormat, KeyFormatFn};
 pub use self::key_source::KeyFn;
 pub(crate) use self::patterns::Patterns;

@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) key: KeySource,
     pub(crate) strict_keys: bool,
     pub(crate) key_format: KeyFormat,
+    pub(crate) max_key_age: Option<Duration>,
+    pub(crate) first_sent_header: Option<HeaderName>,
     pub(crate) scope: KeyScope,
     pub(crate) fingerprint: Fingerprinting,
     pub(crate) vary: Vary,
@@ -75,6 +77,8 @@ impl Options {
             key: KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
             strict_keys: false,
             key_format: KeyFormat::any(),
+            max_key_age: None,
+            first_sent_header: None,
             scope,
             fingerprint: Fingerprinting::bytes(),
             vary: Vary::none(),
@@ -97,6 +101,10 @@ impl Options {
 
     /// These options with those that a route sets for itself.
     pub(crate) fn with(&self, route: &RouteOptions) -> Self {
+        let first_sent_header = match &route.first_sent_header {
+            Some(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
+            None => self.first_sent_header.clone(),
+        };
         Self {
             ttl: route.ttl.unwrap_or(self.ttl),
             lease: route.lease.unwrap_or(self.lease),
@@ -122,7 +130,10 @@ impl Options {
             vary: match &route.vary {
                 Some(names) => names.resolve().unwrap_or_else(|_| self.vary.clone()),
                 None => self.vary.clone(),
-            },
+            }
+            .and(first_sent_header.as_ref()),
+            max_key_age: (route.max_key_age.or(self.max_key_age)).filter(|age| !age.is_zero()),
+            first_sent_header,
             wait: route.wait.unwrap_or(self.wait),
             max_in_flight: route.max_in_flight.or(self.max_in_flight),
             isolation: route.transaction.unwrap_or(self.isolation),
@@ -202,7 +213,9 @@ impl Options {
 
     /// How long a claim is kept from its last sign of life, whatever a finished record's `ttl`.
     pub(crate) fn claim_retention(&self) -> Duration {
-        MIN_CLAIM_RETENTION.max(self.ttl).max(self.lease * 10)
+        MIN_CLAIM_RETENTION
+            .max(self.kept_for())
+            .max(self.lease * 10)
     }
 
     /// How a handler's transaction is to be.
@@ -246,6 +259,8 @@ impl Options {
             (key.unwrap_or_default(), key.is_some()),
             ("strict_keys", route.strict_keys.is_some()),
             ("key_format", route.key_format.is_some()),
+            ("max_key_age", route.max_key_age.is_some()),
+            ("first_sent_header", route.first_sent_header.is_some()),
             ("scope", route.scope.is_some()),
             ("fingerprint", route.fingerprint.is_some()),
             ("vary", route.vary.is_some()),

@@ -49,6 +49,8 @@ pub struct RouteOptions {
     pub(crate) key: Option<KeyName>,
     pub(crate) strict_keys: Option<bool>,
     pub(crate) key_format: Option<KeyFormat>,
+    pub(crate) max_key_age: Option<Duration>,
+    pub(crate) first_sent_header: Option<Provided<str>>,
     pub(crate) scope: Option<KeyScope>,
     pub(crate) fingerprint: Option<Fingerprinting>,
     pub(crate) vary: Option<VaryNames>,
@@ -76,6 +78,8 @@ impl RouteOptions {
             key: None,
             strict_keys: None,
             key_format: None,
+            max_key_age: None,
+            first_sent_header: None,
             scope: None,
             fingerprint: None,
             vary: None,
@@ -138,6 +142,18 @@ impl RouteOptions {
     /// Sets what a key looks like. [`KeyFormat::any`] takes back what the layer has.
     pub fn key_format(mut self, format: KeyFormat) -> Self {
         self.key_format = Some(format);
+        self
+    }
+
+    /// Sets how old a key may be, up to the `ttl`. Zero takes back what the layer has.
+    pub const fn max_key_age(mut self, age: Duration) -> Self {
+        self.max_key_age = Some(age);
+        self
+    }
+
+    /// Sets the request header that tells when the first try was sent.
+    pub fn first_sent_header(mut self, name: &str) -> Self {
+        self.first_sent_header = Some(Provided::Shared(name.into()));
         self
     }
 
@@ -266,6 +282,11 @@ impl RouteOptions {
 
     pub const fn fixed_key_format(mut self, format: KeyFormat) -> Self {
         put(&mut self.key_format, format);
+        self
+    }
+
+    pub const fn fixed_first_sent_header(mut self, name: &'static str) -> Self {
+        put(&mut self.first_sent_header, Provided::Fixed(name));
         self
     }
 

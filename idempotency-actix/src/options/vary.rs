@@ -36,10 +36,23 @@ impl Vary {
             HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| ConfigError::HeaderName(name.to_owned()))
         };
-        let mut names = names.map(parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::sorted(names.map(parse).collect::<Result<_, _>>()?))
+    }
+
+    fn sorted(mut names: Vec<HeaderName>) -> Self {
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         names.dedup();
-        Ok(Self(names.into()))
+        Self(names.into())
+    }
+
+    /// The same with one more.
+    pub(crate) fn and(self, name: Option<&HeaderName>) -> Self {
+        match name {
+            Some(name) if !self.0.contains(name) => {
+                Self::sorted([&*self.0, &[name.clone()]].concat())
+            }
+            _ => self,
+        }
     }
 
     pub(crate) fn names(&self) -> &[HeaderName] {

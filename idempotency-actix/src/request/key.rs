@@ -109,6 +109,8 @@ pub enum InvalidKey {
     NotAUuid7,
     /// No ULID.
     NotAUlid,
+    /// Made later than now.
+    Ahead,
     /// What a function of the application says.
     OtherForm(Cow<'static, str>),
 }
@@ -130,6 +132,7 @@ impl InvalidKey {
             Self::NotAUuid => "The key must be a UUID with hyphens.",
             Self::NotAUuid7 => "The key must be a UUID of version 7 with hyphens.",
             Self::NotAUlid => "The key must be a ULID of 26 characters.",
+            Self::Ahead => "The key's time is more than 5 minutes ahead of the server's clock.",
             Self::OtherForm(reason) => reason,
         }
     }

@@ -133,7 +133,7 @@ impl Finishing {
             Given::Stream(_) => return Passed::AsItIs(Outcome::First),
         };
         let outcome = first(finished);
-        match held.complete(finished, self.options.ttl).await {
+        match held.complete(finished, self.options.kept_for()).await {
             Recorded::Stored => {
                 self.tell(outcome);
                 Passed::AsItIs(outcome)

@@ -187,7 +187,7 @@ impl Reader {
         };
         let recorded = match streamed.end(&finished) {
             Some(held) => {
-                let recorded = held.complete(&finished, self.options.ttl).await;
+                let recorded = held.complete(&finished, self.options.kept_for()).await;
                 let told = Told::new(first(&finished));
                 self.context.tell(&self.options, told);
                 Some(recorded)

@@ -137,7 +137,7 @@ impl Transacted {
     }
 
     async fn commit(&mut self, open: Open) -> Passed {
-        let ttl = open.options.ttl;
+        let ttl = open.options.kept_for();
         let named = open.operation.as_ref();
         let recording = named.map(|named| named.recording(&self.finished, ttl));
         let limit = open.options.store_timeout();
@@ -204,7 +204,7 @@ impl Transacted {
         };
         let (options, lease) = (&open.options, &named.lease);
         let store = &named.claims.store;
-        let call = || store.complete(&lease.id, &lease.claim, &self.finished, options.ttl);
+        let call = || store.complete(&lease.id, &lease.claim, &self.finished, options.kept_for());
         match guarded(options.store_timeout(), call).await {
             Ok(Completion::Recorded | Completion::RecordedAbsent) => {
                 open.tell(Outcome::First);
@@ -239,7 +239,7 @@ impl Transacted {
             options.max_run(),
         );
         let held = HeldClaim::hold(&named.claims, lease, options.store_timeout());
-        match held.complete(&self.finished, options.ttl).await {
+        match held.complete(&self.finished, options.kept_for()).await {
             Recorded::Stored => {
                 open.tell(Outcome::First);
                 Passed::AsItIs(Outcome::First)

@@ -229,7 +229,7 @@ async fn decree(
     lapsed: &Lapsed,
     finished: &Finished,
 ) -> Result<Resolved, StoreError> {
-    let verdict = Verdict::Finished(finished.clone(), operation.options.ttl);
+    let verdict = Verdict::Finished(finished.clone(), operation.options.kept_for());
     let resolved = resolve(operation, lapsed, &verdict).await;
     if let Ok(Resolved::Done) = resolved {
         operation.claims.waiters.wake(&operation.id);
@@ -288,7 +288,7 @@ async fn finish_anew(
     if held.is_late() && !held.confirm().await {
         return Some(Turn::rejected(operation, Problem::StoreUnavailable));
     }
-    let response = match held.complete(&finished, options.ttl).await {
+    let response = match held.complete(&finished, options.kept_for()).await {
         Recorded::Refused => operation.told(held.found().await),
         Recorded::Stored => operation.told(State::Finished(finished)),
         Recorded::TooOld | Recorded::Failed => {

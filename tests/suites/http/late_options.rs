@@ -50,6 +50,7 @@ mod handler {
         key(key = text)
         strict_keys(strict_keys)
         key_format(key_format = "any")
+        max_key_age(max_key_age = "0s")
         scope(scope = text)
         fingerprint(fingerprint = whole)
         vary(vary = ["host"])

@@ -1,5 +1,7 @@
 //! What a key may be and how old, where it is, and what a late retry gets.
 
+mod key_age;
 mod key_format;
+mod keys;
 #[path = "../http/places.rs"]
 mod places;

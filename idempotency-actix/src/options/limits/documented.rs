@@ -26,6 +26,8 @@ fn options_of_a_route() -> Vec<&'static str> {
         key as "key_header",
         strict_keys,
         key_format,
+        max_key_age,
+        first_sent_header,
         scope,
         fingerprint,
         vary,
@@ -82,6 +84,8 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         key: _,
         strict_keys: false,
         key_format,
+        max_key_age: None,
+        first_sent_header: None,
         scope: _,
         fingerprint,
         vary,
@@ -121,6 +125,9 @@ fn default_and_bounds(option: &str) -> [String; 2] {
             assert_eq!(key_format, KeyFormat::any());
             ["any".into(), "any, uuid, uuid7, ulid, a function".into()]
         }
+        "max_key_age" => ["no limit".into(), "up to the `ttl`".into()],
+        "first_sent_header" => ["none".into(), "a header name".into()],
+        "clock" => ["the system's".into(), String::new()],
         "scope" => ["the layer's".into(), String::new()],
         "fingerprint" => ["bytes".into(), String::new()],
         "vary" => {

@@ -32,6 +32,8 @@ async fn never_released() -> &'static str {
     key_header = "x-request-id",
     strict_keys = true,
     key_format = "ulid",
+    max_key_age = "1h 30m",
+    first_sent_header = "Repeatability-First-Sent",
     fingerprint = "multipart",
     vary = ["Host", "x-api-version", "host"],
     wait = "1s 500ms",
@@ -59,7 +61,7 @@ async fn strict_keys() -> &'static str {
     "ok"
 }
 
-#[idempotent(fingerprint = "bytes", key_format = "any", vary = [], wait = "0s", on_unknown = "reject")]
+#[idempotent(fingerprint = "bytes", key_format = "any", max_key_age = "0s", vary = [], wait = "0s", on_unknown = "reject")]
 async fn taken_back() -> &'static str {
     "ok"
 }
