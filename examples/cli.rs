@@ -1,5 +1,6 @@
 //! The command line of an example that serves, and how it speaks.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -86,6 +87,20 @@ pub fn url(mut address: SocketAddr) -> String {
         _ => {}
     }
     format!("http://{address}")
+}
+
+/// An error with its causes. Some of them say what the one above has said already.
+pub fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let error_text = error.to_string();
+        if !text.ends_with(&error_text) {
+            text = format!("{text}: {error_text}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Prints a line. Unlike `println!` it does not panic, in a handler perhaps, when nobody reads.

@@ -2,8 +2,9 @@
 //! as tests.
 
 pub mod cli;
+pub mod folder;
 
-// A block of the README is about Redis, so that all of them need the feature.
-#[cfg(all(doctest, feature = "redis"))]
+// Some blocks of the README are about Redis or SQL, so that all of them need the features.
+#[cfg(all(doctest, feature = "redis", feature = "sql"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

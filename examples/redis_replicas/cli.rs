@@ -1,10 +1,9 @@
 //! The command line, and how the program speaks.
 
-use std::error::Error;
 use std::ffi::OsString;
 
-pub(crate) use idempotency_actix_examples::cli::say;
 use idempotency_actix_examples::cli::{self, text};
+pub(crate) use idempotency_actix_examples::cli::{causes, say};
 
 pub(crate) const USAGE: &str = "\
 Two replicas of an application that share one Redis, and clients that retry.
@@ -61,20 +60,6 @@ pub(crate) fn introduce(a: &str, b: &str) {
 With \"takes_ms\":5000 there is time to hang up, or to see a 409. Stop with Ctrl-C.
 "
     ));
-}
-
-/// An error with its causes. Some of them say what the one above has said already.
-pub(crate) fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let error_text = error.to_string();
-        if !text.ends_with(&error_text) {
-            text = format!("{text}: {error_text}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 pub(crate) fn complain(line: &str) {

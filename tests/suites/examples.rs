@@ -1,0 +1,81 @@
+//! The examples that end by themselves, run as their readers run them: what they print, and how they end.
+
+use std::process::{Command, Output};
+
+use actix_web::rt::System;
+use idempotency_actix_tests::postgres::PgServer;
+
+fn run(program: &str, args: &[&str]) -> (Option<i32>, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(program)
+        .args(args)
+        .output()
+        .expect("a program that can run");
+    let printed = String::from_utf8(stdout).expect("text");
+    println!("{printed}{}", String::from_utf8_lossy(&stderr));
+    (status.code(), printed)
+}
+
+fn ledger(args: &[&str]) -> (Option<i32>, String) {
+    run(
+        env!("CARGO_BIN_EXE_ledger"),
+        &[&["--kills", "10"], args].concat(),
+    )
+}
+
+/// The number at the end of the line that begins so.
+#[track_caller]
+fn number(printed: &str, line: &str) -> i64 {
+    let mut lines = printed.lines();
+    let found = lines.find_map(|it| it.trim().strip_prefix(line));
+    let number = found.and_then(|rest| rest.trim().parse().ok());
+    number.unwrap_or_else(|| panic!("no {line:?} in\n{printed}"))
+}
+
+/// The URL of a database of its own.
+fn postgres() -> String {
+    let server = PgServer::shared();
+    let name = server.fresh_name();
+    let create = format!("CREATE DATABASE {name}");
+    System::new().block_on(server.execute(&create));
+    format!("postgres://postgres@{}/{name}", server.addr())
+}
+
+/// Of the transfers that the ledger's clients asked for.
+#[track_caller]
+fn assert_each_once((ended, printed): (Option<i32>, String)) {
+    assert_eq!(ended, Some(0));
+    let of = |line| number(&printed, line);
+    assert_eq!(of("kills"), 10);
+    assert!(of("tries") > of("transfers asked"));
+    assert!(of("replays") > 0);
+    let right = of("told 201, booked once") + of("told 402, not booked");
+    assert_eq!(right, of("transfers asked"));
+    assert_eq!(of("sum over all accounts"), 0);
+}
+
+#[track_caller]
+fn assert_some_twice((ended, printed): (Option<i32>, String)) {
+    assert_eq!(ended, Some(1));
+    assert!(number(&printed, "told 201, booked more often") > 0);
+    assert_eq!(number(&printed, "replays"), 0);
+}
+
+#[test]
+fn the_ledger_books_each_transfer_once_on_sqlite() {
+    assert_each_once(ledger(&[]));
+}
+
+#[test]
+fn the_ledger_books_each_transfer_once_on_postgres() {
+    assert_each_once(ledger(&["--url", &postgres()]));
+}
+
+#[test]
+fn without_keys_the_ledger_books_transfers_twice_and_says_so() {
+    assert_some_twice(ledger(&["--without-keys"]));
+    assert_some_twice(ledger(&["--without-keys", "--url", &postgres()]));
+}
