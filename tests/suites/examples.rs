@@ -79,3 +79,14 @@ fn without_keys_the_ledger_books_transfers_twice_and_says_so() {
     assert_some_twice(ledger(&["--without-keys"]));
     assert_some_twice(ledger(&["--without-keys", "--url", &postgres()]));
 }
+
+#[test]
+fn the_outbox_charges_each_order_once_though_its_worker_dies() {
+    let (ended, printed) = run(env!("CARGO_BIN_EXE_outbox"), &[]);
+    assert_eq!(ended, Some(0));
+    let count = |what| printed.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(count("worker     sends"), 6);
+    assert_eq!(count("worker     dies"), 3);
+    assert_eq!(count("processor  charges"), 3);
+    assert!(printed.ends_with("\n3 orders, 3 charges\n"), "{printed}");
+}
