@@ -44,10 +44,10 @@ const MIGRATION: Duration = Duration::from_secs(60);
 /// # Connections
 ///
 /// The store makes connections of its own, by the options of the pool that it is given: as many as
-/// [`connections`](PgStoreBuilder::connections), two for renewals, one for its thread, and one that listens. None of the
-/// pool's is used, so that handlers which wait for one do not hold up claims, and claims do not hold up handlers. Hooks of
-/// the pool (`after_connect`) are not run on them: what the store needs belongs into the connect options. Once the pool is
-/// closed, the store refuses.
+/// [`connections`](PgStoreBuilder::connections), as many again for transactions, two for renewals, one for its thread, and
+/// one that listens. None of the pool's is used, so that handlers which wait for one do not hold up claims, and claims do
+/// not hold up handlers. Hooks of the pool (`after_connect`) are not run on them: what the store needs belongs into the
+/// connect options. Once the pool is closed, the store refuses.
 ///
 /// # Statements
 ///
@@ -192,8 +192,9 @@ impl PgStore {
 }
 
 impl Inner {
+    /// With those for transactions, which are as many as those for the steps of requests.
     fn most_connections(&self) -> usize {
-        self.options.connections + BESIDE
+        2 * self.options.connections + BESIDE
     }
 
     async fn sweep_batch(&self) -> Result<Batch, Failure> {
@@ -359,7 +360,8 @@ impl PgStoreBuilder {
     /// How many connections requests use at most; as many as the pool may have by default, which is 10 of sqlx's.
     ///
     /// A step holds one for a round trip. When all are in use, further ones wait within the timeout, and are answered 503
-    /// then. Four more are opened beside them: two for renewals, one for the store's thread, one that listens.
+    /// then. Handlers in transactions have as many of their own, and hold one each. Four more are opened beside them: two
+    /// for renewals, one for the store's thread, one that listens.
     pub fn connections(mut self, connections: usize) -> Self {
         self.options.connections = connections;
         self

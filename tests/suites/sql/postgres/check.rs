@@ -86,7 +86,7 @@ async fn more_connections_than_the_server_has_are_found() {
         matches!(
             findings(&report)[..],
             [PgFinding::TooFewConnections {
-                needed: 24,
+                needed: 44,
                 allowed: 7
             }]
         ),
