@@ -3,6 +3,7 @@
 
 mod http;
 mod postgres;
+mod recipes;
 mod records;
 mod sqlite;
 mod transactions;

@@ -123,30 +123,6 @@ async fn a_server_that_has_no_connection_left_refuses() {
 }
 
 #[actix_web::test]
-async fn a_role_with_what_is_granted_in_the_documentation_does_every_step() {
-    let (_, table) = store().await;
-    let server = PgServer::shared();
-    let role = format!("{table}_role");
-    server
-        .execute(&format!(
-            "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"
-        ))
-        .await;
-    let pool = server.pool_with(2, server.options().username(&role));
-    let store = PgStore::builder(pool).table(&table).timeout(AMPLE).build();
-    let store = store.expect("options that hold");
-    store.migrate().await.expect("nothing to do");
-    let id = run(&store, DAY).await;
-    assert!(is_replayed(&store, &id).await);
-    store.sweep().await.expect("a sweep");
-    store.health().await.expect("health");
-    let (id, held) = (fresh_id(), claim());
-    assert!(is_granted(&store, &id, &held).await);
-    store.renew(&id, &held).await.expect("a renewal");
-    store.release(&id, &held).await.expect("a release");
-}
-
-#[actix_web::test]
 async fn a_server_that_was_restarted_is_found_again_by_the_first_step() {
     let (server, store) = own(&[("fsync", "on")]).await;
     let id = run(&store, DAY).await;

@@ -5,5 +5,6 @@ mod bank;
 mod deaths;
 mod outcomes;
 mod postgres;
+mod second_connections;
 mod sqlite;
 mod wrong_places;
