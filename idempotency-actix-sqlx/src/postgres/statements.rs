@@ -146,10 +146,13 @@ fn look(table: &str) -> String {
     format!("WITH {NOW} SELECT us, {COLUMNS} FROM {table}, now WHERE id = $1")
 }
 
-/// The look in a transaction, with the setting that tells whether it has its lock. It gives a row also where there is none.
+/// The look in a transaction, with the setting that tells whether it has its lock, and whether it sees what was committed
+/// since it began. It gives a row also where there is none.
 fn look_locked(table: &str) -> String {
     format!(
-        "WITH {NOW} SELECT current_setting($1, true), us, {COLUMNS} FROM now LEFT JOIN {table} ON id = $2"
+        "WITH {NOW} SELECT current_setting($1, true), us, {COLUMNS}, \
+            current_setting('transaction_isolation') LIKE 'read%' AS is_up_to_date \
+         FROM now LEFT JOIN {table} ON id = $2"
     )
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Begun {
     /// With the row behind it.
     pub(super) seen: PgRow,
     pub(super) has_lock: bool,
+    /// Whether what was committed before the lock was got is seen.
+    pub(super) is_up_to_date: bool,
 }
 
 /// How a message with a commit at its end came out.
@@ -129,8 +131,10 @@ impl PgTransaction {
         let seen = seen.map_err(|error| Failure::Refused(Postgres::explain(error)))?;
         let setting: Option<String> = seen.try_get(0).map_err(unreadable::<Postgres>)?;
         let has_lock = setting.as_deref() == Some(&transaction.mark);
+        let is_up_to_date = seen.try_get("is_up_to_date");
         Ok(Begun {
             transaction,
+            is_up_to_date: is_up_to_date.map_err(unreadable::<Postgres>)?,
             seen,
             has_lock,
         })

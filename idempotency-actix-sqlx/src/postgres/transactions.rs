@@ -42,6 +42,7 @@ impl Transactions for PgStore {
             mut transaction,
             seen,
             has_lock,
+            is_up_to_date,
         } = begun.await?;
         let kind: Option<i32> = seen.try_get(2).map_err(unreadable::<Postgres>)?;
         let found = match kind {
@@ -64,6 +65,10 @@ impl Transactions for PgStore {
         }
         if !has_lock {
             return Ok(Opened::Busy);
+        }
+        // All of a serializable transaction goes by one snapshot, which its statement with the lock took before it had it.
+        if !is_up_to_date && let Some(record) = records.inspect(id).await? {
+            return Ok(Opened::Found(record));
         }
         let (inner, id) = (Arc::clone(inner), *id);
         transaction.tell(move || inner.records.changed(&id));
