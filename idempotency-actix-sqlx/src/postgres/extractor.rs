@@ -46,13 +46,13 @@ impl Deref for PgTx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.0.connection()
+        &self.0
     }
 }
 
 impl DerefMut for PgTx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.0.connection_mut()
+        &mut self.0
     }
 }
 

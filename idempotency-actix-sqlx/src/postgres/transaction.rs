@@ -2,6 +2,7 @@
 //! is not known here.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use idempotency_actix::Isolation;
@@ -23,7 +24,7 @@ const SETTING: &str = "idempotency_actix.tx";
 const TAKEN: &str = "idempotency_actix:taken";
 const ENDED: &str = "idempotency_actix:ended";
 
-/// An open transaction of a [`PgStore`](super::PgStore). Dropping it rolls back.
+/// An open transaction of a [`PgStore`](super::PgStore), which dereferences to its connection. Dropping it rolls back.
 pub struct PgTransaction {
     /// `None` once it is closed.
     taken: Option<Taken<PgConnection>>,
@@ -127,7 +128,7 @@ impl PgTransaction {
         let query = sqlx::query(AssertSqlSafe(Arc::clone(look)))
             .bind(SETTING)
             .bind(id.as_bytes().to_vec());
-        let seen = query.fetch_one(transaction.connection_mut()).await;
+        let seen = query.fetch_one(&mut *transaction).await;
         let seen = seen.map_err(|error| Failure::Refused(Postgres::explain(error)))?;
         let setting: Option<String> = seen.try_get(0).map_err(unreadable::<Postgres>)?;
         let has_lock = setting.as_deref() == Some(&transaction.mark);
@@ -153,19 +154,6 @@ impl PgTransaction {
         self.told = Some(Box::new(told));
     }
 
-    pub(super) fn connection(&self) -> &PgConnection {
-        self.taken().peek()
-    }
-
-    pub(super) fn connection_mut(&mut self) -> &mut PgConnection {
-        let taken = self.taken.as_mut();
-        taken.expect("a transaction that is not over").lend()
-    }
-
-    fn taken(&self) -> &Taken<PgConnection> {
-        self.taken.as_ref().expect("a transaction that is not over")
-    }
-
     /// Commits, in one message with a statement that gives one row where it wrote what it had to.
     ///
     /// The commit begins the next transaction, which is rolled back off the request's way: the client library counts how
@@ -186,7 +174,7 @@ impl PgTransaction {
             "{writes} SELECT (CASE WHEN current_setting('{SETTING}', true) = '{mark}' \
              THEN {written} ELSE '{ENDED}' END)::integer{from}; COMMIT AND CHAIN"
         );
-        let sent = sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.connection_mut());
+        let sent = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self);
         let error = match sent.await {
             Ok(_) => {
                 self.told = None;
@@ -216,9 +204,7 @@ impl PgTransaction {
     /// Rolls back; `false` if it was over already.
     pub(super) async fn roll_back(mut self) -> bool {
         let sql = format!("SELECT current_setting('{SETTING}', true)");
-        let look = self
-            .connection_mut()
-            .fetch_one(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let look = self.fetch_one(sqlx::raw_sql(AssertSqlSafe(sql)));
         let is_there = match look.await {
             Ok(row) => {
                 row.try_get::<Option<String>, _>(0).ok().flatten() == Some(self.mark.clone())
@@ -233,7 +219,7 @@ impl PgTransaction {
     /// Rolls back what is left, and returns when that is done.
     async fn leave(&mut self) {
         self.queue_rollback();
-        match self.connection_mut().ping().await {
+        match self.ping().await {
             Ok(()) => {
                 if let Some(mut taken) = self.taken.take() {
                     taken.answered();
@@ -252,7 +238,23 @@ impl PgTransaction {
 
     /// Rolls back with whatever is sent next.
     fn queue_rollback(&mut self) {
-        queue_rollback::<Postgres>(self.connection_mut());
+        queue_rollback::<Postgres>(self);
+    }
+}
+
+impl Deref for PgTransaction {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        let taken = self.taken.as_ref();
+        taken.expect("a transaction that is not over").peek()
+    }
+}
+
+impl DerefMut for PgTransaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        let taken = self.taken.as_mut();
+        taken.expect("a transaction that is not over").lend()
     }
 }
 

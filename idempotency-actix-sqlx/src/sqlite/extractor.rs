@@ -47,13 +47,13 @@ impl Deref for SqliteTx {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        self.0.connection()
+        &self.0
     }
 }
 
 impl DerefMut for SqliteTx {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.0.connection_mut()
+        &mut self.0
     }
 }
 

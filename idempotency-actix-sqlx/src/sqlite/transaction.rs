@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,7 +56,8 @@ struct Fate {
     is_rolled_back: AtomicBool,
 }
 
-/// An open transaction of a [`SqliteStore`](super::SqliteStore). Dropping it rolls back.
+/// An open transaction of a [`SqliteStore`](super::SqliteStore), which dereferences to its connection. Dropping it rolls
+/// back.
 pub struct SqliteTransaction {
     /// `None` once it is closed.
     taken: Option<Taken<SqliteConnection>>,
@@ -124,16 +126,6 @@ impl SqliteTransaction {
         self.told = Some(Box::new(told));
     }
 
-    pub(super) fn connection(&self) -> &SqliteConnection {
-        let taken = self.taken.as_ref();
-        taken.expect("a transaction that is not over").peek()
-    }
-
-    pub(super) fn connection_mut(&mut self) -> &mut SqliteConnection {
-        let taken = self.taken.as_mut();
-        taken.expect("a transaction that is not over").lend()
-    }
-
     fn is(&self, fate: &AtomicBool) -> bool {
         fate.load(Ordering::Acquire)
     }
@@ -153,7 +145,7 @@ impl SqliteTransaction {
         if let Some(ended) = self.ended() {
             return ended;
         }
-        let error = match commit::<Sqlite>(self.connection_mut()).await {
+        let error = match commit::<Sqlite>(&mut self).await {
             Ok(()) => {
                 self.told = None;
                 self.give_back();
@@ -178,9 +170,8 @@ impl SqliteTransaction {
         if let Some(ended) = self.ended() {
             return !matches!(ended, Ended::ByHandler);
         }
-        let connection = self.connection_mut();
-        queue_rollback::<Sqlite>(connection);
-        if connection.ping().await.is_ok() && depth::<Sqlite>(connection) == 0 {
+        queue_rollback::<Sqlite>(&mut self);
+        if self.ping().await.is_ok() && depth::<Sqlite>(&self) == 0 {
             self.give_back();
         }
         true
@@ -207,6 +198,22 @@ async fn begin_told(
     });
     handle.set_rollback_hook(move || rolled_back.is_rolled_back.store(true, Ordering::Release));
     Ok(())
+}
+
+impl Deref for SqliteTransaction {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        let taken = self.taken.as_ref();
+        taken.expect("a transaction that is not over").peek()
+    }
+}
+
+impl DerefMut for SqliteTransaction {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        let taken = self.taken.as_mut();
+        taken.expect("a transaction that is not over").lend()
+    }
 }
 
 /// The connection is given back in the midst of something, which has it asked for an answer before it is used again. One

@@ -38,10 +38,7 @@ impl Transactions for SqliteStore {
         // As long as the engine waits, and not as a step that writes: others may run before.
         let deadline = Instant::now() + options.idle / 3;
         let mut transaction = SqliteTransaction::begin(&records.table.writer, deadline).await?;
-        let look = records
-            .table
-            .look_in(id)
-            .fetch_optional(transaction.connection_mut());
+        let look = records.table.look_in(id).fetch_optional(&mut *transaction);
         let seen = look
             .await
             .map_err(|error| StoreError::refused(Sqlite::explain(error)))?;
@@ -99,7 +96,7 @@ impl Transactions for SqliteStore {
             );
             let row = row.described(claim.description());
             let written = records.table.complete_in(recording.id, &row);
-            match written.fetch_optional(transaction.connection_mut()).await {
+            match written.fetch_optional(&mut *transaction).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Committed::Other,
                 Err(error) => {

@@ -29,13 +29,16 @@ use super::{Claim, Finished, Record, RecordId, Store, StoreError};
 ///    token.
 /// 5. What the handler made of the transaction shows. If a statement in it failed, so that the database would commit
 ///    nothing, the commit is [`Committed::Refused`]. If the handler ended it by itself, it is [`Committed::Ended`], and
-///    [`RolledBack::Ended`]: what came later is rolled back, and nothing is recorded.
+///    [`RolledBack::Ended`]: a transaction that the handler began then is rolled back, and nothing is recorded.
 /// 6. A transaction that is dropped is rolled back, also where no runtime is left. So is one whose future is dropped, unless
 ///    that is the future of a `commit`.
 /// 7. An owner that stands still does not hold the operation for ever: where the database can, it ends a transaction that
 ///    was [idle](TransactionOptions::idle) for so long. Its commit fails then.
 /// 8. Generations never fall back, as in the contract of the [`Store`]: a claim is granted above the generation that is
 ///    remembered, and [`Opened::Claimed`] says which it is.
+///
+/// The suite in `store::conformance` (feature `conformance`) checks every point, but for a commit whose answer is lost: of
+/// point 4 it checks what the engine finds after one.
 pub trait Transactions: Store {
     /// An open transaction, as the handler gets it.
     type Transaction: 'static;

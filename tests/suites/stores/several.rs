@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Committed, Completion, Finished, Opened, Record, RecordId, Recording,
+    Released, Renewed, Resolved, RolledBack, Store, StoreError, TransactionOptions, Transactions,
+    Verdict,
 };
 
 pub struct Several<S> {
@@ -20,7 +21,11 @@ impl<S> Several<S> {
     }
 
     fn next(&self) -> &S {
-        &self.stores[self.next.fetch_add(1, SeqCst) % self.stores.len()]
+        &self.stores[self.turn()]
+    }
+
+    fn turn(&self) -> usize {
+        self.next.fetch_add(1, SeqCst) % self.stores.len()
     }
 }
 
@@ -58,5 +63,51 @@ impl<S: Store> Store for Several<S> {
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
         self.next().resolve(id, seen, verdict).await
+    }
+}
+
+/// A transaction with the store that it is ended by.
+pub struct Of<T> {
+    store: usize,
+    pub transaction: T,
+}
+
+impl<S: Transactions> Transactions for Several<S> {
+    type Transaction = Of<S::Transaction>;
+
+    async fn open(
+        &self,
+        id: &RecordId,
+        claim: &Claim,
+        options: &TransactionOptions,
+    ) -> Result<Opened<Self::Transaction>, StoreError> {
+        let store = self.turn();
+        Ok(match self.stores[store].open(id, claim, options).await? {
+            Opened::Claimed {
+                transaction,
+                generation,
+            } => Opened::claimed(Of { store, transaction }, generation),
+            Opened::Found(record) => Opened::Found(record),
+            _ => Opened::Busy,
+        })
+    }
+
+    async fn open_plain(
+        &self,
+        options: &TransactionOptions,
+    ) -> Result<Self::Transaction, StoreError> {
+        let store = self.turn();
+        let transaction = self.stores[store].open_plain(options).await?;
+        Ok(Of { store, transaction })
+    }
+
+    async fn commit(&self, of: Self::Transaction, recording: Option<Recording<'_>>) -> Committed {
+        let store = &self.stores[of.store];
+        store.commit(of.transaction, recording).await
+    }
+
+    async fn roll_back(&self, of: Self::Transaction) -> RolledBack {
+        let store = &self.stores[of.store];
+        store.roll_back(of.transaction).await
     }
 }

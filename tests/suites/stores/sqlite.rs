@@ -4,12 +4,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use idempotency_actix::store::Keyring;
-use idempotency_actix::store::conformance::Harness;
-use idempotency_actix_sqlx::SqliteStore;
-use idempotency_actix_sqlx::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use idempotency_actix::store::conformance::{Harness, TransactionHarness};
+use idempotency_actix_sqlx::sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use idempotency_actix_sqlx::sqlx::{self, AssertSqlSafe, Executor, Row, raw_sql};
+use idempotency_actix_sqlx::{SqliteStore, SqliteTransaction};
 use tempfile::TempDir;
 
-use crate::several::Several;
+use crate::several::{Of, Several};
 
 /// A store in a file, which all cases of one kind share.
 struct OnSqlite {
@@ -32,8 +33,7 @@ fn folder() -> &'static TempDir {
 }
 
 impl OnSqlite {
-    /// Each with connections of its own, as each process has.
-    async fn one(&self) -> SqliteStore {
+    fn pool(&self) -> SqlitePool {
         let options = match self.file {
             ":memory:" => SqliteConnectOptions::new()
                 .in_memory(true)
@@ -42,8 +42,12 @@ impl OnSqlite {
                 .filename(folder().path().join(file))
                 .create_if_missing(true),
         };
-        let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-        let builder = SqliteStore::builder(pool).timeout(Duration::from_secs(20));
+        SqlitePoolOptions::new().connect_lazy_with(options)
+    }
+
+    /// Each with connections of its own, as each process has.
+    async fn one(&self) -> SqliteStore {
+        let builder = SqliteStore::builder(self.pool()).timeout(Duration::from_secs(20));
         let builder = match &self.keyring {
             Some(keyring) => builder.encryption(keyring.clone()),
             None => builder,
@@ -78,10 +82,59 @@ impl Harness for OnSqlite {
     }
 }
 
+/// The effects are rows of a table in the same file.
+impl TransactionHarness for OnSqlite {
+    async fn write(&self, tx: &mut Of<SqliteTransaction>, effect: &str) {
+        let table = "CREATE TABLE IF NOT EXISTS effects (name TEXT)";
+        execute(tx, table.to_owned()).await.expect("a table");
+        let insert = format!("INSERT INTO effects VALUES ('{effect}')");
+        execute(tx, insert).await.expect("a row");
+    }
+
+    async fn effects(&self, effect: &str) -> usize {
+        let pool = self.pool();
+        let count = format!("SELECT count(*) FROM effects WHERE name = '{effect}'");
+        let count = raw_sql(AssertSqlSafe(count)).fetch_one(&pool).await;
+        pool.close().await;
+        match count {
+            Ok(row) => row.get::<i64, _>(0).try_into().expect("a count"),
+            // It comes with the first of them.
+            Err(error) if error.to_string().contains("no such table") => 0,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn fail(&self, tx: &mut Of<SqliteTransaction>) {
+        let sql = "CREATE TEMP TABLE one (id INTEGER PRIMARY KEY); INSERT INTO one VALUES (1); \
+                   INSERT OR ROLLBACK INTO one VALUES (1)";
+        let done = execute(tx, sql.to_owned()).await;
+        done.expect_err("an error");
+    }
+
+    async fn end(&self, tx: &mut Of<SqliteTransaction>) {
+        let done = execute(tx, "COMMIT; BEGIN IMMEDIATE".to_owned()).await;
+        done.expect("another transaction");
+    }
+
+    fn ends_what_is_idle(&self) -> bool {
+        false
+    }
+}
+
+async fn execute(tx: &mut Of<SqliteTransaction>, sql: String) -> Result<(), sqlx::Error> {
+    tx.transaction.execute(raw_sql(AssertSqlSafe(sql))).await?;
+    Ok(())
+}
+
 mod in_a_file {
     idempotency_actix::conformance_tests!(
         #[actix_web::test]
         super::on("plain.db")
+    );
+
+    idempotency_actix::transaction_conformance_tests!(
+        #[actix_web::test]
+        super::on("transactions.db")
     );
 }
 

@@ -9,6 +9,10 @@
 //! generations of answers that were forgotten, which are remembered for a day, and for one that is asked to
 //! be kept for ten years.
 //!
+//! A store of [`Transactions`](crate::store::Transactions) has a part of the suite for itself, by the point of that trait's
+//! contract: say in a [`TransactionHarness`] what a handler does, and call
+//! [`transaction_conformance_tests!`](crate::transaction_conformance_tests) or [`run_transactions`].
+//!
 //! Nothing here needs a runtime; a store that needs one finds it in the test that runs the suite. Races
 //! are run on threads of their own, inside that runtime where it is tokio's.
 //!
@@ -66,8 +70,14 @@ mod resolve;
 mod retention;
 mod suite;
 mod test_record;
+mod transactions;
 
 pub use self::harness::Harness;
 #[doc(hidden)]
 pub use self::suite::run_case;
 pub use self::suite::{Case, cases, run};
+#[doc(hidden)]
+pub use self::transactions::run_transaction_case;
+pub use self::transactions::{
+    TransactionCase, TransactionHarness, run_transactions, transaction_cases,
+};

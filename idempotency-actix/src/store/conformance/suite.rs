@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
@@ -43,7 +44,7 @@ impl<H> fmt::Debug for Case<H> {
 
 /// Lists the cases of the suite, in the order of the contract.
 pub fn cases<H: Harness>() -> Vec<Case<H>> {
-    crate::__conformance_cases!(list)
+    crate::__conformance_cases!(list Case)
 }
 
 /// Runs all cases, one after the other.
@@ -53,18 +54,24 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
 /// Panics at the end if any case failed, with the message of each.
 pub async fn run<H: Harness>(harness: &H) {
     let cases = cases();
+    run_all(cases.iter().map(|case| (case.name, case.run(harness)))).await;
+}
+
+/// Runs cases by their names, and fails with the messages of all that did.
+pub(super) async fn run_all(
+    cases: impl ExactSizeIterator<Item = (&'static str, impl Future<Output = ()>)>,
+) {
+    let count = cases.len();
     let mut failures = Vec::new();
-    for case in &cases {
-        let done = AssertUnwindSafe(case.run(harness)).catch_unwind().await;
-        if let Err(panic) = done {
-            failures.push(format!("{}: {}", case.name, message(&*panic)));
+    for (name, case) in cases {
+        if let Err(panic) = AssertUnwindSafe(case).catch_unwind().await {
+            failures.push(format!("{name}: {}", message(&*panic)));
         }
     }
     assert!(
         failures.is_empty(),
-        "{} of {} cases failed\n{}",
+        "{} of {count} cases failed\n{}",
         failures.len(),
-        cases.len(),
         failures.join("\n"),
     );
 }
@@ -116,7 +123,7 @@ pub async fn run_case<H: Harness>(name: &str, harness: &H) {
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 macro_rules! conformance_tests {
     (#[$test:meta] $harness:expr $(,)?) => {
-        $crate::__conformance_cases!(tests[$test][$harness]);
+        $crate::__conformance_cases!(tests[$test][$harness] run_case);
     };
 }
 
@@ -237,19 +244,19 @@ macro_rules! __conformance_cases {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_each {
-    (tests [$test:meta] [$harness:expr]
+    (tests [$test:meta] [$harness:expr] $run:ident
         $($rule:literal: $($group:ident::$case:ident)+;)+
     ) => {
         $($(
             #[$test]
             async fn $case() {
-                $crate::store::conformance::run_case(stringify!($case), &$harness).await;
+                $crate::store::conformance::$run(stringify!($case), &$harness).await;
             }
         )+)+
     };
-    (list $($rule:literal: $($group:ident::$case:ident)+;)+) => {
+    (list $listed:ident $($rule:literal: $($group:ident::$case:ident)+;)+) => {
         vec![$($(
-            Case {
+            $listed {
                 name: stringify!($case),
                 run: |harness| {
                     Box::pin(async move {

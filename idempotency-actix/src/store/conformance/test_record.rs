@@ -16,8 +16,8 @@ use crate::store::{
 
 /// A case at work on a record of its own. Times are in units of the harness.
 pub(super) struct TestRecord<'h, H: Harness> {
-    harness: &'h H,
-    rule: &'static str,
+    pub(super) harness: &'h H,
+    pub(super) rule: &'static str,
     pub(super) store: Arc<H::Store>,
     pub(super) id: RecordId,
 }
