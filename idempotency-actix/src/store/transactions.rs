@@ -39,6 +39,8 @@ use super::{Claim, Finished, Record, RecordId, Store, StoreError};
 ///
 /// The suite in `store::conformance` (feature `conformance`) checks every point, but for a commit whose answer is lost: of
 /// point 4 it checks what the engine finds after one.
+///
+/// The repository's `examples/custom_transaction` implements it for Diesel.
 pub trait Transactions: Store {
     /// An open transaction, as the handler gets it.
     type Transaction: 'static;
