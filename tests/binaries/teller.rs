@@ -1,9 +1,11 @@
 //! One of several processes that serve a bank on one database, each charge in a transaction: `teller <database> <records>`.
 //!
-//! It tells its address on its output, and then each run that has written, so that a test can kill it there.
+//! It tells its address on its output, and then each run that has written, so that a test can kill it there. Below `/bare`
+//! stand the same charges without the layer, in transactions by hand: what the layer is worth.
 
 use std::env;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::{Data, scope};
@@ -12,7 +14,7 @@ use idempotency_actix::store::Store;
 use idempotency_actix::{Idempotency, KeyScope, idempotent};
 use idempotency_actix_sqlx::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use idempotency_actix_sqlx::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use idempotency_actix_sqlx::sqlx::{AssertSqlSafe, Executor, raw_sql};
+use idempotency_actix_sqlx::sqlx::{AssertSqlSafe, Executor, PgPool, SqlitePool, raw_sql};
 use idempotency_actix_sqlx::{PgStore, PgTx, SqlError, SqliteStore, SqliteTx};
 
 /// An owner that does nothing for so long has lost its transaction, on a server.
@@ -26,19 +28,22 @@ fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
     value.and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
+/// Writes who it is into the effect and into its answer.
 async fn charge<'c>(
     connection: impl Executor<'c>,
     request: HttpRequest,
     charges: Data<Charges>,
 ) -> Result<HttpResponse, SqlError> {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
     let (table, key) = (&charges.0, header(&request, "idempotency-key"));
-    let insert = format!("INSERT INTO {table} (note) VALUES ('{key}')");
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let by = format!("{}-{run}", std::process::id());
+    let insert = format!("INSERT INTO {table} (note, run) VALUES ('{key}', '{by}')");
     connection.execute(raw_sql(AssertSqlSafe(insert))).await?;
-    println!("written {key}");
+    println!("{by}");
     let pause = header(&request, "x-pause-ms").parse().unwrap_or(0);
     actix_web::rt::time::sleep(Duration::from_millis(pause)).await;
-    let by = std::process::id();
-    Ok(HttpResponse::Created().body(format!("{key} by {by}")))
+    Ok(HttpResponse::Created().body(by))
 }
 
 #[post("/postgres")]
@@ -61,14 +66,44 @@ async fn on_sqlite(
     charge(&mut *tx, request, charges).await
 }
 
-async fn serve(store: impl Store, charges: String) -> io::Result<()> {
+#[post("/postgres")]
+async fn bare_on_postgres(
+    pool: Data<PgPool>,
+    request: HttpRequest,
+    charges: Data<Charges>,
+) -> Result<HttpResponse, SqlError> {
+    let mut tx = pool.begin().await?;
+    let answer = charge(&mut *tx, request, charges).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+#[post("/sqlite")]
+async fn bare_on_sqlite(
+    pool: Data<SqlitePool>,
+    request: HttpRequest,
+    charges: Data<Charges>,
+) -> Result<HttpResponse, SqlError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let answer = charge(&mut *tx, request, charges).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+async fn serve<P: 'static + Clone + Send>(
+    store: impl Store,
+    pool: P,
+    charges: String,
+) -> io::Result<()> {
     let layer = Idempotency::builder(store, KeyScope::everyone()).lease(LEASE);
     let layer = layer.build().expect("options that hold");
     let charges = Data::new(Charges(charges));
     let server = HttpServer::new(move || {
         let bank = scope("").wrap(layer.clone());
+        let bare = scope("/bare").app_data(Data::new(pool.clone()));
         App::new()
             .app_data(charges.clone())
+            .service(bare.service(bare_on_postgres).service(bare_on_sqlite))
             .service(bank.service(on_postgres).service(on_sqlite))
     });
     let server = server.workers(2).bind(("127.0.0.1", 0))?;
@@ -90,21 +125,16 @@ async fn main() -> io::Result<()> {
                 .host("127.0.0.1")
                 .port(port);
             let options = options.username("postgres").database("postgres");
-            let store = PgStore::builder(PgPoolOptions::new().connect_lazy_with(options));
-            serve(
-                store.table(table).build().expect("options that hold"),
-                charges,
-            )
-            .await
+            let options = options.application_name(table);
+            let pool = PgPoolOptions::new().connect_lazy_with(options);
+            let store = PgStore::builder(pool.clone()).table(table).build();
+            serve(store.expect("options that hold"), pool, charges).await
         }
         Err(_) => {
             let options = SqliteConnectOptions::new().filename(database);
-            let store = SqliteStore::builder(SqlitePoolOptions::new().connect_lazy_with(options));
-            serve(
-                store.table(table).build().expect("options that hold"),
-                charges,
-            )
-            .await
+            let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+            let store = SqliteStore::builder(pool.clone()).table(table).build();
+            serve(store.expect("options that hold"), pool, charges).await
         }
     }
 }

@@ -20,17 +20,27 @@ pub struct Client {
 impl Client {
     /// Connects; a read that takes over 30 s fails the test.
     pub fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).expect("a listening server");
-        stream.set_nodelay(true).expect("a TCP stream");
+        Self::try_connect(addr).expect("a listening server")
+    }
+
+    /// The same, where the server may be away.
+    pub fn try_connect(addr: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
         let buffer = Vec::new();
         let client = Self { stream, buffer };
         client.limit(LIMIT);
-        client
+        Ok(client)
     }
 
     /// Sends a request.
     pub fn send(&mut self, request: &Request) {
         self.write(&request.bytes());
+    }
+
+    /// The same, where the server may have gone.
+    pub fn try_send(&mut self, request: &Request) -> std::io::Result<()> {
+        self.stream.write_all(&request.bytes())
     }
 
     /// Sends bytes.

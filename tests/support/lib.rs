@@ -6,6 +6,7 @@
 //! - [`incidents`] and [`log`]: what the layer tells its operator;
 //! - [`redis`]: Redis servers, and a proxy that breaks their connections;
 //! - [`postgres`]: PostgreSQL servers;
+//! - [`trial`]: processes that die under load, and what every key must then show;
 //! - [`Process`]: a program that no test leaves behind;
 //! - [`fresh_id`] and [`fresh_claim`]: what a test asks a store for directly;
 //! - [`until`] and [`eventually`]: how long a test waits where no signal can tell.
@@ -26,6 +27,7 @@ pub mod incidents;
 pub mod log;
 pub mod postgres;
 pub mod redis;
+pub mod trial;
 
 pub use client::Client;
 pub use http2::Http2;

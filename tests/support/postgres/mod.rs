@@ -8,4 +8,4 @@ mod wire;
 
 pub use bouncer::PgBouncer;
 pub use server::PgServer;
-pub use wire::{Cut, Wire};
+pub use wire::{COMMIT, Cut, Wire};

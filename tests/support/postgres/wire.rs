@@ -1,8 +1,9 @@
-//! What goes over the wire between a client and its server, counted on the way.
+//! What goes over the wire between a client and its server, counted on the way, and cut where a test says.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -10,8 +11,7 @@ use std::thread;
 #[derive(Debug)]
 pub struct Wire {
     addr: SocketAddr,
-    trips: Arc<AtomicUsize>,
-    cut: Arc<Mutex<Option<Cut>>>,
+    state: Arc<State>,
 }
 
 /// Where a connection breaks.
@@ -21,48 +21,58 @@ pub enum Cut {
     Before,
     /// It carries it out, and its answer is lost.
     After,
+    /// It carries it out, and half of its answer is lost.
+    MidReply,
 }
 
 /// What is in the message of a commit.
-const COMMIT: &[u8] = b"COMMIT AND CHAIN";
+pub const COMMIT: &str = "COMMIT";
+
+#[derive(Debug, Default)]
+struct State {
+    trips: AtomicUsize,
+    armed: Mutex<Option<(String, Cut)>>,
+}
+
+impl State {
+    /// The cut that this message takes.
+    fn take(&self, sql: &str) -> Option<Cut> {
+        let mut armed = self.armed.lock().unwrap();
+        let is_meant = armed.as_ref().is_some_and(|(part, _)| sql.contains(part));
+        is_meant.then(|| armed.take()).flatten().map(|(_, cut)| cut)
+    }
+}
 
 impl Wire {
     /// Stands before the server at that address, for as long as the process lives.
     pub fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let addr = listener.local_addr().expect("an address");
-        let trips = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&trips);
-        let cut = Arc::<Mutex<Option<Cut>>>::default();
-        let armed = Arc::clone(&cut);
+        let state = Arc::<State>::default();
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(server) else {
-                    continue;
-                };
-                let answers = (server.try_clone(), client.try_clone());
-                let (Ok(from), Ok(to)) = answers else {
-                    continue;
-                };
-                let (counted, armed) = (Arc::clone(&counted), Arc::clone(&armed));
-                let is_mute = Arc::<AtomicBool>::default();
-                let mute = Arc::clone(&is_mute);
-                thread::spawn(move || _ = forward(from, to, &is_mute));
-                thread::spawn(move || {
-                    let ended = client.try_clone();
-                    _ = count(client, server, &counted, &armed, &mute);
-                    if let Ok(client) = ended {
-                        _ = client.shutdown(Shutdown::Both);
-                    }
-                });
+                if let Ok(server) = TcpStream::connect(server) {
+                    _ = carry(&client, &server, &shared);
+                }
             }
         });
-        Self { addr, trips, cut }
+        Self { addr, state }
     }
 
     /// Breaks the connection at the next commit.
     pub fn cut(&self, cut: Cut) {
-        *self.cut.lock().unwrap() = Some(cut);
+        self.cut_at(COMMIT, cut);
+    }
+
+    /// Breaks the connection at the next message whose SQL has that in it.
+    pub fn cut_at(&self, part: &str, cut: Cut) {
+        *self.state.armed.lock().unwrap() = Some((part.to_owned(), cut));
+    }
+
+    /// Takes back a cut; `false` if a message has taken it.
+    pub fn disarm(&self) -> bool {
+        self.state.armed.lock().unwrap().take().is_some()
     }
 
     /// Where it listens.
@@ -72,16 +82,38 @@ impl Wire {
 
     /// How many round trips there were so far, of all connections.
     pub fn trips(&self) -> usize {
-        self.trips.load(SeqCst)
+        self.state.trips.load(SeqCst)
     }
 }
 
+fn carry(client: &TcpStream, server: &TcpStream, state: &Arc<State>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from, to) = (server.try_clone()?, client.try_clone()?);
+    let (client, server) = (client.try_clone()?, server.try_clone()?);
+    let lost = Arc::<Mutex<Option<Cut>>>::default();
+    let told = Arc::clone(&lost);
+    thread::spawn(move || _ = forward(from, to, &lost));
+    let state = Arc::clone(state);
+    thread::spawn(move || {
+        _ = count(&client, &server, &state, &told);
+        // Whichever side has gone.
+        _ = server.shutdown(Shutdown::Both);
+        _ = client.shutdown(Shutdown::Both);
+    });
+    Ok(())
+}
+
 /// Passes on answers, until one of them is lost with its connection.
-fn forward(mut from: TcpStream, mut to: TcpStream, is_mute: &AtomicBool) -> io::Result<()> {
+fn forward(mut from: TcpStream, mut to: TcpStream, lost: &Mutex<Option<Cut>>) -> io::Result<()> {
     let mut chunk = [0; 16 * 1024];
     loop {
         let read = from.read(&mut chunk)?;
-        if read == 0 || is_mute.load(SeqCst) {
+        let cut = *lost.lock().unwrap();
+        if cut == Some(Cut::MidReply) {
+            to.write_all(&chunk[..read / 2])?;
+        }
+        if read == 0 || cut.is_some() {
             from.shutdown(Shutdown::Both)?;
             return to.shutdown(Shutdown::Both);
         }
@@ -91,36 +123,50 @@ fn forward(mut from: TcpStream, mut to: TcpStream, is_mute: &AtomicBool) -> io::
 
 /// Passes on whole messages. The first has no type; after `Sync` and `Query` a client waits.
 fn count(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    trips: &AtomicUsize,
-    armed: &Mutex<Option<Cut>>,
-    mute: &AtomicBool,
+    mut client: &TcpStream,
+    mut server: &TcpStream,
+    state: &State,
+    lost: &Mutex<Option<Cut>>,
 ) -> io::Result<()> {
-    let first = message(&mut client, &[])?;
-    server.write_all(&first)?;
+    server.write_all(&message(&mut client, &[])?)?;
+    let mut prepared = HashMap::new();
     loop {
         let mut kind = [0];
         client.read_exact(&mut kind)?;
         let message = message(&mut client, &kind)?;
         if matches!(kind, [b'S' | b'Q']) {
-            trips.fetch_add(1, SeqCst);
+            state.trips.fetch_add(1, SeqCst);
         }
-        if message.windows(COMMIT.len()).any(|part| part == COMMIT) {
-            match armed.lock().unwrap().take() {
-                Some(Cut::Before) => {
-                    server.shutdown(Shutdown::Both)?;
-                    return Ok(());
-                }
-                Some(Cut::After) => mute.store(true, SeqCst),
-                None => {}
-            }
+        let sql = sql(kind[0], &message[5..], &mut prepared);
+        match sql.and_then(|sql| state.take(&sql)) {
+            Some(Cut::Before) => return Ok(()),
+            cut @ Some(_) => *lost.lock().unwrap() = cut,
+            None => {}
         }
         server.write_all(&message)?;
     }
 }
 
-fn message(client: &mut TcpStream, kind: &[u8]) -> io::Result<Vec<u8>> {
+/// What a message has the server carry out. A statement that was prepared is known by its name.
+fn sql(kind: u8, rest: &[u8], prepared: &mut HashMap<String, String>) -> Option<String> {
+    let mut texts = rest.split(|octet| *octet == 0);
+    let mut text = || Some(String::from_utf8_lossy(texts.next()?).into_owned());
+    match kind {
+        b'Q' => text(),
+        b'P' => {
+            let (name, sql) = (text()?, text()?);
+            prepared.insert(name, sql);
+            None
+        }
+        b'B' => {
+            let (_portal, name) = (text()?, text()?);
+            prepared.get(&name).cloned()
+        }
+        _ => None,
+    }
+}
+
+fn message(client: &mut &TcpStream, kind: &[u8]) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     client.read_exact(&mut length)?;
     let rest = (u32::from_be_bytes(length) as usize).saturating_sub(4);
