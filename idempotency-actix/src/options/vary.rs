@@ -49,7 +49,7 @@ impl Vary {
     pub(crate) fn and(self, name: Option<&HeaderName>) -> Self {
         match name {
             Some(name) if !self.0.contains(name) => {
-                Self::sorted([&*self.0, &[name.clone()]].concat())
+                Self::sorted([&*self.0, std::slice::from_ref(name)].concat())
             }
             _ => self,
         }
