@@ -7,50 +7,80 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 enum Command {
-    Serve { bind: String },
+    Serve(Asked),
     Help,
+}
+
+/// What the arguments ask of an example that serves.
+#[derive(Debug)]
+pub struct Asked {
+    /// The address to listen on.
+    pub bind: String,
+    /// Whether the example's [`Switch`] is there.
+    pub is_switched: bool,
+}
+
+/// The one flag that an example may have beside `--bind`.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    /// How it is written.
+    pub flag: &'static str,
+    /// What it does.
+    pub what: &'static str,
 }
 
 /// Runs an example as its arguments say: it serves on an address, or tells what it is about.
 pub async fn run(
     name: &str,
     about: &str,
-    serve: impl AsyncFnOnce(&str) -> io::Result<()>,
+    switch: Option<Switch>,
+    serve: impl AsyncFnOnce(&Asked) -> io::Result<()>,
 ) -> ExitCode {
-    match parse(std::env::args_os().skip(1)) {
+    match parse(std::env::args_os().skip(1), switch) {
         Err(mistake) => {
-            complain(name, &format!("{mistake}\n\n{}", usage(name, about)));
+            complain(
+                name,
+                &format!("{mistake}\n\n{}", usage(name, about, switch)),
+            );
             ExitCode::from(2)
         }
         Ok(Command::Help) => {
-            say(&usage(name, about));
+            say(&usage(name, about, switch));
             ExitCode::SUCCESS
         }
-        Ok(Command::Serve { bind }) => match serve(&bind).await {
+        Ok(Command::Serve(asked)) => match serve(&asked).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(name, &format!("cannot serve on {bind}: {error}"));
+                complain(name, &format!("cannot serve on {}: {error}", asked.bind));
                 ExitCode::FAILURE
             }
         },
     }
 }
 
-fn usage(name: &str, about: &str) -> String {
+fn usage(name: &str, about: &str, switch: Option<Switch>) -> String {
+    let (short, long) = match switch {
+        Some(Switch { flag, what }) => (format!(" [{flag}]"), format!("\n  {flag:12}  {what}")),
+        None => Default::default(),
+    };
     format!(
         "\
 {about}
 
-Usage: {name} [--bind ADDR]
+Usage: {name} [--bind ADDR]{short}
 
   --bind ADDR   listen on ADDR, such as 127.0.0.1:9000 or [::1]:8080; port 0 takes a free one;
-                127.0.0.1:8080 unless told otherwise
+                127.0.0.1:8080 unless told otherwise{long}
   --help        print this text"
     )
 }
 
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    switch: Option<Switch>,
+) -> Result<Command, String> {
     let mut bind = None;
+    let mut is_switched = false;
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         let arg = text(arg)?;
@@ -60,6 +90,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
         };
         match (flag, value) {
             ("--help" | "-h", None) => return Ok(Command::Help),
+            (flag, None) if switch.is_some_and(|switch| switch.flag == flag) => is_switched = true,
             ("--bind", _) if bind.is_some() => return Err("--bind is given twice".into()),
             ("--bind", Some(value)) => bind = Some(value),
             ("--bind", None) => {
@@ -70,7 +101,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
         }
     }
     let bind = bind.unwrap_or_else(|| "127.0.0.1:8080".into());
-    Ok(Command::Serve { bind })
+    Ok(Command::Serve(Asked { bind, is_switched }))
 }
 
 /// An argument that is text, or what is wrong with it.

@@ -13,6 +13,7 @@
 
 mod account;
 mod charges;
+mod exposition;
 mod introduction;
 mod ledger;
 mod logs;
@@ -30,10 +31,11 @@ use idempotency_actix_examples::cli;
 #[actix_web::main]
 async fn main() -> ExitCode {
     let about = "A small payment API, to try idempotency keys with.";
-    cli::run("payments", about, serve).await
+    cli::run("payments", about, Some(exposition::SWITCH), serve).await
 }
 
-async fn serve(bind: &str) -> io::Result<()> {
+async fn serve(asked: &cli::Asked) -> io::Result<()> {
+    let exporter = exposition::start(asked)?;
     let ledger = web::Data::<ledger::Ledger>::default();
     let received = web::Data::<logs::Received>::default();
     let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(account::principal));
@@ -45,6 +47,8 @@ async fn serve(bind: &str) -> io::Result<()> {
             .wrap(idempotency.clone())
             // The last one that is wrapped runs first: who is calling is known before the key is read.
             .wrap(from_fn(account::authenticate))
+            .app_data(exporter.clone())
+            .wrap(from_fn(exposition::expose))
             .service(charges::create)
             .service(charges::list)
             .service(charges::show)
@@ -52,7 +56,7 @@ async fn serve(bind: &str) -> io::Result<()> {
             .service(logs::append)
     })
     .shutdown_signal(stop)
-    .bind(bind)?;
+    .bind(&asked.bind)?;
     if let Some(address) = server.addrs().first() {
         introduction::introduce(*address);
     }

@@ -48,10 +48,10 @@ const LEASE: Duration = Duration::from_secs(3);
 #[actix_web::main]
 async fn main() -> ExitCode {
     let about = "A receiver of webhooks, to try deliveries with that come more than once.";
-    cli::run("webhook", about, serve).await
+    cli::run("webhook", about, None, serve).await
 }
 
-async fn serve(bind: &str) -> io::Result<()> {
+async fn serve(asked: &cli::Asked) -> io::Result<()> {
     let invoices = web::Data::<invoices::Invoices>::default();
     let runs = web::Data::<hooks::Runs>::default();
     let idempotency = Idempotency::builder(MemoryStore::new(), KeyScope::by(account))
@@ -68,7 +68,7 @@ async fn serve(bind: &str) -> io::Result<()> {
             .service(hooks::receive)
             .service(invoices::list)
     })
-    .bind(bind)?;
+    .bind(&asked.bind)?;
     if let Some(address) = server.addrs().first() {
         introduction::introduce(*address);
     }

@@ -1,0 +1,75 @@
+//! The metrics, for Prometheus: `GET /metrics`, outside of all that asks who is calling.
+
+use std::io;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use idempotency_actix_examples::cli::{Asked, Switch};
+#[cfg(feature = "metrics")]
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+pub(crate) const SWITCH: Switch = Switch {
+    flag: "--metrics",
+    what: "serve /metrics to Prometheus; needs the feature `metrics`",
+};
+
+/// What renders the metrics, where they were asked for.
+#[derive(Clone)]
+pub(crate) struct Exporter(Option<Render>);
+
+#[cfg(feature = "metrics")]
+type Render = metrics_exporter_prometheus::PrometheusHandle;
+#[cfg(not(feature = "metrics"))]
+type Render = std::convert::Infallible;
+
+/// Starts to collect them, before anything counts.
+pub(crate) fn start(asked: &Asked) -> io::Result<Exporter> {
+    asked.is_switched.then(install).transpose().map(Exporter)
+}
+
+#[cfg(feature = "metrics")]
+fn install() -> io::Result<Render> {
+    // Seconds, from a store in memory to a slow processor: without them there would be quantiles, which do not add up.
+    let buckets = [0.0001, 0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 30.0];
+    let builder = PrometheusBuilder::new().set_buckets(&buckets);
+    let recorder = builder.and_then(PrometheusBuilder::install_recorder);
+    recorder.map_err(io::Error::other)
+}
+
+#[cfg(not(feature = "metrics"))]
+fn install() -> io::Result<Render> {
+    let what = "this is built without metrics: run `cargo run --example payments --features metrics -- --metrics`";
+    Err(io::Error::other(what))
+}
+
+impl Exporter {
+    fn render(&self) -> Option<String> {
+        #[cfg(feature = "metrics")]
+        return self.0.as_ref().map(Render::render);
+        #[cfg(not(feature = "metrics"))]
+        self.0.map(|render| match render {})
+    }
+}
+
+/// Answers `GET /metrics`, and leaves everything else to the application.
+pub(crate) async fn expose(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let rendered = match request.path() {
+        "/metrics" => request.app_data::<Exporter>().and_then(Exporter::render),
+        _ => None,
+    };
+    match rendered {
+        Some(text) => {
+            let mut answer = HttpResponse::Ok();
+            answer.content_type("text/plain; version=0.0.4; charset=utf-8");
+            Ok(request
+                .into_response(answer.body(text))
+                .map_into_right_body())
+        }
+        None => Ok(next.call(request).await?.map_into_left_body()),
+    }
+}
