@@ -222,15 +222,11 @@ mod tests {
 
     #[test]
     fn second_answer_to_one_question_is_a_mistake_whatever_the_order() {
-        for (one, other) in [
-            (quote!(recover = a), quote!(on_unknown = "rerun")),
-            (quote!(key = a), quote!(key_header = "a")),
-        ] {
-            for written in [quote!(#one, #other), quote!(#other, #one)] {
-                let (_, mistakes) = parse(written);
-                assert_eq!(mistakes.len(), 1);
-                assert!(mistakes[0].contains("are two answers to one question"));
-            }
+        let (one, other) = (quote!(recover = a), quote!(on_unknown = "rerun"));
+        for written in [quote!(#one, #other), quote!(#other, #one)] {
+            let (_, mistakes) = parse(written);
+            assert_eq!(mistakes.len(), 1);
+            assert!(mistakes[0].contains("are two answers to one question"));
         }
     }
 

@@ -259,7 +259,7 @@ fn fingerprint(option: &Written) -> Result<TokenStream> {
     Ok(quote_spanned!(Span::mixed_site()=> ::idempotency_actix::Fingerprinting::#mode))
 }
 
-const RIVALS: [(&str, &str); 2] = [("on_unknown", "recover"), ("key_header", "key")];
+const RIVALS: [(&str, &str); 1] = [("on_unknown", "recover")];
 
 /// All the names, as a message lists them.
 pub(crate) fn names() -> String {

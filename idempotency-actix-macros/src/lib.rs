@@ -43,7 +43,7 @@ use crate::mistakes::Mistakes;
 /// | `lease = "30s"` | how long a run is believed alive without a sign of life | 10 ms to 24 h | 30 s |
 /// | `required` | whether a request without a key is refused with 400 | | `false` |
 /// | `key_header = "webhook-id"` | the header that the key is read from | a header name of RFC 9110, in any case | `"idempotency-key"` |
-/// | `key = event_id` | a function that reads the key from the request, instead of a header | `fn(&HttpRequest) -> Option<impl AsRef<str>>` | |
+/// | `key = event_id` | a function that finds the key in the request, or in its body as well, instead of a header; with `key_header` where that header is not there | `fn(&HttpRequest) -> Option<impl AsRef<str>>`, or `fn(&HttpRequest, &[u8]) -> ..` | |
 /// | `strict_keys` | whether only quoted Strings of RFC 9651 are accepted as keys | | `false` |
 /// | `key_format = "uuid"` | what a key looks like, else 400: `"any"`, `"uuid"`, `"uuid7"`, `"ulid"`, or what a function takes for one | `fn(&str) -> bool`, or a `Result` whose error is the reason | `"any"` |
 /// | `max_key_age = "24h"` | how old a key may be, by the time in it or by `first_sent_header`; an older one is refused with 412 | up to the `ttl` | no limit |
@@ -74,8 +74,9 @@ use crate::mistakes::Mistakes;
 /// - **`ttl`** is 24 hours, as Stripe's is: with a shorter one a client that was offline overnight pays twice.
 /// - **`lease`** is renewed while the handler runs, so it need not cover the longest run. With a long one a
 ///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
-/// - **`key_header`** and **`key`** are two answers to one question, and so are **`on_unknown`** and
-///   **`recover`**: a handler has one of each.
+/// - **`key_header`** and **`key`** together are two places in that order: first the header, then what the function finds. One of
+///   them replaces all that the layer has.
+/// - **`on_unknown`** and **`recover`** are two answers to one question: a handler has one of them.
 /// - **`max_key_age`** is no limit: a retry that comes after the `ttl` runs again. With one it never does: see
 ///   `IdempotencyBuilder::max_key_age` for why. `"0s"` takes back what the layer has.
 /// - **`fingerprint`** by a function counts its result and what `vary` names, and nothing else: where the

@@ -142,8 +142,8 @@ pub use self::layer::{
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeyFormat, KeyScope,
-    OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeyFormat, KeyFunction,
+    KeyScope, OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
 };
 pub use self::request::Caller;
 pub use self::store::clock::Clock;

@@ -12,9 +12,9 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
 use super::outer_claim::{OuterClaim, Progress, Unstarted};
-use super::worker::Worker;
-use super::wrapped::Outcome;
-use crate::answer::{AsError, panicked, rendered};
+use super::worker::{Decided, InBody, Worker};
+use super::wrapped::{Outcome, finish_inside};
+use crate::answer::{AsError, panicked, refuse, rendered};
 use crate::options::Options;
 use crate::request::unread;
 use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate, told};
@@ -86,6 +86,36 @@ where
         Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
         Returned::Panicked => {
             Err(InternalError::from_response("handler panicked", response).into())
+        }
+    }
+}
+
+/// Reads the body, in which the key may be, and goes on as it tells.
+pub(super) async fn read<S, B>(
+    service: Rc<S>,
+    worker: Worker,
+    mut request: ServiceRequest,
+    in_body: InBody,
+) -> Outcome<B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let mut payload = request.take_payload();
+    match in_body.read(request.request(), &mut payload).await {
+        Decided::Run(keyed) => {
+            request.set_payload(payload);
+            Box::pin(once(service, worker, request, keyed)).await
+        }
+        Decided::Refuse(mut refusal) => {
+            told(request.request(), &mut refusal, &worker.options);
+            let refusal = refuse(*refusal, request.request(), payload).await;
+            Ok(request.into_response(refusal).map_into_right_body())
+        }
+        Decided::Pass => {
+            request.set_payload(payload);
+            request.extensions_mut().insert(worker);
+            Box::pin(finish_inside(service.call(request))).await
         }
     }
 }

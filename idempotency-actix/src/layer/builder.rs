@@ -13,8 +13,9 @@ use super::shared::{ELIGIBLE, Layer};
 use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
-    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyFormat, KeyScope,
-    OnDrain, OnStoreFailure, OnUnknown, Options, Provided, Recovery, RouteOptions, Routes,
+    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyFormat,
+    KeyFunction, KeyScope, OnDrain, OnStoreFailure, OnUnknown, Options, Provided, Recovery,
+    RouteOptions, Routes,
 };
 use crate::store::clock::Clock;
 use crate::store::memory::StoreIdentity;
@@ -159,21 +160,43 @@ impl IdempotencyBuilder {
 
     /// Sets the request header that the key is read from.
     ///
-    /// Default: `Idempotency-Key`, of draft-ietf-httpapi-idempotency-key-header.
+    /// Default: `Idempotency-Key`, of draft-ietf-httpapi-idempotency-key-header. Where it is not there, a [`key`](Self::key) that
+    /// is set as well is asked.
     pub fn key_header(mut self, name: &str) -> Self {
         self.common = self.common.key_header(name);
         self
     }
 
-    /// Sets a function that reads the key from the request, instead of a header.
+    /// Sets a function that finds the key: `Fn(&HttpRequest) -> Option<T>`, or in the body as well,
+    /// `Fn(&HttpRequest, &[u8]) -> Option<T>`.
     ///
-    /// It returns owned data, 1 to 255 characters %x20-7E, or `None` where the request has no key; any
-    /// other value is 400 `invalid-key`. Whichever of `key` and [`key_header`](Self::key_header) is
-    /// called last counts.
-    pub fn key<F, T>(mut self, key: F) -> Self
+    /// Default: none. It returns owned data, 1 to 255 characters %x20-7E, or `None` where the request has no key; any
+    /// other value is 400 `invalid-key`. Alone it takes the place of the header. With [`key_header`](Self::key_header) set as
+    /// well that header comes first, and the function is asked where it is not there; more places than that are for the function
+    /// to look at, in its order.
+    ///
+    /// For a function that looks at bodies, each body is read before anybody can tell whether there is a key: what is over
+    /// [`max_body`](Self::max_body) is 413, key or not. A request without a key passes through with the body that was read.
+    ///
+    /// # Examples
+    ///
+    /// The id of an event, as providers of webhooks put it into its body:
+    ///
+    /// ```
+    /// use actix_web::HttpRequest;
+    /// use idempotency_actix::RouteOptions;
+    ///
+    /// fn event_id(_: &HttpRequest, body: &[u8]) -> Option<String> {
+    ///     let event: serde_json::Value = serde_json::from_slice(body).ok()?;
+    ///     Some(event.get("id")?.as_str()?.to_owned())
+    /// }
+    ///
+    /// let hook = RouteOptions::new().key_header("webhook-id").key(event_id);
+    /// ```
+    pub fn key<F, Args>(mut self, key: F) -> Self
     where
-        F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
-        T: AsRef<str> + 'static,
+        F: KeyFunction<Args> + 'static,
+        Args: 'static,
     {
         self.common = self.common.key(key);
         self

@@ -16,7 +16,7 @@ use super::outer_claim::{OuterClaim, Unstarted};
 use super::shared::ELIGIBLE;
 use super::transactional::{Transactional, meaningless, refuse_option};
 use super::uncovered::not_covered;
-use super::worker::{Decision, Worker};
+use super::worker::{Decided, Decision, InBody, Worker};
 use crate::answer::{misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
@@ -47,7 +47,7 @@ impl FromRequest for Marked {
 
 impl Marked {
     /// Runs the handler once for the request's key.
-    pub async fn run<F, Args>(self, handler: F, route: &'static RouteOptions) -> HttpResponse
+    pub async fn run<F, Args>(mut self, handler: F, route: &'static RouteOptions) -> HttpResponse
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -59,7 +59,14 @@ impl Marked {
         if let Some(mut earlier) = handed_up() {
             Box::pin(async move { earlier.pass().await }).await;
         }
-        match self.start(route) {
+        let start = match self.start(route) {
+            Ok(start) => start,
+            Err(in_body) => {
+                let read = in_body.read(&self.request, &mut self.payload);
+                Box::pin(read).await.into()
+            }
+        };
+        match start {
             Start::Pass(outer) => self.pass(handler, outer, route).await,
             // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
             // its own has cut that tie, so it is held and finished here.
@@ -77,13 +84,14 @@ impl Marked {
         }
     }
 
-    fn start(&self, route: &'static RouteOptions) -> Start {
+    /// What there is to do, unless the body has to be read first.
+    fn start(&self, route: &'static RouteOptions) -> Result<Start, InBody> {
         let method = self.request.method();
         if !ELIGIBLE.contains(method) {
-            return match method.is_safe() {
+            return Ok(match method.is_safe() {
                 true => Start::Pass(None),
                 false => self.unprotected(),
-            };
+            });
         }
         let (outer, worker) = {
             let extensions = self.request.extensions();
@@ -91,17 +99,16 @@ impl Marked {
             (outer, Worker::of(&extensions).cloned())
         };
         if let Some(outer) = outer {
-            return self.inside(outer, route);
+            return Ok(self.inside(outer, route));
         }
         let Some(worker) = worker else {
             let what = "a handler marked with #[idempotent]";
             let answer = HttpResponse::from_error(not_covered(what, &self.request));
-            return Start::Answer(Box::new(answer));
+            return Ok(Start::Answer(Box::new(answer)));
         };
         match worker.mark(&self.request, route) {
-            Decision::Run(keyed) => Start::Run(keyed),
-            Decision::Refuse(answer) => Start::Answer(answer),
-            Decision::Pass => Start::Pass(None),
+            Decision::Now(decided) => Ok(decided.into()),
+            Decision::Read(in_body) => Err(in_body),
         }
     }
 
@@ -321,6 +328,16 @@ enum Start {
     Pass(Option<OuterClaim>),
     Run(Keyed),
     Answer(Box<HttpResponse>),
+}
+
+impl From<Decided> for Start {
+    fn from(decided: Decided) -> Self {
+        match decided {
+            Decided::Run(keyed) => Self::Run(keyed),
+            Decided::Refuse(answer) => Self::Answer(answer),
+            Decided::Pass => Self::Pass(None),
+        }
+    }
 }
 
 /// The operation and its handler's arguments, or the answer where there are none.

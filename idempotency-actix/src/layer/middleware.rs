@@ -16,7 +16,7 @@ use super::all_routes;
 use super::idempotency::Idempotency;
 use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
-use super::worker::{Decision, Worker};
+use super::worker::{Decided, Decision, Worker};
 use super::wrapped::{Outcome, finish_inside};
 use crate::answer::refuse;
 use crate::run::{Detach, told};
@@ -67,15 +67,17 @@ where
         let is_covered = self.worker.covers_all_routes(request.method());
         let decision = match is_covered && !is_claimed(&request) {
             true => self.worker.cover(request.request()),
-            false => Decision::Pass,
+            false => Decision::Now(Decided::Pass),
         };
         match decision {
-            Decision::Pass if is_claimed(&request) => IdempotencyFuture::pass(self.leave(request)),
+            Decision::Now(Decided::Pass) if is_claimed(&request) => {
+                IdempotencyFuture::pass(self.leave(request))
+            }
             // A marked handler inside may find a key wherever it looks for one.
-            Decision::Pass => {
+            Decision::Now(Decided::Pass) => {
                 IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))))
             }
-            Decision::Refuse(mut refusal) => {
+            Decision::Now(Decided::Refuse(mut refusal)) => {
                 told(request.request(), &mut refusal, &self.worker.options);
                 IdempotencyFuture::refuse(async move {
                     let payload = request.take_payload();
@@ -83,10 +85,15 @@ where
                     request.into_response(refusal)
                 })
             }
-            Decision::Run(keyed) => {
+            Decision::Now(Decided::Run(keyed)) => {
                 let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
                 let once = all_routes::once(service, worker, request, keyed);
                 IdempotencyFuture::held(self.detach(once))
+            }
+            Decision::Read(in_body) => {
+                let (service, worker) = (Rc::clone(&self.service), self.worker.clone());
+                let read = all_routes::read(service, worker, request, in_body);
+                IdempotencyFuture::held(self.detach(read))
             }
         }
     }

@@ -7,6 +7,7 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::worker::{Unkeyed, Worker};
 use crate::answer::{Problem, caught, misconfigured};
+use crate::options::Sought;
 use crate::telemetry::method_name;
 
 /// What an extractor answers that needs the key and has none: the client's fault if it sent none,
@@ -24,9 +25,10 @@ pub(super) fn no_key(what: &str, request: &HttpRequest) -> Error {
     let options = worker.options_of(request);
     let header = match unkeyed {
         Some(Unkeyed(header)) => header,
-        None => match caught(|| options.key.is_in(request)) {
-            Ok(false) => options.key.header().cloned(),
-            Ok(true) => return not_covered(what, request),
+        // A key in the body is not looked for: who gets here with one is not covered, as a rule.
+        None => match caught(|| options.seek_key(request)) {
+            Ok(Sought::Nowhere) => options.key.header().cloned(),
+            Ok(Sought::Found(_) | Sought::InBody) => return not_covered(what, request),
             Err(answer) => return InternalError::from_response("no key", *answer).into(),
         },
     };

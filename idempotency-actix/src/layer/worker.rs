@@ -9,7 +9,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::dev::Extensions;
+use actix_web::dev::{Extensions, Payload};
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
@@ -17,8 +17,9 @@ use super::description::Descriptions;
 use super::shared::Layer;
 use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
-use crate::options::{Options, Patterns, Route, RouteOptions, Row, Untimely};
-use crate::run::Keyed;
+use crate::options::{Options, Patterns, Route, RouteOptions, Row, Sought, Untimely};
+use crate::request::unread;
+use crate::run::{Keyed, whole_body};
 use crate::store::{Description, ErasedStore};
 use crate::telemetry::method_name;
 
@@ -56,10 +57,50 @@ enum Routing {
 pub(super) struct Unkeyed(pub(super) Option<HeaderName>);
 
 /// What becomes of a request of a covered method, as its key tells.
-pub(super) enum Decision {
+pub(super) enum Decided {
     Run(Keyed),
     Refuse(Box<HttpResponse>),
     Pass,
+}
+
+/// The same as far as the head tells.
+pub(super) enum Decision {
+    Now(Decided),
+    /// Its body has to be read first.
+    Read(InBody),
+}
+
+/// A request whose key may be in its body.
+pub(super) struct InBody {
+    worker: Worker,
+    options: Rc<Options>,
+    routing: Routing,
+}
+
+impl InBody {
+    /// Reads the body and decides. Where the request passes, its payload is the body that was read.
+    pub(super) async fn read(self, request: &HttpRequest, payload: &mut Payload) -> Decided {
+        let Self {
+            worker,
+            options,
+            routing,
+        } = self;
+        let body = match whole_body(request, payload, &options).await {
+            Ok(body) => body,
+            Err(answer) => return Decided::Refuse(answer),
+        };
+        let sought = caught(|| options.key_in_body(request, &body));
+        match worker.decide_by(sought, request, &options, routing, || Rc::clone(&options)) {
+            Decided::Run(keyed) => Decided::Run(keyed.with_body(body)),
+            Decided::Pass => {
+                let unkeyed = Unkeyed(options.key.header().cloned());
+                request.extensions_mut().insert(unkeyed);
+                *payload = unread(body);
+                Decided::Pass
+            }
+            refused => refused,
+        }
+    }
 }
 
 impl Worker {
@@ -86,25 +127,47 @@ impl Worker {
         routing: Routing,
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decision {
-        let problem = match caught(|| options.key_of(request)) {
-            Ok(Some(Ok(key))) => match options.check_age(request, &key, self.clock.time_of_day()) {
-                Ok(()) => {
-                    return match self.describe(request, routing) {
-                        Ok(it) => Decision::Run(Keyed::new(&self.0.claims, own(), key, it)),
-                        Err(answer) => Decision::Refuse(answer),
-                    };
+        match caught(|| options.seek_key(request)) {
+            Ok(Sought::InBody) => Decision::Read(InBody {
+                worker: self.clone(),
+                options: own(),
+                routing,
+            }),
+            sought => Decision::Now(self.decide_by(sought, request, options, routing, own)),
+        }
+    }
+
+    fn decide_by(
+        &self,
+        sought: Result<Sought, Box<HttpResponse>>,
+        request: &HttpRequest,
+        options: &Options,
+        routing: Routing,
+        own: impl FnOnce() -> Rc<Options>,
+    ) -> Decided {
+        let problem = match sought {
+            Ok(Sought::Found(Ok(key))) => {
+                match options.check_age(request, &key, self.clock.time_of_day()) {
+                    Ok(()) => {
+                        return match self.describe(request, routing) {
+                            Ok(it) => Decided::Run(Keyed::new(&self.0.claims, own(), key, it)),
+                            Err(answer) => Decided::Refuse(answer),
+                        };
+                    }
+                    Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
+                    Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
+                    Err(Untimely::FirstSent(reason)) => Problem::InvalidFirstSent(reason),
+                    Err(Untimely::NoTime) => return timeless(request),
                 }
-                Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
-                Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
-                Err(Untimely::FirstSent(reason)) => Problem::InvalidFirstSent(reason),
-                Err(Untimely::NoTime) => return timeless(request),
-            },
-            Ok(Some(Err(reason))) => Problem::InvalidKey(reason),
-            Ok(None) if options.required => Problem::MissingKey(options.key.header().cloned()),
-            Ok(None) => return Decision::Pass,
-            Err(answer) => return Decision::Refuse(answer),
+            }
+            Ok(Sought::Found(Err(reason))) => Problem::InvalidKey(reason),
+            Ok(Sought::InBody | Sought::Nowhere) if options.required => {
+                Problem::MissingKey(options.key.header().cloned())
+            }
+            Ok(Sought::InBody | Sought::Nowhere) => return Decided::Pass,
+            Err(answer) => return Decided::Refuse(answer),
         };
-        Decision::Refuse(Box::new(reject(problem, &options.problem_base)))
+        Decided::Refuse(Box::new(reject(problem, &options.problem_base)))
     }
 
     pub(super) fn claims(&self) -> &Rc<Claims> {
@@ -142,7 +205,7 @@ impl Worker {
     pub(super) fn mark(&self, request: &HttpRequest, attribute: &'static RouteOptions) -> Decision {
         let options = self.marked(request, attribute);
         let decision = self.decide(request, &options, Routing::Done, || Rc::clone(&options));
-        if let (Decision::Pass, true) = (&decision, attribute.key.is_some()) {
+        if let (Decision::Now(Decided::Pass), true) = (&decision, attribute.key.are_set()) {
             let unkeyed = Unkeyed(options.key.header().cloned());
             request.extensions_mut().insert(unkeyed);
         }
@@ -161,18 +224,18 @@ impl Worker {
             Row::None => self.decide(request, &self.options, Routing::Ahead, || {
                 self.resolved(None, None, || self.options.clone())
             }),
-            Row::One(_, Route::Skipped) => Decision::Pass,
+            Row::One(_, Route::Skipped) => Decision::Now(Decided::Pass),
             Row::One(row, Route::Covered(options)) => {
                 self.decide(request, options, Routing::Ahead, || {
                     self.resolved(Some(row), None, || (**options).clone())
                 })
             }
-            Row::Ambiguous => self.ambiguous(request),
+            Row::Ambiguous => Decision::Now(self.ambiguous(request)),
         }
     }
 
     /// Guards choose between resources, and the table has different rows for them.
-    fn ambiguous(&self, request: &HttpRequest) -> Decision {
+    fn ambiguous(&self, request: &HttpRequest) -> Decided {
         tracing::error!(
             method = method_name(request.method()),
             path_rows = ?self.routes.patterns_of(request),
@@ -180,7 +243,7 @@ impl Worker {
              them, so the request was refused: wrap each scope in a layer of its own, or give the entries the same \
              options",
         );
-        Decision::Refuse(Box::new(misconfigured()))
+        Decided::Refuse(Box::new(misconfigured()))
     }
 
     /// The options of a request's route where all-routes mode has not claimed for it: its row of the
@@ -225,13 +288,13 @@ impl Worker {
 }
 
 /// A handler's attribute bounds the age of keys, and neither it nor the layer tells how old they are.
-fn timeless(request: &HttpRequest) -> Decision {
+fn timeless(request: &HttpRequest) -> Decided {
     tracing::error!(
         route = request.match_pattern().unwrap_or_default(),
         "`max_key_age` of #[idempotent] needs the time of a key, and its layer does not tell it either, so the request was \
          refused: add `key_format = \"uuid7\"` or `\"ulid\"`, or a `first_sent_header`",
     );
-    Decision::Refuse(Box::new(misconfigured()))
+    Decided::Refuse(Box::new(misconfigured()))
 }
 
 impl Deref for Worker {

@@ -27,9 +27,7 @@ impl Options {
         if route.on_unknown.is_some() && route.recover.is_some() {
             return Err(ConfigError::UnknownTwice);
         }
-        if let Some(key) = &route.key {
-            key.resolve()?;
-        }
+        route.key.resolve()?;
         if let Some(name) = &route.first_sent_header
             && HeaderName::from_bytes(name.as_bytes()).is_err()
         {

@@ -14,13 +14,13 @@ use super::defaults::{
 };
 use super::fingerprinting::Fingerprinting;
 use super::key_format::KeyFormat;
-use super::key_source::KeySource;
+use super::key_source::{KeySource, Sought};
 use super::provided::Provided;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
 use super::vary::Vary;
-use crate::request::{Fingerprint, InvalidKey, Key};
+use crate::request::Fingerprint;
 use crate::store::transactions::Isolation;
 use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind, TransactionOptions};
 use crate::telemetry::ObserverFn;
@@ -74,7 +74,7 @@ impl Options {
             max_run: None,
             store_timeout: None,
             required: false,
-            key: KeySource::Header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
+            key: KeySource::of_header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
             strict_keys: false,
             key_format: KeyFormat::any(),
             max_key_age: None,
@@ -112,9 +112,9 @@ impl Options {
             store_timeout: self.store_timeout,
             required: route.required.unwrap_or(self.required),
             // What does not resolve was refused when the layer was built, or by the attribute.
-            key: match &route.key {
-                Some(key) => key.resolve().unwrap_or_else(|_| self.key.clone()),
-                None => self.key.clone(),
+            key: match route.key.are_set() {
+                true => route.key.resolve().unwrap_or_else(|_| self.key.clone()),
+                false => self.key.clone(),
             },
             strict_keys: route.strict_keys.unwrap_or(self.strict_keys),
             key_format: route
@@ -156,10 +156,20 @@ impl Options {
         }
     }
 
-    /// The request's key, if it is one that this route takes; `None` if there is none.
-    pub(crate) fn key_of(&self, request: &HttpRequest) -> Option<Result<Key, InvalidKey>> {
-        let key = self.key.key(request, self.strict_keys)?;
-        Some(key.and_then(|key| self.key_format.check(key)))
+    /// Looks for the request's key in its head, and whether this route takes it.
+    pub(crate) fn seek_key(&self, request: &HttpRequest) -> Sought {
+        match self.key.seek(request, self.strict_keys) {
+            Sought::Found(key) => Sought::Found(key.and_then(|key| self.key_format.check(key))),
+            other => other,
+        }
+    }
+
+    /// Looks for it in the body, where the head has none.
+    pub(crate) fn key_in_body(&self, request: &HttpRequest, body: &[u8]) -> Sought {
+        match self.key.in_body(request, body) {
+            Some(key) => Sought::Found(key.and_then(|key| self.key_format.check(key))),
+            None => Sought::Nowhere,
+        }
     }
 
     /// What tells the request from others under its key.
@@ -247,16 +257,12 @@ impl Options {
     /// The first option of a marked handler that is decided before the claim, and comes too late under a
     /// layer that has claimed by these options already.
     pub(crate) fn too_late(&self, route: &RouteOptions) -> Option<&'static str> {
-        let key = match &route.key {
-            Some(key) if key.is_header() => Some("key_header"),
-            Some(_) => Some("key"),
-            None => None,
-        };
         let takes_back = route.required == Some(false) && self.required;
         [
             ("lease", route.lease.is_some()),
             ("max_body", route.max_body.is_some()),
-            (key.unwrap_or_default(), key.is_some()),
+            ("key_header", route.key.header.is_some()),
+            ("key", route.key.function.is_some()),
             ("strict_keys", route.strict_keys.is_some()),
             ("key_format", route.key_format.is_some()),
             ("max_key_age", route.max_key_age.is_some()),

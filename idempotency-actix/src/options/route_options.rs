@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, Handler, HttpRequest};
+use actix_web::{FromRequest, Handler};
 
 use super::choices::{OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
 use super::key_format::KeyFormat;
-use super::key_source::{KeyFn, KeyName};
+use super::key_source::{KeyFn, KeyFunction, KeyNames};
 use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
 use super::scope::{KeyScope, ScopeFn};
@@ -46,7 +46,7 @@ pub struct RouteOptions {
     pub(crate) ttl: Option<Duration>,
     pub(crate) lease: Option<Duration>,
     pub(crate) required: Option<bool>,
-    pub(crate) key: Option<KeyName>,
+    pub(crate) key: KeyNames,
     pub(crate) strict_keys: Option<bool>,
     pub(crate) key_format: Option<KeyFormat>,
     pub(crate) max_key_age: Option<Duration>,
@@ -75,7 +75,7 @@ impl RouteOptions {
             ttl: None,
             lease: None,
             required: None,
-            key: None,
+            key: KeyNames::NONE,
             strict_keys: None,
             key_format: None,
             max_key_age: None,
@@ -116,20 +116,22 @@ impl RouteOptions {
         self
     }
 
-    /// Sets the request header that the key is read from; it replaces an earlier [`key`](Self::key).
+    /// Sets the request header that the key is read from; where it is not there, a [`key`](Self::key) that is set as well is
+    /// asked. One of both replaces all that the layer has.
     pub fn key_header(mut self, name: &str) -> Self {
-        self.key = Some(KeyName::Header(Provided::Shared(name.into())));
+        self.key.header = Some(Provided::Shared(name.into()));
         self
     }
 
-    /// Sets a function that reads the key from the request; it replaces an earlier
-    /// [`key_header`](Self::key_header).
-    pub fn key<F, T>(mut self, key: F) -> Self
+    /// Sets a function that finds the key in the request, or in the request and its whole body. It is asked where there is no
+    /// [`key_header`](Self::key_header), or none in the request. One of both replaces all that the layer has.
+    pub fn key<F, Args>(mut self, key: F) -> Self
     where
-        F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
-        T: AsRef<str> + 'static,
+        F: KeyFunction<Args> + 'static,
+        Args: 'static,
     {
-        self.key = Some(KeyName::By(Provided::Shared(Arc::new(By::new(key)))));
+        let key = Arc::new(By::<F, Args>::new(key));
+        self.key.function = Some(Provided::Shared(key));
         self
     }
 
@@ -271,12 +273,12 @@ impl RouteOptions {
     }
 
     pub const fn fixed_key_header(mut self, name: &'static str) -> Self {
-        put(&mut self.key, KeyName::Header(Provided::Fixed(name)));
+        put(&mut self.key.header, Provided::Fixed(name));
         self
     }
 
     pub const fn fixed_key(mut self, key: &'static dyn KeyFn) -> Self {
-        put(&mut self.key, KeyName::By(Provided::Fixed(key)));
+        put(&mut self.key.function, Provided::Fixed(key));
         self
     }
 
@@ -320,7 +322,7 @@ const fn put<T>(place: &mut Option<T>, value: T) {
 mod tests {
     use std::marker::PhantomData;
 
-    use actix_web::HttpResponse;
+    use actix_web::{HttpRequest, HttpResponse};
 
     use super::*;
     use crate::Attempt;
@@ -350,7 +352,7 @@ mod tests {
                 .fixed_fingerprint(Fingerprinting::fixed(&By(payload, PhantomData)))
                 .fixed_recover(&By(recover, PhantomData))
         };
-        assert!(options.scope.is_some() && options.key.is_some());
+        assert!(options.scope.is_some() && options.key.function.is_some());
         assert!(options.fingerprint.is_some() && options.recover.is_some());
     }
 }

@@ -25,5 +25,5 @@ pub(crate) use self::hold::{Unfinished, hand_up, handed_up, is_held};
 pub(crate) use self::observed::{mark, told};
 pub(crate) use self::open::Open;
 pub(crate) use self::opening::{admit_open, open_plain};
-pub(crate) use self::operation::{Keyed, Operation};
+pub(crate) use self::operation::{Keyed, Operation, whole_body};
 pub(crate) use self::transacted::{Again, Transacted};

@@ -16,11 +16,13 @@ use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
 use crate::store::{Claim, Description, State, Token};
 
-/// A request with a good key, before its body is read.
+/// A request with a good key.
 pub(crate) struct Keyed {
     claims: Rc<Claims>,
     options: Rc<Options>,
     context: Arc<Context>,
+    /// Where the key was found in it.
+    body: Option<Bytes>,
 }
 
 /// What is known of an operation before its caller is.
@@ -57,6 +59,15 @@ impl Keyed {
             claims: Rc::clone(claims),
             options,
             context: Arc::new(Context::new(key, description)),
+            body: None,
+        }
+    }
+
+    /// The same where the key was found in the body.
+    pub(crate) fn with_body(self, body: Bytes) -> Self {
+        Self {
+            body: Some(body),
+            ..self
         }
     }
 
@@ -70,21 +81,13 @@ impl Keyed {
 
     /// Reads the body, and hands the key to whoever extracts it from now on.
     pub(crate) async fn read(
-        self,
+        mut self,
         request: &HttpRequest,
         payload: &mut Payload,
     ) -> Result<Announced, Box<HttpResponse>> {
-        let limit = self.options.max_body;
-        let body = match read_body(request, payload, limit).await {
-            Ok(body) => body,
-            Err(Unread::TooLarge) => {
-                let problem = Problem::BodyTooLarge { limit };
-                let refusal = reject(problem, &self.options.problem_base);
-                let refused = Box::pin(refuse(refusal, request, payload.take())).await;
-                return Err(Box::new(refused));
-            }
-            // In the way in which actix-web answers a broken payload.
-            Err(Unread::Broken(error)) => return Err(Box::new(HttpResponse::from_error(error))),
+        let body = match self.body.take() {
+            Some(body) => body,
+            None => whole_body(request, payload, &self.options).await?,
         };
         let fingerprint = caught(|| self.options.fingerprint_of(request, &body))?;
         let context = Arc::clone(&self.context);
@@ -98,6 +101,26 @@ impl Keyed {
     }
 }
 
+/// The body of a request within its limit, or the answer to one that cannot be read.
+pub(crate) async fn whole_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    options: &Options,
+) -> Result<Bytes, Box<HttpResponse>> {
+    let limit = options.max_body;
+    match read_body(request, payload, limit).await {
+        Ok(body) => Ok(body),
+        Err(Unread::TooLarge) => {
+            let problem = Problem::BodyTooLarge { limit };
+            let refusal = reject(problem, &options.problem_base);
+            let refused = Box::pin(refuse(refusal, request, payload.take())).await;
+            Err(Box::new(refused))
+        }
+        // In the way in which actix-web answers a broken payload.
+        Err(Unread::Broken(error)) => Err(Box::new(HttpResponse::from_error(error))),
+    }
+}
+
 impl Announced {
     /// Derives whose operation this is; from here on it has a name.
     pub(crate) fn identify(self, request: &HttpRequest) -> Result<Operation, Box<HttpResponse>> {
@@ -105,6 +128,7 @@ impl Announced {
             claims,
             options,
             context,
+            body: _,
         } = self.keyed;
         let caller = caught(|| options.scope.of(request))?.map_err(|refusal| match refusal {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),

@@ -2,6 +2,7 @@
 
 mod key_age;
 mod key_format;
+mod key_in_body;
 mod keys;
 #[path = "../http/places.rs"]
 mod places;

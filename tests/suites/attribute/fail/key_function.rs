@@ -25,6 +25,10 @@ async fn later(_: &HttpRequest) -> Option<String> {
     None
 }
 
+fn of_text(_: &HttpRequest, _: &str) -> Option<String> {
+    None
+}
+
 #[idempotent(key = no_argument)]
 async fn first() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -55,6 +59,11 @@ async fn sixth() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(key = of_text)]
+async fn seventh() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third, fourth, fifth, sixth);
+    let _ = (first, second, third, fourth, fifth, sixth, seventh);
 }

@@ -11,16 +11,6 @@ async fn second() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
-#[idempotent(key_header = "webhook-id", key = event_id)]
-async fn third() -> HttpResponse {
-    HttpResponse::Ok().finish()
-}
-
-#[idempotent(key = event_id, key_header = "webhook id")]
-async fn fourth() -> HttpResponse {
-    HttpResponse::Ok().finish()
-}
-
 fn main() {
-    let _ = (first, second, third, fourth);
+    let _ = (first, second);
 }

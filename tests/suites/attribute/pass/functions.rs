@@ -17,6 +17,10 @@ fn fixed_key(_: &HttpRequest) -> Option<&'static str> {
     Some("fixed")
 }
 
+fn body_key(_: &HttpRequest, body: &[u8]) -> Option<String> {
+    Some(String::from_utf8_lossy(body).into_owned())
+}
+
 mod callers {
     use super::*;
 
@@ -66,6 +70,18 @@ async fn key_above(body: String) -> impl Responder {
 #[idempotent(key = fixed_key)]
 #[put("/key")]
 async fn key_below(body: String) -> impl Responder {
+    body
+}
+
+#[post("/body")]
+#[idempotent(key = body_key)]
+async fn body_above(body: String) -> impl Responder {
+    body
+}
+
+#[idempotent(key_header = "webhook-id", key = self::body_key)]
+#[put("/body")]
+async fn body_below(body: String) -> impl Responder {
     body
 }
 
@@ -146,6 +162,7 @@ async fn main() {
     let app = App::new()
         .wrap(Idempotency::new(MemoryStore::new(), KeyScope::everyone()))
         .service((key_above, key_below))
+        .service((body_above, body_below))
         .service((key_format_above, key_format_below))
         .service((scope_above, scope_below))
         .service((fingerprint_above, fingerprint_below))
@@ -168,6 +185,10 @@ async fn main() {
         (post("/key/2"), false),
         (put("/key"), false),
         (put("/key"), true),
+        (post("/body"), false),
+        (post("/body"), true),
+        (put("/body"), false),
+        (put("/body"), true),
         (post("/together"), false),
         (post("/together"), true),
         (post("/from_macro"), false),
