@@ -71,7 +71,7 @@ impl Idempotency {
         let verdict = match finding {
             Recovery::Completed(mut response) => {
                 let finished = capture_whole(&mut response, options).await;
-                Verdict::Finished(finished, options.ttl)
+                Verdict::Finished(finished, options.kept_for())
             }
             Recovery::NotExecuted => Verdict::NotExecuted,
             Recovery::StillUnknown => {
