@@ -68,7 +68,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 25] = [
+const KNOWN: [Known; 27] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -107,9 +107,7 @@ const KNOWN: [Known; 25] = [
         "fixed_fingerprint",
         fingerprint,
     ),
-    route("vary", r#"vary = ["host"]"#, "fixed_vary", |it| {
-        Ok(tokens::texts(&value::headers(it.value()?)?))
-    }),
+    route("vary", r#"vary = ["host"]"#, "fixed_vary", headers),
     route("wait", r#"wait = "5s""#, "wait", |it| duration(it, &WAIT)),
     route(
         "max_in_flight",
@@ -167,6 +165,18 @@ const KNOWN: [Known; 25] = [
         "max_response",
         size,
     ),
+    route(
+        "drop_headers",
+        r#"drop_headers = ["x-request-id"]"#,
+        "fixed_drop_headers",
+        dropped,
+    ),
+    route(
+        "keep_headers",
+        r#"keep_headers = ["x-version"]"#,
+        "fixed_keep_headers",
+        headers,
+    ),
     route("keep_cookies", "keep_cookies", "keep_cookies", switch),
     Known {
         name: "associated",
@@ -194,6 +204,23 @@ fn function(option: &Written) -> Result<TokenStream> {
 
 fn header(option: &Written) -> Result<TokenStream> {
     Ok(value::header(option.value()?)?.to_token_stream())
+}
+
+fn headers(option: &Written) -> Result<TokenStream> {
+    Ok(tokens::texts(&value::headers(option.value()?)?))
+}
+
+/// Names of headers that replays can be without.
+fn dropped(option: &Written) -> Result<TokenStream> {
+    let names = value::headers(option.value()?)?;
+    let is_needed = |name: &&String| matches!(&***name, "content-type" | "content-encoding");
+    match names.iter().find(is_needed) {
+        Some(name) => {
+            let said = format!("expected no `{name}`: nobody could read the body without it");
+            value::wrong(option.value()?, said)
+        }
+        None => Ok(tokens::texts(&names)),
+    }
 }
 
 fn size(option: &Written) -> Result<TokenStream> {
@@ -259,7 +286,7 @@ fn fingerprint(option: &Written) -> Result<TokenStream> {
     Ok(quote_spanned!(Span::mixed_site()=> ::idempotency_actix::Fingerprinting::#mode))
 }
 
-const RIVALS: [(&str, &str); 1] = [("on_unknown", "recover")];
+const RIVALS: [(&str, &str); 2] = [("on_unknown", "recover"), ("drop_headers", "keep_headers")];
 
 /// All the names, as a message lists them.
 pub(crate) fn names() -> String {

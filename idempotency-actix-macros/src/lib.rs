@@ -61,6 +61,8 @@ use crate::mistakes::Mistakes;
 /// | `release_on = [429, 500..=599]` | answers by which the handler says that it did nothing, so that a retry runs it again; `[]` for none | status codes 400 to 599 | `[401, 403, 425, 429]` |
 /// | `max_body = "2MiB"` | largest request body; over it 413 | from 1 byte | 2 MiB |
 /// | `max_response = "1MiB"` | largest answer that is kept for replay | from 1 byte | 1 MiB |
+/// | `drop_headers = ["x-request-id"]` | the response headers that replays do not have | header names of RFC 9110, but `Content-Type` and `Content-Encoding` | `[]` |
+/// | `keep_headers = ["x-version"]` | the only ones that they have, beside what an answer cannot be without (`Content-Type`, `Location`, ..), instead of `drop_headers` | header names of RFC 9110 | all |
 /// | `keep_cookies` | whether `Set-Cookie` is kept and replayed | | `false` |
 /// | `associated` | flag: the handler is an associated function, in an `impl` block | | |
 /// | `inner = name` | keeps the original function callable as `name` | | |
@@ -76,7 +78,8 @@ use crate::mistakes::Mistakes;
 ///   retry after a crash waits long for its 500; with a short one a paused process is taken for dead.
 /// - **`key_header`** and **`key`** together are two places in that order: first the header, then what the function finds. One of
 ///   them replaces all that the layer has.
-/// - **`on_unknown`** and **`recover`** are two answers to one question: a handler has one of them.
+/// - **`on_unknown`** and **`recover`** are two answers to one question, and so are **`drop_headers`** and
+///   **`keep_headers`**: a handler has one of each. `drop_headers = []` takes back what the layer has.
 /// - **`max_key_age`** is no limit: a retry that comes after the `ttl` runs again. With one it never does: see
 ///   `IdempotencyBuilder::max_key_age` for why. `"0s"` takes back what the layer has.
 /// - **`fingerprint`** by a function counts its result and what `vary` names, and nothing else: where the

@@ -49,6 +49,10 @@ pub enum ConfigError {
     Wait(Duration),
     /// `on_unknown` and `recover` are given for the same layer or route.
     UnknownTwice,
+    /// `drop_headers` and `keep_headers` are given for the same layer or route.
+    HeadersTwice,
+    /// `drop_headers` names a header without which nobody can read the body.
+    DroppedHeader(String),
     /// `max_body`, `max_response`, `stream_budget`, `max_in_flight` or `transaction_runs` is zero.
     ZeroLimit(&'static str),
     /// A name that is no header name.
@@ -112,10 +116,17 @@ impl fmt::Display for ConfigError {
             Self::UnknownTwice => f.write_str(
                 "`on_unknown` and `recover` are two answers to one question; give one of them",
             ),
+            Self::HeadersTwice => f.write_str(
+                "`drop_headers` and `keep_headers` are two answers to one question; give one of them",
+            ),
+            Self::DroppedHeader(name) => write!(
+                f,
+                "`drop_headers` has `{name}`, without which nobody can read the body; leave it out"
+            ),
             Self::ZeroLimit(option) => write!(f, "`{option}` is 0; give at least 1"),
             Self::HeaderName(name) => write!(
                 f,
-                "{name:?} is no header name; give one to `key_header`, `first_sent_header`, `vary` and `KeyScope::header`"
+                "{name:?} is no header name; give one to `key_header`, `first_sent_header`, `vary`, `drop_headers`, `keep_headers` and `KeyScope::header`"
             ),
             Self::Route {
                 method,

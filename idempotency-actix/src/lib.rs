@@ -102,7 +102,7 @@
 //!
 #![doc = include_str!("options/options.md")]
 //!
-//! `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` are decided after the claim; a marked handler
+//! `ttl`, `release_on`, `max_response`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` are decided after the claim; a marked handler
 //! under an all-routes layer may set them. Everything else is decided before: set by its attribute it
 //! would come too late, so the handler answers 500, and the log shows the entry of the table to write instead.
 //!

@@ -69,7 +69,7 @@ pub(crate) fn capture(response: &mut HttpResponse, options: &Options) -> Capture
     if is_encoded(response.headers()) {
         vary_by_coding(response.headers_mut());
     }
-    let head = CapturedHead::of(response, options.keep_cookies);
+    let head = CapturedHead::of(response, options);
     if is_transient(response) || exceeds(response.body().size(), options.max_response) {
         return Captured::Whole(Finished::NotKept(head.not_kept()));
     }
@@ -134,13 +134,14 @@ pub(crate) struct CapturedHead {
 }
 
 impl CapturedHead {
-    pub(crate) fn of(response: &HttpResponse, keep_cookies: bool) -> Self {
+    pub(crate) fn of(response: &HttpResponse, options: &Options) -> Self {
         let headers = response.headers();
         let is_left_out = |name: &HeaderName| {
-            let is_wanted = keep_cookies && name == header::SET_COOKIE;
+            let is_wanted = options.keep_cookies && name == header::SET_COOKIE;
             NOT_STORED.contains(name) && !is_wanted || named_by_connection(headers, name)
         };
-        let kept = headers.iter().filter(|(name, _)| !is_left_out(name));
+        let is_kept = |name: &HeaderName| !is_left_out(name) && options.kept_headers.keep(name);
+        let kept = headers.iter().filter(|(name, _)| is_kept(name));
         let mut lines = Vec::with_capacity(headers.len());
         lines.extend(kept);
         let reason = response.head().reason;
@@ -195,6 +196,7 @@ fn is_transient<B>(response: &HttpResponse<B>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::KeyScope;
 
     #[test]
     fn connection_fields_and_those_they_name_are_not_stored() {
@@ -207,7 +209,7 @@ mod tests {
             .append_header(("x-end", "1"))
             .append_header(("x-end", "2"))
             .finish();
-        let head = CapturedHead::of(&response, false);
+        let head = CapturedHead::of(&response, &Options::new(KeyScope::everyone()));
         let kept: Vec<_> = head.headers.iter().map(|(n, v)| (n.as_str(), v)).collect();
         assert_eq!(kept.len(), 2, "{kept:?}");
         assert_eq!(kept[0], ("x-end", &HeaderValue::from_static("1")));

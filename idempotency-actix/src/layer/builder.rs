@@ -90,7 +90,7 @@ impl IdempotencyBuilder {
     /// Off by default, since a replay then skips everything inside the layer: **authentication inside
     /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
     /// cannot be told from an answer and binds the key, too. A marked handler inside does not claim
-    /// again; its `ttl`, `release_on`, `max_response`, `keep_cookies` and `required` still hold.
+    /// again; its `ttl`, `release_on`, `max_response`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` still hold.
     ///
     /// `Compress` belongs around the layer as well: inside, the body is kept as it was encoded for the first
     /// client, and a retry whose `Accept-Encoding` does not accept that coding is answered 410
@@ -452,6 +452,28 @@ impl IdempotencyBuilder {
     /// Default: [`OnDrain::Refuse`], 503 `draining`, so that a drain comes to an end.
     pub fn on_drain(mut self, choice: OnDrain) -> Self {
         self.options.on_drain = choice;
+        self
+    }
+
+    /// Sets the response headers that replays do not have: they are not recorded, and stand in the first answer alone.
+    ///
+    /// Default: none. For what belongs to one request, such as its id, the time that it took or what is left of a limit.
+    /// `Content-Type` and `Content-Encoding` cannot be dropped. Hop-by-hop fields, `Content-Length`, `Date` and `Server` are
+    /// never recorded. Not together with [`keep_headers`](Self::keep_headers).
+    pub fn drop_headers(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.common = self.common.drop_headers(headers);
+        self
+    }
+
+    /// Sets the only response headers that replays have, beside those that an answer cannot be without: `Content-Type`,
+    /// `-Encoding`, `-Language`, `-Location` and `-Range`, `ETag`, `Last-Modified`, `Location`, `Vary`, `Cache-Control`,
+    /// `WWW-Authenticate`, `Allow` and `Retry-After`.
+    ///
+    /// Default: all are recorded. For applications whose middleware adds what nobody has listed. What no record has it does
+    /// not bring back, and `Set-Cookie` is for [`keep_cookies`](Self::keep_cookies). Not together with
+    /// [`drop_headers`](Self::drop_headers).
+    pub fn keep_headers(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.common = self.common.keep_headers(headers);
         self
     }
 

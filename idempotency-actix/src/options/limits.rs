@@ -36,6 +36,7 @@ impl Options {
         if let Some(names) = &route.vary {
             names.resolve()?;
         }
+        route.kept_headers().transpose()?;
         self.with(route).checked(stores)
     }
 
@@ -71,6 +72,9 @@ impl Options {
         }
         if let Some(status) = self.release_on.first_outside(400, 599) {
             return Err(ConfigError::ReleaseOn(status));
+        }
+        if let Some(name) = self.kept_headers.dropped_in_error() {
+            return Err(ConfigError::DroppedHeader(name.to_string()));
         }
         let limits = [
             ("max_body", self.max_body == 0),

@@ -4,6 +4,8 @@ mod choices;
 mod debug_form;
 mod defaults;
 mod fingerprinting;
+mod header_names;
+mod kept_headers;
 mod key_age;
 mod key_format;
 mod key_source;
@@ -16,7 +18,6 @@ mod route_options;
 mod scope;
 mod status_set;
 mod table;
-mod vary;
 
 pub(crate) use self::choices::Unknown;
 pub use self::choices::{OnDrain, OnStoreFailure, OnUnknown};

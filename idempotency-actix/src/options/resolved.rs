@@ -13,13 +13,14 @@ use super::defaults::{
     DEFAULT_TTL,
 };
 use super::fingerprinting::Fingerprinting;
+use super::header_names::HeaderNames;
+use super::kept_headers::KeptHeaders;
 use super::key_format::KeyFormat;
 use super::key_source::{KeySource, Sought};
 use super::provided::Provided;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
-use super::vary::Vary;
 use crate::request::Fingerprint;
 use crate::store::transactions::Isolation;
 use crate::store::{MIN_CLAIM_RETENTION, StoreError, StoreErrorKind, TransactionOptions};
@@ -43,7 +44,7 @@ pub(crate) struct Options {
     pub(crate) first_sent_header: Option<HeaderName>,
     pub(crate) scope: KeyScope,
     pub(crate) fingerprint: Fingerprinting,
-    pub(crate) vary: Vary,
+    pub(crate) vary: HeaderNames,
     /// Zero for not at all.
     pub(crate) wait: Duration,
     pub(crate) max_in_flight: Option<usize>,
@@ -60,6 +61,7 @@ pub(crate) struct Options {
     pub(crate) on_drain: OnDrain,
     /// Whom the application has for each outcome.
     pub(crate) on_outcome: Option<Provided<ObserverFn>>,
+    pub(crate) kept_headers: KeptHeaders,
     pub(crate) keep_cookies: bool,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
@@ -81,7 +83,7 @@ impl Options {
             first_sent_header: None,
             scope,
             fingerprint: Fingerprinting::bytes(),
-            vary: Vary::none(),
+            vary: HeaderNames::none(),
             wait: Duration::ZERO,
             max_in_flight: None,
             isolation: Isolation::Default,
@@ -94,6 +96,7 @@ impl Options {
             stream_budget: DEFAULT_STREAM_BUDGET,
             on_drain: OnDrain::Refuse,
             on_outcome: None,
+            kept_headers: KeptHeaders::AllBut(HeaderNames::none()),
             keep_cookies: false,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
@@ -151,6 +154,10 @@ impl Options {
             stream_budget: self.stream_budget,
             on_drain: self.on_drain,
             on_outcome: self.on_outcome.clone(),
+            kept_headers: match route.kept_headers() {
+                Some(Ok(headers)) => headers,
+                Some(Err(_)) | None => self.kept_headers.clone(),
+            },
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
             problem_base: Arc::clone(&self.problem_base),
         }

@@ -9,13 +9,13 @@ use actix_web::{FromRequest, Handler};
 
 use super::choices::{OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
+use super::header_names::WrittenNames;
 use super::key_format::KeyFormat;
 use super::key_source::{KeyFn, KeyFunction, KeyNames};
 use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
 use super::scope::{KeyScope, ScopeFn};
 use super::status_set::StatusSet;
-use super::vary::VaryNames;
 use crate::store::transactions::Isolation;
 
 /// The options of one route; what is not set is as the layer has it.
@@ -53,7 +53,7 @@ pub struct RouteOptions {
     pub(crate) first_sent_header: Option<Provided<str>>,
     pub(crate) scope: Option<KeyScope>,
     pub(crate) fingerprint: Option<Fingerprinting>,
-    pub(crate) vary: Option<VaryNames>,
+    pub(crate) vary: Option<WrittenNames>,
     pub(crate) wait: Option<Duration>,
     pub(crate) max_in_flight: Option<usize>,
     pub(crate) transaction: Option<Isolation>,
@@ -64,6 +64,8 @@ pub struct RouteOptions {
     pub(crate) release_on: Option<StatusSet>,
     pub(crate) max_body: Option<u64>,
     pub(crate) max_response: Option<u64>,
+    pub(crate) drop_headers: Option<WrittenNames>,
+    pub(crate) keep_headers: Option<WrittenNames>,
     pub(crate) keep_cookies: Option<bool>,
     pub(crate) is_skipped: bool,
 }
@@ -93,6 +95,8 @@ impl RouteOptions {
             release_on: None,
             max_body: None,
             max_response: None,
+            drop_headers: None,
+            keep_headers: None,
             keep_cookies: None,
             is_skipped: false,
         }
@@ -174,8 +178,7 @@ impl RouteOptions {
     /// Sets the request headers that choose a handler: what differs in one of them is not the same request.
     /// None takes back what the layer has.
     pub fn vary(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let names = headers.into_iter().map(|name| name.as_ref().to_owned());
-        self.vary = Some(VaryNames::Shared(names.collect()));
+        self.vary = Some(WrittenNames::of(headers));
         self
     }
 
@@ -249,6 +252,18 @@ impl RouteOptions {
         self
     }
 
+    /// Sets the response headers that replays do not have. None takes back what the layer has.
+    pub fn drop_headers(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.drop_headers = Some(WrittenNames::of(headers));
+        self
+    }
+
+    /// Sets the only response headers that replays have, beside those that an answer cannot be without.
+    pub fn keep_headers(mut self, headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.keep_headers = Some(WrittenNames::of(headers));
+        self
+    }
+
     /// Sets whether `Set-Cookie` is kept and replayed.
     pub const fn keep_cookies(mut self, keep: bool) -> Self {
         self.keep_cookies = Some(keep);
@@ -303,7 +318,17 @@ impl RouteOptions {
     }
 
     pub const fn fixed_vary(mut self, names: &'static [&'static str]) -> Self {
-        put(&mut self.vary, VaryNames::Fixed(names));
+        put(&mut self.vary, WrittenNames::Fixed(names));
+        self
+    }
+
+    pub const fn fixed_drop_headers(mut self, names: &'static [&'static str]) -> Self {
+        put(&mut self.drop_headers, WrittenNames::Fixed(names));
+        self
+    }
+
+    pub const fn fixed_keep_headers(mut self, names: &'static [&'static str]) -> Self {
+        put(&mut self.keep_headers, WrittenNames::Fixed(names));
         self
     }
 

@@ -1,5 +1,6 @@
 //! What a key may be and how old, where it is, and what a late retry gets.
 
+mod headers;
 mod key_age;
 mod key_format;
 mod key_in_body;

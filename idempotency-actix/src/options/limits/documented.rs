@@ -5,6 +5,8 @@ use crate::options::choices::{OnDrain, OnStoreFailure, Unknown};
 use crate::options::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
 };
+use crate::options::header_names::HeaderNames;
+use crate::options::kept_headers::KeptHeaders;
 use crate::options::resolved::MAX_STORE_TIMEOUT;
 use crate::options::{KeyFormat, KeyScope};
 use crate::store::transactions::Isolation;
@@ -41,6 +43,8 @@ fn options_of_a_route() -> Vec<&'static str> {
         release_on,
         max_body,
         max_response,
+        drop_headers,
+        keep_headers,
         keep_cookies,
         is_skipped as "skip",
     ];
@@ -101,6 +105,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         stream_budget,
         on_drain: OnDrain::Refuse,
         on_outcome: None,
+        kept_headers,
         keep_cookies: false,
         problem_base,
     } = defaults()
@@ -144,6 +149,11 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "release_on" => [codes.join(", "), "400 to 599".into()],
         "max_body" => [size(max_body), "at least 1 byte".into()],
         "max_response" => [size(max_response), "at least 1 byte".into()],
+        "drop_headers" => {
+            assert_eq!(kept_headers, KeptHeaders::AllBut(HeaderNames::none()));
+            ["none".into(), "header names".into()]
+        }
+        "keep_headers" => ["all".into(), "not with `drop_headers`".into()],
         "skip" | "all_routes" | "route" => ["off".into(), String::new()],
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
         "max_run" => {

@@ -45,6 +45,7 @@ async fn never_released() -> &'static str {
     release_on = [401, 429, 500..=599],
     max_body = "2MiB",
     max_response = 1_048_576,
+    drop_headers = ["X-Request-Id", "server-timing"],
     keep_cookies = false,
 )]
 async fn together() -> &'static str {
@@ -58,6 +59,16 @@ async fn key_header() -> &'static str {
 
 #[idempotent(strict_keys)]
 async fn strict_keys() -> &'static str {
+    "ok"
+}
+
+#[idempotent(drop_headers = [])]
+async fn all_headers() -> &'static str {
+    "ok"
+}
+
+#[idempotent(keep_headers = ["x-version"])]
+async fn few_headers() -> &'static str {
     "ok"
 }
 
@@ -105,6 +116,8 @@ async fn main() {
         .route("/key_header", web::post().to(key_header))
         .route("/strict_keys", web::post().to(strict_keys))
         .route("/taken_back", web::post().to(taken_back))
+        .route("/all_headers", web::post().to(all_headers))
+        .route("/few_headers", web::post().to(few_headers))
         .route("/set", web::post().to(set))
         .route("/together", web::post().to(together))
         .route("/from_macro", web::post().to(from_macro));
@@ -116,6 +129,8 @@ async fn main() {
         "/key_header",
         "/strict_keys",
         "/taken_back",
+        "/all_headers",
+        "/few_headers",
         "/set",
         "/together",
         "/from_macro",

@@ -1,4 +1,4 @@
-//! The request headers that choose a handler. It does not know how they are compared.
+//! Names of headers, for the options that take several. It does not know what is done with them.
 
 use std::sync::Arc;
 
@@ -8,25 +8,30 @@ use crate::error::ConfigError;
 
 /// The names as they were written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum VaryNames {
+pub(crate) enum WrittenNames {
     Fixed(&'static [&'static str]),
     Shared(Arc<[String]>),
 }
 
 /// The names, sorted, each once: how they were written makes no other requests.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Vary(Arc<[HeaderName]>);
+pub(crate) struct HeaderNames(Arc<[HeaderName]>);
 
-impl VaryNames {
-    pub(crate) fn resolve(&self) -> Result<Vary, ConfigError> {
+impl WrittenNames {
+    pub(crate) fn of(names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let names = names.into_iter().map(|name| name.as_ref().to_owned());
+        Self::Shared(names.collect())
+    }
+
+    pub(crate) fn resolve(&self) -> Result<HeaderNames, ConfigError> {
         match self {
-            Self::Fixed(names) => Vary::of(names.iter().copied()),
-            Self::Shared(names) => Vary::of(names.iter().map(String::as_str)),
+            Self::Fixed(names) => HeaderNames::of(names.iter().copied()),
+            Self::Shared(names) => HeaderNames::of(names.iter().map(String::as_str)),
         }
     }
 }
 
-impl Vary {
+impl HeaderNames {
     pub(crate) fn none() -> Self {
         Self([].into())
     }
