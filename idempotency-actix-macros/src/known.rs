@@ -68,7 +68,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 27] = [
+const KNOWN: [Known; 28] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -165,6 +165,13 @@ const KNOWN: [Known; 27] = [
         "max_response",
         size,
     ),
+    route("record", r#"record = "status""#, "record", |it| {
+        choice(
+            it,
+            "KeptAnswer",
+            &[("whole", "Whole"), ("status", "Status")],
+        )
+    }),
     route(
         "drop_headers",
         r#"drop_headers = ["x-request-id"]"#,

@@ -61,6 +61,7 @@ use crate::mistakes::Mistakes;
 /// | `release_on = [429, 500..=599]` | answers by which the handler says that it did nothing, so that a retry runs it again; `[]` for none | status codes 400 to 599 | `[401, 403, 425, 429]` |
 /// | `max_body = "2MiB"` | largest request body; over it 413 | from 1 byte | 2 MiB |
 /// | `max_response = "1MiB"` | largest answer that is kept for replay | from 1 byte | 1 MiB |
+/// | `record = "status"` | what of an answer is recorded: `"whole"`, or `"status"`, so that a retry gets status and `Location` with an empty body | | `"whole"` |
 /// | `drop_headers = ["x-request-id"]` | the response headers that replays do not have | header names of RFC 9110, but `Content-Type` and `Content-Encoding` | `[]` |
 /// | `keep_headers = ["x-version"]` | the only ones that they have, beside what an answer cannot be without (`Content-Type`, `Location`, ..), instead of `drop_headers` | header names of RFC 9110 | all |
 /// | `keep_cookies` | whether `Set-Cookie` is kept and replayed | | `false` |

@@ -102,7 +102,7 @@
 //!
 #![doc = include_str!("options/options.md")]
 //!
-//! `ttl`, `release_on`, `max_response`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` are decided after the claim; a marked handler
+//! `ttl`, `release_on`, `max_response`, `record`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` are decided after the claim; a marked handler
 //! under an all-routes layer may set them. Everything else is decided before: set by its attribute it
 //! would come too late, so the handler answers 500, and the log shows the entry of the table to write instead.
 //!
@@ -142,8 +142,8 @@ pub use self::layer::{
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeyFormat, KeyFunction,
-    KeyScope, OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeptAnswer, KeyFormat,
+    KeyFunction, KeyScope, OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
 };
 pub use self::request::Caller;
 pub use self::store::clock::Clock;

@@ -15,7 +15,7 @@ use super::coding::{is_encoded, vary_by_coding};
 use super::failure::AsError;
 use super::reason;
 use super::replay::{REPLAYED, STATUS};
-use crate::options::Options;
+use crate::options::{KeptAnswer, Options};
 use crate::store::{Finished, NotKept, StoredResponse, exact_lines};
 
 /// Fields that belong to one connection (RFC 9110, section 7.6.1; RFC 9111, section 3.1), that the
@@ -40,14 +40,17 @@ const NOT_STORED: [HeaderName; 16] = [
     STATUS,
 ];
 
-/// The whole answer as a record keeps it; a stream is read to its end, within the limit.
+/// The whole answer as a record keeps it; a stream is read to its end, within the limit, and its octets stay with the answer.
 pub(crate) async fn capture_whole(response: &mut HttpResponse, options: &Options) -> Finished {
     match capture(response, options) {
         Captured::Whole(finished) => finished,
         Captured::Stream { head, body, .. } => {
             let limit = usize::try_from(options.max_response).unwrap_or(usize::MAX);
             match to_bytes_limited(body, limit).await {
-                Ok(Ok(bytes)) => Finished::Completed(head.with_body(Some(bytes))),
+                Ok(Ok(bytes)) => {
+                    set_body(response, BoxBody::new(bytes.clone()));
+                    Finished::Completed(head.with_body(Some(bytes)))
+                }
                 Ok(Err(_)) | Err(_) => Finished::NotKept(head.not_kept()),
             }
         }
@@ -71,7 +74,7 @@ pub(crate) fn capture(response: &mut HttpResponse, options: &Options) -> Capture
     }
     let head = CapturedHead::of(response, options);
     if is_transient(response) || exceeds(response.body().size(), options.max_response) {
-        return Captured::Whole(Finished::NotKept(head.not_kept()));
+        return Captured::Whole(head.without_body());
     }
     if let Some(body) = body_of_none(response) {
         return Captured::Whole(Finished::Completed(head.with_body(body)));
@@ -129,6 +132,7 @@ pub(crate) struct CapturedHead {
     status: StatusCode,
     reason: Option<&'static str>,
     is_error: bool,
+    part: KeptAnswer,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     answered_at: SystemTime,
 }
@@ -140,7 +144,11 @@ impl CapturedHead {
             let is_wanted = options.keep_cookies && name == header::SET_COOKIE;
             NOT_STORED.contains(name) && !is_wanted || named_by_connection(headers, name)
         };
-        let is_kept = |name: &HeaderName| !is_left_out(name) && options.kept_headers.keep(name);
+        let is_kept = |name: &HeaderName| {
+            !is_left_out(name)
+                && options.kept_headers.keep(name)
+                && (options.record == KeptAnswer::Whole || name == header::LOCATION)
+        };
         let kept = headers.iter().filter(|(name, _)| is_kept(name));
         let mut lines = Vec::with_capacity(headers.len());
         lines.extend(kept);
@@ -152,17 +160,41 @@ impl CapturedHead {
             status: response.status(),
             reason,
             is_error: AsError::is_marked(response),
+            part: options.record,
             headers: exact_lines(&lines),
             answered_at: SystemTime::now(),
         }
     }
 
     pub(crate) fn with_body(self, body: Option<Bytes>) -> StoredResponse {
+        let body = match self.part {
+            KeptAnswer::Whole => body,
+            KeptAnswer::Status => body.map(|_| Bytes::new()),
+        };
         let response = StoredResponse::of_exact(self.status, self.headers, body);
         let response = response.with_reason(self.reason).answered(self.answered_at);
         match self.is_error {
             true => response.as_error(),
             false => response,
+        }
+    }
+
+    /// The record of a stream that was read, and its octets.
+    pub(crate) fn with_collected(self, body: Vec<u8>) -> (StoredResponse, Bytes) {
+        let part = self.part;
+        let whole = self.with_body(None).with_collected_body(body);
+        let octets = whole.body().cloned().unwrap_or_default();
+        match part {
+            KeptAnswer::Whole => (whole, octets),
+            KeptAnswer::Status => (whole.with_collected_body(Vec::new()), octets),
+        }
+    }
+
+    /// What is recorded of an answer whose body cannot be kept.
+    pub(crate) fn without_body(self) -> Finished {
+        match self.part {
+            KeptAnswer::Whole => Finished::NotKept(self.not_kept()),
+            KeptAnswer::Status => Finished::Completed(self.with_body(Some(Bytes::new()))),
         }
     }
 

@@ -13,7 +13,7 @@ use super::shared::{ELIGIBLE, Layer};
 use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
-    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeyFormat,
+    DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, Entry, Fingerprinting, KeptAnswer, KeyFormat,
     KeyFunction, KeyScope, OnDrain, OnStoreFailure, OnUnknown, Options, Provided, Recovery,
     RouteOptions, Routes,
 };
@@ -90,7 +90,8 @@ impl IdempotencyBuilder {
     /// Off by default, since a replay then skips everything inside the layer: **authentication inside
     /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
     /// cannot be told from an answer and binds the key, too. A marked handler inside does not claim
-    /// again; its `ttl`, `release_on`, `max_response`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` still hold.
+    /// again; its `ttl`, `release_on`, `max_response`, `record`, `drop_headers`, `keep_headers`, `keep_cookies` and `required` still
+    /// hold.
     ///
     /// `Compress` belongs around the layer as well: inside, the body is kept as it was encoded for the first
     /// client, and a retry whose `Accept-Encoding` does not accept that coding is answered 410
@@ -452,6 +453,15 @@ impl IdempotencyBuilder {
     /// Default: [`OnDrain::Refuse`], 503 `draining`, so that a drain comes to an end.
     pub fn on_drain(mut self, choice: OnDrain) -> Self {
         self.options.on_drain = choice;
+        self
+    }
+
+    /// Sets what of an answer is recorded, for retries to get.
+    ///
+    /// Default: [`KeptAnswer::Whole`]. With [`KeptAnswer::Status`] a retry gets the status and the `Location` of the first answer
+    /// with an empty body, marked as a replay: for routes whose answers are large, or must not be stored.
+    pub fn record(mut self, part: KeptAnswer) -> Self {
+        self.common = self.common.record(part);
         self
     }
 

@@ -47,6 +47,22 @@ pub enum OnDrain {
     Serve,
 }
 
+/// What of an answer is recorded, for retries to get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeptAnswer {
+    /// All of it: status, headers and body.
+    #[default]
+    Whole,
+    /// Its status and its `Location`; a retry gets them with an empty body, marked as a replay.
+    ///
+    /// For answers that nobody reads twice, or that a client can fetch again: a record then has the size of its head, whatever
+    /// the answer's. What other headers there are describe a body that is not there. An answer is then never too large: one over
+    /// [`max_response`](crate::IdempotencyBuilder::max_response) and an event stream are recorded so as well, while a stream that
+    /// breaks off is still *not kept*.
+    Status,
+}
+
 /// What becomes of an unknown outcome, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unknown {

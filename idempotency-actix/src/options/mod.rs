@@ -20,7 +20,7 @@ mod status_set;
 mod table;
 
 pub(crate) use self::choices::Unknown;
-pub use self::choices::{OnDrain, OnStoreFailure, OnUnknown};
+pub use self::choices::{KeptAnswer, OnDrain, OnStoreFailure, OnUnknown};
 pub use self::defaults::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,

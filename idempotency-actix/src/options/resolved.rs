@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-use super::choices::{OnDrain, OnStoreFailure, OnUnknown, Unknown};
+use super::choices::{KeptAnswer, OnDrain, OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
     DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TRANSACTION_RUNS,
@@ -61,6 +61,7 @@ pub(crate) struct Options {
     pub(crate) on_drain: OnDrain,
     /// Whom the application has for each outcome.
     pub(crate) on_outcome: Option<Provided<ObserverFn>>,
+    pub(crate) record: KeptAnswer,
     pub(crate) kept_headers: KeptHeaders,
     pub(crate) keep_cookies: bool,
     /// What problem types start with.
@@ -96,6 +97,7 @@ impl Options {
             stream_budget: DEFAULT_STREAM_BUDGET,
             on_drain: OnDrain::Refuse,
             on_outcome: None,
+            record: KeptAnswer::Whole,
             kept_headers: KeptHeaders::AllBut(HeaderNames::none()),
             keep_cookies: false,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
@@ -154,6 +156,7 @@ impl Options {
             stream_budget: self.stream_budget,
             on_drain: self.on_drain,
             on_outcome: self.on_outcome.clone(),
+            record: route.record.unwrap_or(self.record),
             kept_headers: match route.kept_headers() {
                 Some(Ok(headers)) => headers,
                 Some(Err(_)) | None => self.kept_headers.clone(),

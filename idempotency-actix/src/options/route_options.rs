@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, Handler};
 
-use super::choices::{OnStoreFailure, OnUnknown};
+use super::choices::{KeptAnswer, OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
 use super::header_names::WrittenNames;
 use super::key_format::KeyFormat;
@@ -64,6 +64,7 @@ pub struct RouteOptions {
     pub(crate) release_on: Option<StatusSet>,
     pub(crate) max_body: Option<u64>,
     pub(crate) max_response: Option<u64>,
+    pub(crate) record: Option<KeptAnswer>,
     pub(crate) drop_headers: Option<WrittenNames>,
     pub(crate) keep_headers: Option<WrittenNames>,
     pub(crate) keep_cookies: Option<bool>,
@@ -95,6 +96,7 @@ impl RouteOptions {
             release_on: None,
             max_body: None,
             max_response: None,
+            record: None,
             drop_headers: None,
             keep_headers: None,
             keep_cookies: None,
@@ -249,6 +251,12 @@ impl RouteOptions {
     /// Sets the largest answer that is kept, in bytes of its body.
     pub const fn max_response(mut self, bytes: usize) -> Self {
         self.max_response = Some(bytes as u64);
+        self
+    }
+
+    /// Sets what of an answer is recorded.
+    pub const fn record(mut self, part: KeptAnswer) -> Self {
+        self.record = Some(part);
         self
     }
 

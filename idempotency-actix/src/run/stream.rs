@@ -166,8 +166,7 @@ impl Reader {
     async fn finish(self, end: End, streamed: &Streamed, head: CapturedHead, pipe: &Pipe) {
         let (finished, last, close) = match end {
             End::Whole => {
-                let response = head.with_body(None).with_collected_body(pipe.collected());
-                let body = response.body().cloned().unwrap_or_default();
+                let (response, body) = head.with_collected(pipe.collected());
                 // Of a declared body the last byte waits for the record, of any other the terminator.
                 let waits = usize::from(self.declared.is_some()).min(body.len());
                 let last = Bytes::copy_from_slice(&body[body.len() - waits..]);
@@ -176,8 +175,7 @@ impl Reader {
             }
             End::TooLong => {
                 pipe.pass_collected();
-                let not_kept = Finished::NotKept(head.not_kept());
-                (not_kept, Bytes::new(), Close::Rest(self.body))
+                (head.without_body(), Bytes::new(), Close::Rest(self.body))
             }
             End::Broken(error) => {
                 pipe.pass_collected();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
-use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::{sleep, timeout};
@@ -15,7 +14,6 @@ use super::finish::Passed;
 use super::open::Open;
 use crate::answer::{
     Commit, NotExecuted, Problem, capture_whole, drop_marks, misconfigured, mismatch, reject,
-    set_body,
 };
 use crate::claim::{Grant, HeldClaim, Lease, Moment, Recorded, Seat, guarded};
 use crate::options::Options;
@@ -77,11 +75,7 @@ impl Transacted {
         let mut ending = Ending::of(response, &open.options);
         let finished = capture_whole(response, &open.options).await;
         match &finished {
-            Finished::Completed(stored) => {
-                if let Some(body) = stored.body() {
-                    set_body(response, BoxBody::new(body.clone()));
-                }
-            }
+            Finished::Completed(_) => {}
             Finished::NotKept(_) if ending == Ending::Release => {}
             Finished::NotKept(_) => {
                 tracing::error!(

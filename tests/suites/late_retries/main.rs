@@ -7,3 +7,4 @@ mod key_in_body;
 mod keys;
 #[path = "../http/places.rs"]
 mod places;
+mod record;

@@ -1,7 +1,7 @@
 //! The table of options in the crate's documentation, checked against the code.
 
 use super::*;
-use crate::options::choices::{OnDrain, OnStoreFailure, Unknown};
+use crate::options::choices::{KeptAnswer, OnDrain, OnStoreFailure, Unknown};
 use crate::options::defaults::{
     DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
 };
@@ -43,6 +43,7 @@ fn options_of_a_route() -> Vec<&'static str> {
         release_on,
         max_body,
         max_response,
+        record,
         drop_headers,
         keep_headers,
         keep_cookies,
@@ -105,6 +106,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         stream_budget,
         on_drain: OnDrain::Refuse,
         on_outcome: None,
+        record: KeptAnswer::Whole,
         kept_headers,
         keep_cookies: false,
         problem_base,
@@ -149,6 +151,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "release_on" => [codes.join(", "), "400 to 599".into()],
         "max_body" => [size(max_body), "at least 1 byte".into()],
         "max_response" => [size(max_response), "at least 1 byte".into()],
+        "record" => ["whole".into(), "whole, status".into()],
         "drop_headers" => {
             assert_eq!(kept_headers, KeptHeaders::AllBut(HeaderNames::none()));
             ["none".into(), "header names".into()]

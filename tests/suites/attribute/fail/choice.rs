@@ -31,6 +31,11 @@ async fn sixth() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(record = "body")]
+async fn seventh() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third, fourth, fifth, sixth);
+    let _ = (first, second, third, fourth, fifth, sixth, seventh);
 }

@@ -45,6 +45,7 @@ async fn never_released() -> &'static str {
     release_on = [401, 429, 500..=599],
     max_body = "2MiB",
     max_response = 1_048_576,
+    record = "whole",
     drop_headers = ["X-Request-Id", "server-timing"],
     keep_cookies = false,
 )]
@@ -67,7 +68,7 @@ async fn all_headers() -> &'static str {
     "ok"
 }
 
-#[idempotent(keep_headers = ["x-version"])]
+#[idempotent(keep_headers = ["x-version"], record = "status")]
 async fn few_headers() -> &'static str {
     "ok"
 }
