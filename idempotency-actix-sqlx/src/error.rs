@@ -19,6 +19,10 @@ pub enum SqlConfigError {
     Timeout(Duration),
     /// `connections` or `readers` is zero.
     NoConnections,
+    /// `statement_timeout` is under 1 ms or over 8 hours.
+    #[cfg(feature = "postgres")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+    StatementTimeout(Duration),
     /// `sweep_every` is under 10 ms or over a day.
     SweepEvery(Duration),
 }
@@ -37,6 +41,11 @@ impl fmt::Display for SqlConfigError {
             Self::NoConnections => {
                 f.write_str("`connections`, or `readers`, is 0; give at least 1")
             }
+            #[cfg(feature = "postgres")]
+            Self::StatementTimeout(timeout) => write!(
+                f,
+                "`statement_timeout` is {timeout:?}; give 1 ms to 8 hours, or leave it out"
+            ),
             Self::SweepEvery(every) => {
                 write!(f, "`sweep_every` is {every:?}; give 10 ms to 24 hours")
             }

@@ -1,6 +1,7 @@
 //! [`PgStore`] and its options. How a step is done on the server is not known here.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::listening::keep_listening;
 use super::statements::Statements;
 use super::table::{self, PgTable};
 use super::telling::Telling;
+use super::transaction::Beginning;
 use super::{check, migration};
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};
@@ -36,6 +38,10 @@ const BESIDE: usize = 4;
 
 /// How long a migration may wait, for another one mostly.
 const MIGRATION: Duration = Duration::from_secs(60);
+
+/// Of less than a millisecond the server would make none at all.
+const STATEMENT_TIMEOUTS: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(8 * 60 * 60);
 
 /// A [`Store`] on PostgreSQL 13 or later, shared by any number of replicas.
 ///
@@ -88,8 +94,7 @@ pub struct PgStore {
 
 pub(super) struct Inner {
     pub(super) records: Records<PgTable>,
-    /// For transactions alone: they last as long as their handlers.
-    pub(super) transactions: Arc<Connections<PgConnection>>,
+    pub(super) transactions: Beginning,
     pool: PgPool,
     pub(super) names: Names,
     housekeeping: Arc<Connections<PgConnection>>,
@@ -119,6 +124,7 @@ impl PgStore {
                 connections: usize::try_from(pooled).unwrap_or(1).max(1),
                 ..Options::default()
             },
+            statement_timeout: None,
             has_notifications: true,
             codec: RecordCodec::plain(),
         }
@@ -319,6 +325,7 @@ pub struct PgStoreBuilder {
     names: Names,
     mistake: Option<SqlConfigError>,
     options: Options,
+    statement_timeout: Option<Duration>,
     has_notifications: bool,
     codec: RecordCodec,
 }
@@ -367,6 +374,19 @@ impl PgStoreBuilder {
         self
     }
 
+    /// How long a statement in a handler's transaction may take, the one that records its answer as well; not set by
+    /// default, which leaves it to the configuration of the server, the database or the role (no limit unless one is set).
+    ///
+    /// PostgreSQL cancels a statement that takes longer (57014): it fails, and the transaction commits nothing. The lease
+    /// bounds how long a transaction is idle, and not a statement that waits for a row's lock or reads for hours, during
+    /// which retries are told 409. A limit chosen here would break reports and imports that are meant to be long, so that
+    /// none is. It is set for the transaction alone: other statements of the application are not concerned. In whole
+    /// milliseconds.
+    pub fn statement_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.statement_timeout = timeout.into();
+        self
+    }
+
     /// How often records whose time is over are deleted; every 30 s by default, give or take half of it. `None` leaves it
     /// to [`PgStore::sweep`].
     ///
@@ -399,14 +419,20 @@ impl PgStoreBuilder {
     ///
     /// # Errors
     ///
-    /// A name that is no plain identifier, a timeout of zero or over 8 hours, no connections, or sweeps more often than
+    /// A name that is no plain identifier, a timeout of zero or over 8 hours, no connections, a statement timeout under 1 ms
+    /// or over 8 hours, or sweeps more often than
     /// every 10 ms or less than daily.
     pub fn build(self) -> Result<PgStore, SqlConfigError> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         self.options.check()?;
-        Ok(self.make())
+        match self.statement_timeout {
+            Some(limit) if !STATEMENT_TIMEOUTS.contains(&limit) => {
+                Err(SqlConfigError::StatementTimeout(limit))
+            }
+            _ => Ok(self.make()),
+        }
     }
 
     fn make(self) -> PgStore {
@@ -433,7 +459,11 @@ impl PgStoreBuilder {
             transactions: {
                 let open = opener(&self.pool);
                 let open = move || open().map(without_slow_statements);
-                Connections::new(options.connections, Foreign::Use, Postgres::meaning, open)
+                let most = options.connections;
+                Beginning {
+                    connections: Connections::new(most, Foreign::Use, Postgres::meaning, open),
+                    statement_timeout: self.statement_timeout,
+                }
             },
             housekeeping: connections(1, Foreign::Replace),
             pool: self.pool,

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use idempotency_actix::Isolation;
 use idempotency_actix::store::{RecordId, Token, TransactionOptions};
@@ -23,6 +24,14 @@ const SETTING: &str = "idempotency_actix.tx";
 /// being carried out.
 const TAKEN: &str = "idempotency_actix:taken";
 const ENDED: &str = "idempotency_actix:ended";
+
+/// What transactions are begun by: connections for them alone, since they last as long as their handlers.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) connections: Arc<Connections<PgConnection>>,
+    /// Of each statement in them; `None` leaves it to the server's configuration.
+    pub(super) statement_timeout: Option<Duration>,
+}
 
 /// An open transaction of a [`PgStore`](super::PgStore), which dereferences to its connection. Dropping it rolls back.
 pub struct PgTransaction {
@@ -58,7 +67,7 @@ impl PgTransaction {
     /// Begins one in a single message. With an operation it tries for the operation's lock, and never waits for it: the
     /// snapshot of a statement is older than a lock that is taken in it, so that the record is looked for in the next.
     async fn begin(
-        connections: &Arc<Connections<PgConnection>>,
+        by: &Beginning,
         deadline: Instant,
         options: &TransactionOptions,
         lock: Option<(&str, &RecordId)>,
@@ -67,6 +76,10 @@ impl PgTransaction {
             .map(|octet| format!("{octet:02x}"))
             .collect();
         let idle = options.idle.as_millis().clamp(1, i32::MAX as u128);
+        let limit = match by.statement_timeout {
+            Some(limit) => format!("SET LOCAL statement_timeout = {}; ", limit.as_millis()),
+            None => String::new(),
+        };
         // After the first look it would be too late.
         let isolation = match options.isolation {
             Isolation::Serializable => " ISOLATION LEVEL SERIALIZABLE",
@@ -82,12 +95,12 @@ impl PgTransaction {
             None => "'+'".to_owned(),
         };
         let sql = format!(
-            "BEGIN{isolation}; SET LOCAL idle_in_transaction_session_timeout = {idle}; \
+            "BEGIN{isolation}; {limit}SET LOCAL idle_in_transaction_session_timeout = {idle}; \
              SELECT set_config('{SETTING}', '{mark}' || {locked}, true)"
         );
         let mut has_resent = false;
         loop {
-            let mut taken = connections.take(deadline).await?;
+            let mut taken = by.connections.take(deadline).await?;
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let begun = begin::<Postgres>(taken.lend(), sql);
             let error = match tokio::time::timeout_at(deadline, begun).await {
@@ -110,21 +123,20 @@ impl PgTransaction {
             if Postgres::meaning(&error) != Meaning::Broken || has_resent || !was_idle {
                 return Err(Failure::Refused(Postgres::explain(error)));
             }
-            connections.forget_idle();
+            by.connections.forget_idle();
             has_resent = true;
         }
     }
 
     /// Begins one for an operation, and looks for its record in it.
     pub(super) async fn begin_for(
-        connections: &Arc<Connections<PgConnection>>,
+        by: &Beginning,
         deadline: Instant,
         options: &TransactionOptions,
         (table, id): (&str, &RecordId),
         look: &Arc<str>,
     ) -> Result<Begun, Failure> {
-        let mut transaction =
-            Self::begin(connections, deadline, options, Some((table, id))).await?;
+        let mut transaction = Self::begin(by, deadline, options, Some((table, id))).await?;
         let query = sqlx::query(AssertSqlSafe(Arc::clone(look)))
             .bind(SETTING)
             .bind(id.as_bytes().to_vec());
@@ -142,11 +154,11 @@ impl PgTransaction {
     }
 
     pub(super) async fn begin_plain(
-        connections: &Arc<Connections<PgConnection>>,
+        by: &Beginning,
         deadline: Instant,
         options: &TransactionOptions,
     ) -> Result<Self, Failure> {
-        Self::begin(connections, deadline, options, None).await
+        Self::begin(by, deadline, options, None).await
     }
 
     /// Has that called when it is over, unless it was committed.

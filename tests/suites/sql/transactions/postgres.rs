@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use actix_web::{App, HttpResponse, post};
+use actix_web::{App, HttpRequest, HttpResponse, post};
 use idempotency_actix::store::Store;
 use idempotency_actix::{Idempotency, KeyScope, idempotent};
 use idempotency_actix_sqlx::sqlx::postgres::PgConnectOptions;
 use idempotency_actix_sqlx::sqlx::{self, AssertSqlSafe, Executor, PgConnection, Row, raw_sql};
-use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlError};
+use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlConfigError, SqlError};
 use idempotency_actix_tests::app::{Counter, Gate, Site};
 use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
 use idempotency_actix_tests::{
     Request, assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
 };
 
-use super::bank::{Bank, Charges, asking, request};
+use super::bank::{Bank, Charges, asking, header, request};
 use crate::http::now;
 use crate::records::AMPLE;
 
@@ -410,4 +410,62 @@ fn a_serializable_route_is_run_as_one_after_the_other() {
     let told = answers.map(|answer| (answer.status, answer.text()));
     assert_eq!(told, [(201, "0".to_owned()), (201, "1".to_owned())]);
     assert!(site.runs.count() > 2);
+}
+
+/// What the server limits statements to, or how one that takes longer ends.
+#[post("/limits")]
+#[idempotent]
+async fn limits(
+    mut tx: PgTx,
+    runs: Counter,
+    request: HttpRequest,
+) -> Result<HttpResponse, SqlError> {
+    runs.next();
+    if header(&request, "x-act") == "sleep" {
+        tx.execute(raw_sql("SELECT pg_sleep(600)")).await?;
+    }
+    let limit = tx.fetch_one(raw_sql("SHOW statement_timeout")).await?;
+    Ok(HttpResponse::Ok().body(limit.get::<String, _>(0)))
+}
+
+#[test]
+fn statements_of_handlers_are_limited_where_that_is_chosen() {
+    let server = PgServer::shared();
+    let site = |limit: Option<Duration>| {
+        let tables = Tables::new(server);
+        let store = now(async {
+            let builder = tables.builder(server, server.options(), AMPLE);
+            builder.connections(1).statement_timeout(limit).build()
+        });
+        let store = store.expect("options that hold");
+        now(store.migrate()).expect("a table");
+        let layer = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
+        let layer = layer.build().expect("options that hold");
+        Site::new(layer, |config| {
+            config.service(limits);
+        })
+    };
+    let asking = |key: &str, act: &str| Request::post("/limits").key(key).header("x-act", act);
+    let limited = site(Some(Duration::from_millis(250)));
+    assert_first(&limited.send(asking("a", "tell")), 200, "250ms");
+    let cut_off = limited.send(asking("b", "sleep"));
+    assert_eq!((cut_off.status, cut_off.header("retry-after")), (500, None));
+    assert_first(&limited.send(asking("b", "tell")), 200, "250ms");
+    assert_replay(&limited.send(asking("a", "tell")), 200, "250ms");
+    assert_eq!(limited.runs.count(), 3);
+    let free = site(None);
+    assert_first(&free.send(asking("a", "tell")), 200, "0");
+}
+
+/// Less than a millisecond would be none to the server.
+#[test]
+fn a_limit_that_cannot_be_told_to_the_server_is_refused() {
+    let server = PgServer::shared();
+    for limit in [Duration::ZERO, Duration::from_micros(999), Duration::MAX] {
+        let built = now(async {
+            let builder = PgStore::builder(server.pool(1));
+            builder.statement_timeout(limit).build().map(drop)
+        });
+        assert_eq!(built, Err(SqlConfigError::StatementTimeout(limit)));
+    }
 }
