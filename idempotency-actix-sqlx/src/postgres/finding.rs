@@ -44,6 +44,13 @@ pub enum PgFinding {
         /// How many the server takes from a role like this.
         allowed: i64,
     },
+    /// Not every worker can have a transaction open at the same time.
+    FewerThanWorkers {
+        /// How many transactions the store opens at a time.
+        connections: usize,
+        /// How many workers the server has.
+        workers: usize,
+    },
 }
 
 impl SqlFinding for PgFinding {
@@ -61,7 +68,7 @@ impl SqlFinding for PgFinding {
             | Self::SynchronousCommitOff
             | Self::NotReplicated
             | Self::TooFewConnections { .. } => SqlSeverity::Warning,
-            Self::TransactionPooler => SqlSeverity::Note,
+            Self::TransactionPooler | Self::FewerThanWorkers { .. } => SqlSeverity::Note,
         }
     }
 }
@@ -109,6 +116,13 @@ impl fmt::Display for PgFinding {
             Self::TooFewConnections { needed, allowed } => write!(
                 f,
                 "the store may open {needed} connections, and the server takes {allowed} at most; raise `max_connections`, or lower `connections`"
+            ),
+            Self::FewerThanWorkers {
+                connections,
+                workers,
+            } => write!(
+                f,
+                "the store opens {connections} transactions at a time, fewer than the {workers} workers: handlers in transactions wait for each other, and are answered 503 after `timeout`; raise `connections`, or the pool's `max_connections` where it is not set"
             ),
         }
     }

@@ -1,8 +1,10 @@
 //! [`PgStore`] and its options. How a step is done on the server is not known here.
 
 use std::fmt;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "encryption")]
@@ -161,6 +163,9 @@ impl PgStore {
 
     /// Reports what the server's configuration means for the promise of one run: for start-up.
     ///
+    /// It takes the server for one with as many workers as the machine runs threads at a time, which is the default of
+    /// actix-web. Where yours has another number, ask [`check_for`](Self::check_for).
+    ///
     /// # Errors
     ///
     /// The server could not be reached, or did not answer.
@@ -178,6 +183,20 @@ impl PgStore {
     /// # }
     /// ```
     pub async fn check(&self) -> Result<SqlReport<PgFinding>, StoreError> {
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        self.check_for(workers).await
+    }
+
+    /// The same for a server with that many workers ([`HttpServer::workers`](actix_web::HttpServer::workers)).
+    ///
+    /// A handler in a transaction holds a connection until it has answered. With fewer than workers, some workers cannot
+    /// run such a handler while others do, and their requests wait for [`timeout`](PgStoreBuilder::timeout), and are
+    /// answered 503 then.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub async fn check_for(&self, workers: usize) -> Result<SqlReport<PgFinding>, StoreError> {
         let inner = &*self.inner;
         // Made for this alone, since it takes two at once.
         let connections =
@@ -189,7 +208,14 @@ impl PgStore {
         let findings = check::findings(taken.lend(), other.lend(), &inner.names, needed).await;
         taken.close();
         other.close();
-        let findings = findings?;
+        let mut findings = findings?;
+        let connections = inner.options.connections;
+        if connections < workers {
+            findings.push(PgFinding::FewerThanWorkers {
+                connections,
+                workers,
+            });
+        }
         let options = inner.pool.connect_options();
         let database = options.get_database().unwrap_or("the default database");
         let place = format!("{}:{}/{database}", options.get_host(), options.get_port());

@@ -13,7 +13,7 @@ fn findings(report: &idempotency_actix_sqlx::SqlReport<PgFinding>) -> Vec<PgFind
 #[actix_web::test]
 async fn a_server_as_it_is_installed_is_safe() {
     let (_server, store) = own(&[("fsync", "on")]).await;
-    let report = store.check().await.expect("a report");
+    let report = store.check_for(1).await.expect("a report");
     assert_eq!(findings(&report), []);
     assert!(report.is_safe());
     assert!(
@@ -32,7 +32,7 @@ async fn what_a_crash_would_lose_is_found() {
     ];
     let (server, store) = own(&unsafe_settings).await;
     server.execute("ALTER TABLE records SET UNLOGGED").await;
-    let report = store.check().await.expect("a report");
+    let report = store.check_for(1).await.expect("a report");
     assert_eq!(
         findings(&report),
         [
@@ -53,7 +53,7 @@ async fn a_table_that_is_not_there_or_not_ours_is_fatal() {
     let pool = || server.pool(2);
     let store = PgStore::builder(pool()).table(&table).build();
     let store = store.expect("options that hold");
-    let report = store.check().await.expect("a report");
+    let report = store.check_for(1).await.expect("a report");
     assert!(findings(&report).contains(&PgFinding::NoTable), "{report}");
     assert_eq!(report.worst(), Some(SqlSeverity::Fatal));
     store.migrate().await.expect("a table");
@@ -64,7 +64,7 @@ async fn a_table_that_is_not_there_or_not_ours_is_fatal() {
     let store = PgStore::builder(pool).table(&table).build();
     let report = store
         .expect("options that hold")
-        .check()
+        .check_for(1)
         .await
         .expect("a report");
     let missing = "INSERT, UPDATE, DELETE".to_owned();
@@ -81,7 +81,7 @@ async fn more_connections_than_the_server_has_are_found() {
         .table("records")
         .connections(20);
     let store = store.build().expect("options that hold");
-    let report = store.check().await.expect("a report");
+    let report = store.check_for(1).await.expect("a report");
     assert!(
         matches!(
             findings(&report)[..],
@@ -94,6 +94,28 @@ async fn more_connections_than_the_server_has_are_found() {
     );
 }
 
+#[actix_web::test]
+async fn fewer_connections_than_workers_are_found() {
+    let (_server, store) = own(&[("fsync", "on")]).await;
+    let report = store.check_for(4).await.expect("a report");
+    assert_eq!(findings(&report), []);
+    let report = store.check_for(5).await.expect("a report");
+    let found = PgFinding::FewerThanWorkers {
+        connections: 4,
+        workers: 5,
+    };
+    assert_eq!(findings(&report), [found]);
+    assert!(report.is_safe());
+}
+
+#[actix_web::test]
+async fn workers_are_as_many_as_threads_unless_told_otherwise() {
+    let (_server, store) = own(&[("fsync", "on")]).await;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let told = store.check_for(threads).await.expect("a report");
+    assert_eq!(store.check().await.expect("a report"), told);
+}
+
 /// What the store finds through a pooler in that mode.
 async fn through(mode: &str) -> Vec<PgFinding> {
     let (server, _) = own(&[("fsync", "on")]).await;
@@ -103,7 +125,7 @@ async fn through(mode: &str) -> Vec<PgFinding> {
         .table("records")
         .timeout(AMPLE)
         .build();
-    let report = store.expect("options that hold").check().await;
+    let report = store.expect("options that hold").check_for(1).await;
     findings(&report.expect("a report"))
 }
 
