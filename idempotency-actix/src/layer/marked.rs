@@ -14,7 +14,7 @@ use super::arguments::extract;
 use super::in_transaction::{Wanted, offering};
 use super::outer_claim::{OuterClaim, Unstarted};
 use super::shared::ELIGIBLE;
-use super::transactional::{Transactional, meaningless, refuse_option};
+use super::transactional::{Transactional, refuse_meaningless};
 use super::uncovered::not_covered;
 use super::worker::{Decided, Decision, InBody, Worker};
 use crate::answer::{misconfigured, panicked, refuse};
@@ -200,8 +200,8 @@ impl Marked {
         F::Future: 'static,
     {
         let request = self.request;
-        if let Some(option) = meaningless(route) {
-            return refuse_option(option, &request);
+        if let Some(answer) = refuse_meaningless(&request, route) {
+            return answer;
         }
         let worker = Worker::of(&request.extensions()).cloned();
         let Some(worker) = worker else {
@@ -260,8 +260,8 @@ impl Marked {
             Err(answer) => return *answer,
         };
         if let Some(wanted) = Wanted::take(request) {
-            if let Some(option) = meaningless(route) {
-                return refuse_option(option, request);
+            if let Some(answer) = refuse_meaningless(request, route) {
+                return answer;
             }
             let transactional = Transactional {
                 request: request.clone(),

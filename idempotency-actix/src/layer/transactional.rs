@@ -7,11 +7,12 @@ use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder};
+use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::FutureExt;
 
 use super::arguments::extract;
 use super::in_transaction::Wanted;
+use super::worker::Worker;
 use crate::answer::{Problem, RunAgain, misconfigured, panicked, reject};
 use crate::options::{Options, RouteOptions};
 use crate::run::{
@@ -27,27 +28,20 @@ pub(super) struct Transactional<F, Args> {
     pub(super) args: PhantomData<fn() -> Args>,
 }
 
-/// The first option of the attribute that means nothing in a transaction.
-pub(super) fn meaningless(route: &RouteOptions) -> Option<&'static str> {
-    [
-        ("lease", route.lease.is_some()),
-        ("recover", route.recover.is_some()),
-        ("on_unknown", route.on_unknown.is_some()),
-        ("on_store_failure", route.on_store_failure.is_some()),
-    ]
-    .into_iter()
-    .find_map(|(option, is_set)| is_set.then_some(option))
-}
-
-/// Refuses a route whose options do not go with its transaction.
-pub(super) fn refuse_option(option: &str, request: &HttpRequest) -> HttpResponse {
+/// The answer where an option of the route's does not go with its transaction.
+pub(super) fn refuse_meaningless(
+    request: &HttpRequest,
+    attribute: &RouteOptions,
+) -> Option<HttpResponse> {
+    let worker = Worker::of(&request.extensions()).cloned()?;
+    let (option, place) = worker.meaningless(request, attribute)?;
     tracing::error!(
         option,
         route = request.match_pattern().unwrap_or_default(),
-        "`{option}` of #[idempotent] means nothing for a handler that takes a transaction, whose claim ends with it: take \
-         the option away",
+        "`{option}` of {place} means nothing for a handler that takes a transaction, whose claim ends with it: take the \
+         option away",
     );
-    misconfigured()
+    Some(misconfigured())
 }
 
 impl<F, Args> Transactional<F, Args>

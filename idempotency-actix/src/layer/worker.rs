@@ -262,6 +262,20 @@ impl Worker {
         self.resolved(row, Some(attribute), || options.with(attribute))
     }
 
+    /// The first option of a marked handler's that means nothing in a transaction, and where it was set.
+    pub(super) fn meaningless(
+        &self,
+        request: &HttpRequest,
+        attribute: &RouteOptions,
+    ) -> Option<(&'static str, &'static str)> {
+        if let Some(option) = attribute.meaningless_in_transaction() {
+            return Some((option, "#[idempotent]"));
+        }
+        let (row, _) = self.routes.after_routing(request)?;
+        let option = self.routes.meaningless_in_transaction(row)?;
+        Some((option, "the layer's entry for the route"))
+    }
+
     /// Whether a scope of the application may take what no resource takes.
     pub(super) fn may_take_everything(&self, request: &HttpRequest) -> bool {
         self.0.patterns.borrow().may_take_everything(request)

@@ -287,6 +287,20 @@ impl RouteOptions {
     }
 }
 
+impl RouteOptions {
+    /// The first option that means nothing in a transaction, whose claim ends with it.
+    pub(crate) fn meaningless_in_transaction(&self) -> Option<&'static str> {
+        [
+            ("lease", self.lease.is_some()),
+            ("recover", self.recover.is_some()),
+            ("on_unknown", self.on_unknown.is_some()),
+            ("on_store_failure", self.on_store_failure.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(option, is_set)| is_set.then_some(option))
+    }
+}
+
 /// The same as constants, for the attribute's expansion.
 #[doc(hidden)]
 impl RouteOptions {

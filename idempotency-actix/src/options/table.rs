@@ -22,6 +22,8 @@ struct Entered {
     method: Method,
     pattern: ResourceDef,
     route: Route,
+    /// The first of its options that means nothing in a transaction.
+    meaningless: Option<&'static str>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -75,6 +77,7 @@ impl Routes {
                 method,
                 pattern: parsed,
                 route,
+                meaningless: options.meaningless_in_transaction(),
             });
         }
         Ok(routes)
@@ -123,6 +126,11 @@ impl Routes {
         let pattern = request.match_pattern().unwrap_or_default();
         let (row, entered) = self.row_of(request, &pattern)?;
         Some((row, &entered.route))
+    }
+
+    /// The first option of that row which means nothing in a transaction.
+    pub(crate) fn meaningless_in_transaction(&self, row: usize) -> Option<&'static str> {
+        self.table.get(row)?.meaningless
     }
 
     /// The patterns of all rows that match a request, for a log.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use actix_web::{App, HttpRequest, HttpResponse, post};
 use idempotency_actix::store::Store;
-use idempotency_actix::{Idempotency, KeyScope, idempotent};
+use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, idempotent};
 use idempotency_actix_sqlx::sqlx::postgres::PgConnectOptions;
 use idempotency_actix_sqlx::sqlx::{self, AssertSqlSafe, Executor, PgConnection, Row, raw_sql};
 use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlConfigError, SqlError};
@@ -48,6 +48,23 @@ pub(super) fn shared_bank() -> Bank {
     let store = Arc::new(store.expect("options that hold"));
     now(store.migrate()).expect("a table");
     tables.bank_over(server, store, AMPLE)
+}
+
+/// The routes of a bank in one layer with options of choice.
+pub(super) fn site(with: impl FnOnce(IdempotencyBuilder) -> IdempotencyBuilder) -> Site {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let store = now(async { tables.builder(server, server.options(), AMPLE).build() });
+    let store = store.expect("options that hold");
+    now(store.migrate()).expect("a table");
+    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
+    let layer = with(layer).build().expect("options that hold");
+    Site::new(layer, move |config| {
+        config
+            .app_data(Gate::closed())
+            .app_data(Data::new(Charges(tables.charges.clone())))
+            .configure(on_postgres::routes);
+    })
 }
 
 /// The place of a bank: its charges and its records.

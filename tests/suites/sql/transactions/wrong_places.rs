@@ -1,7 +1,12 @@
 //! Where no transaction can be had: 500, and a log line that says what to write.
 
+use std::time::Duration;
+
+use actix_web::http::Method;
 use actix_web::web::Data;
-use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
+use idempotency_actix::{
+    Idempotency, KeyScope, MemoryStore, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+};
 use idempotency_actix_tests::app::{Gate, Site};
 use idempotency_actix_tests::{Request, log};
 
@@ -68,6 +73,46 @@ fn options_that_mean_nothing_are_refused_without_a_key_as_well() {
     log::listen();
     let Bank { site, .. } = super::postgres::bank();
     assert_refused(&site, &Request::post("/leased"), &["`lease`", "/leased"]);
+}
+
+/// Inside of an all-routes layer a route is skipped by the table, or has no key.
+#[test]
+fn options_that_mean_nothing_are_refused_in_the_table_as_well() {
+    log::listen();
+    let set: [(&str, fn(RouteOptions) -> RouteOptions); 4] = [
+        ("lease", |row| row.lease(Duration::from_secs(60))),
+        ("recover", |row| {
+            row.recover(async || Recovery::StillUnknown)
+        }),
+        ("on_unknown", |row| row.on_unknown(OnUnknown::Rerun)),
+        ("on_store_failure", |row| {
+            row.on_store_failure(OnStoreFailure::Run)
+        }),
+    ];
+    let says = |option| format!("`{option}` of the layer's entry");
+    let site = |row: RouteOptions| {
+        super::postgres::site(|layer| layer.all_routes().route(Method::POST, "/charges", row))
+    };
+    for (option, set) in set {
+        let covered = site(set(RouteOptions::new()));
+        let plain = Request::post("/charges");
+        assert_refused(&covered, &plain, &[&says(option), "/charges"]);
+    }
+    let skipped = RouteOptions::new().skip();
+    let leased = site(skipped.clone().lease(Duration::from_secs(60)));
+    assert_refused(&leased, &request("k"), &[&says("lease"), "/charges"]);
+    assert_eq!(site(skipped).send(request("k")).status, 201);
+}
+
+/// Plain handlers of the same layer need them.
+#[test]
+fn options_of_the_whole_layer_are_not_refused() {
+    let site = super::postgres::site(|layer| {
+        layer
+            .on_unknown(OnUnknown::Rerun)
+            .on_store_failure(OnStoreFailure::Run)
+    });
+    assert_eq!(site.send(request("k")).status, 201);
 }
 
 #[test]
