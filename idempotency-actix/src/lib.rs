@@ -74,8 +74,8 @@
 //! | store cannot answer, or is full | 503 `store-unavailable`, `Retry-After: 1` |
 //! | new key, while the layer [drains](Idempotency::drain) | 503 `draining`, `Retry-After: 1` |
 //!
-//! Problems are `application/problem+json` (RFC 9457) with `Cache-Control: no-store`, and bind
-//! nothing. The header follows draft-ietf-httpapi-idempotency-key-header.
+//! Problems are `application/problem+json` (RFC 9457) with `Cache-Control: no-store` and a `Link` to their type, and bind
+//! nothing. An application may give them [a form of its own](IdempotencyBuilder::problem_response). The header follows draft-ietf-httpapi-idempotency-key-header.
 //!
 //! # Stores
 //!
@@ -133,7 +133,7 @@ mod telemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use idempotency_actix_macros::idempotent;
 
-pub use self::answer::{Commit, NotExecuted, RunAgain};
+pub use self::answer::{Commit, NotExecuted, ProblemKind, RunAgain, ToldProblem as Problem};
 pub use self::error::{ConfigError, RouteMistake};
 pub use self::layer::{
     Attempt, Drained, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,

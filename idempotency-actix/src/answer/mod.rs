@@ -6,6 +6,7 @@ mod failure;
 mod in_transaction;
 mod not_executed;
 mod problem;
+mod problem_response;
 mod reason;
 mod refusal;
 mod replay;
@@ -17,6 +18,8 @@ pub(crate) use self::failure::{AsError, answer_of, caught, misconfigured, panick
 pub use self::in_transaction::{Commit, RunAgain};
 pub use self::not_executed::NotExecuted;
 pub(crate) use self::problem::Problem;
+pub use self::problem_response::{Problem as ToldProblem, ProblemKind};
+pub(crate) use self::problem_response::{ProblemFn, formed};
 pub(crate) use self::refusal::refuse;
 pub(crate) use self::replay::{drop_marks, mark_unstored};
 pub(crate) use self::reply::{mismatch, of_record, reject};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, VARY,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, VARY,
 };
 use http_api_problem::HttpApiProblem;
 
@@ -19,7 +19,7 @@ use crate::store::NotKept;
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What a client can be told instead of an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Problem {
     /// With the header to send it in, if it is a header.
     MissingKey(Option<HeaderName>),
@@ -45,7 +45,7 @@ pub(crate) enum Problem {
 
 impl Problem {
     /// The last part of the problem's type, its status and its title.
-    fn identity(&self) -> (&'static str, StatusCode, &'static str) {
+    pub(super) fn identity(&self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             Self::MissingKey(_) => ("missing-key", S::BAD_REQUEST, "Idempotency key is missing"),
@@ -105,7 +105,7 @@ impl Problem {
         self.identity().0
     }
 
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         match self {
             Self::MissingKey(Some(header)) => format!(
                 "Send a unique value in the {header} header, and the same one with every retry."
@@ -150,10 +150,11 @@ impl Problem {
     }
 
     /// The answer, its type behind this base.
-    pub(crate) fn response(&self, base: &str) -> HttpResponse {
+    pub(crate) fn response(self, base: &str) -> HttpResponse {
         let (name, status, title) = self.identity();
+        let uri = format!("{base}{name}");
         let mut problem = HttpApiProblem::empty()
-            .type_url(format!("{base}{name}"))
+            .type_url(&uri)
             .title(title)
             .detail(self.detail());
         problem.status = http_api_problem::StatusCode::from_u16(status.as_u16()).ok();
@@ -164,7 +165,10 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self {
+        if let Ok(link) = HeaderValue::from_str(&format!("<{uri}>; rel=\"describedby\"")) {
+            headers.insert(LINK, link);
+        }
+        match &self {
             Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
@@ -184,6 +188,15 @@ impl Problem {
             _ => {}
         }
         NotExecuted::mark(&mut response);
+        let posed = Posed { problem: self, uri };
+        response.extensions_mut().insert(posed);
         response.map_body(|_, _| actix_web::body::BoxBody::new(problem.json_bytes()))
     }
+}
+
+/// The mark of an answer that is a problem, until it has the form that the application gives it.
+#[derive(Clone)]
+pub(super) struct Posed {
+    pub(super) problem: Problem,
+    pub(super) uri: String,
 }

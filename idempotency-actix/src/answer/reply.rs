@@ -43,9 +43,9 @@ pub(crate) fn reject(problem: Problem, problem_base: &str) -> HttpResponse {
 }
 
 fn refused(outcome: Outcome, problem: Problem, problem_base: &str) -> HttpResponse {
-    let mut response = problem.response(problem_base);
     let mut told = Told::new(outcome);
     told.problem = Some(problem.name());
+    let mut response = problem.response(problem_base);
     response.extensions_mut().insert(told);
     response
 }

@@ -12,12 +12,12 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 
 use super::outer_claim::{OuterClaim, Progress, Unstarted};
-use super::worker::{Decided, InBody, Worker};
+use super::worker::{Decided, InBody, Worker, formed};
 use super::wrapped::{Outcome, finish_inside};
 use crate::answer::{AsError, panicked, refuse, rendered};
 use crate::options::Options;
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate, told};
+use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
 use crate::telemetry::{self, Told};
 
 /// Runs everything inside the layer once for the request's key.
@@ -34,9 +34,8 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let options = Rc::clone(keyed.options());
-    let told = |request: ServiceRequest, mut answer| {
-        told(request.request(), &mut answer, &options);
+    let told = |worker: &Worker, request: ServiceRequest, answer| {
+        let answer = worker.formed(answer, request.request());
         match AsError::is_marked(&answer) {
             true => Err(InternalError::from_response("replayed error", answer).into()),
             false => Ok(request.into_response(answer).map_into_right_body()),
@@ -47,15 +46,19 @@ where
     let identified = identify(request.request(), &mut payload, keyed);
     let mut operation = match identified.await {
         Ok(operation) => operation,
-        Err(refusal) => return told(request, *refusal),
+        Err(refusal) => {
+            let refusal = worker.formed(*refusal, request.request());
+            let refusal = Box::pin(refuse(refusal, request.request(), payload)).await;
+            return Ok(request.into_response(refusal).map_into_right_body());
+        }
     };
     let held = match admit(&operation, request.request(), &mut payload, || ()).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return told(request, answer),
+        Admitted::Answer(answer) => return told(&worker, request, answer),
     };
     let held = match gate(&operation, held).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return told(request, answer),
+        Admitted::Answer(answer) => return told(&worker, request, answer),
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options, held.lease());
@@ -81,6 +84,7 @@ where
     }
     match returned {
         Returned::Back(request) => {
+            let response = formed(response, &request);
             Ok(ServiceResponse::new(request, response).map_into_right_body())
         }
         Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
@@ -107,9 +111,9 @@ where
             request.set_payload(payload);
             Box::pin(once(service, worker, request, keyed)).await
         }
-        Decided::Refuse(mut refusal) => {
-            told(request.request(), &mut refusal, &worker.options);
-            let refusal = refuse(*refusal, request.request(), payload).await;
+        Decided::Refuse(refusal) => {
+            let refusal = worker.formed(*refusal, request.request());
+            let refusal = refuse(refusal, request.request(), payload).await;
             Ok(request.into_response(refusal).map_into_right_body())
         }
         Decided::Pass => {

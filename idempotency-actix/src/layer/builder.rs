@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use actix_web::{FromRequest, Handler, HttpRequest};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse};
 
 use super::description::Label;
 use super::idempotency::Idempotency;
 use super::made_anew::{memory_of, watch};
 use super::shared::{ELIGIBLE, Layer};
+use crate::answer::{ProblemFn, ToldProblem};
 use crate::claim::{Budget, Claims, Waiters};
 use crate::error::ConfigError;
 use crate::options::{
@@ -59,6 +60,7 @@ pub struct IdempotencyBuilder {
     routes: Vec<Entry>,
     label: Option<Label>,
     clock: Clock,
+    problem_response: Option<Box<ProblemFn>>,
     max_waiters: usize,
     max_waiters_per_key: usize,
 }
@@ -75,6 +77,7 @@ impl IdempotencyBuilder {
             routes: Vec::new(),
             label: None,
             clock: Clock::monotonic(),
+            problem_response: None,
             max_waiters: DEFAULT_MAX_WAITERS,
             max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
         }
@@ -528,6 +531,38 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Sets a function that gives problems the form of the application's own errors.
+    ///
+    /// Default: `application/problem+json` of RFC 9457. The function gets the request and the
+    /// [`Problem`](crate::Problem), and makes headers and body. Status, `Cache-Control: no-store`, `Retry-After`,
+    /// `Location` and `Vary` are the layer's whatever it makes, and so is a `Link` to the problem's type unless there is one.
+    /// If it panics the client gets 500, and nothing is bound. The plain 500s of panics and of mistakes in the application
+    /// are no problems, and it is not asked for them, nor for a problem that takes the place of an error of inner middleware in all-routes mode,
+    /// whose request is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::{HttpRequest, HttpResponse};
+    /// use idempotency_actix::{Idempotency, KeyScope, MemoryStore, Problem};
+    ///
+    /// fn envelope(_: &HttpRequest, problem: &Problem) -> HttpResponse {
+    ///     HttpResponse::build(problem.status()).json([("error", problem.name())])
+    /// }
+    ///
+    /// let idempotency = Idempotency::builder(MemoryStore::new(), KeyScope::everyone())
+    ///     .problem_response(envelope)
+    ///     .build()?;
+    /// # Ok::<(), idempotency_actix::ConfigError>(())
+    /// ```
+    pub fn problem_response<F>(mut self, form: F) -> Self
+    where
+        F: Fn(&HttpRequest, &ToldProblem) -> HttpResponse + Send + Sync + 'static,
+    {
+        self.problem_response = Some(Box::new(form));
+        self
+    }
+
     /// Checks the options and makes the layer.
     ///
     /// # Errors
@@ -552,6 +587,7 @@ impl IdempotencyBuilder {
             options,
             routes,
             clock: self.clock,
+            problem_response: self.problem_response,
             all_routes,
             label: self.label,
         });

@@ -16,13 +16,13 @@ use super::outer_claim::{OuterClaim, Unstarted};
 use super::shared::ELIGIBLE;
 use super::transactional::{Transactional, refuse_meaningless};
 use super::uncovered::not_covered;
-use super::worker::{Decided, Decision, InBody, Worker};
+use super::worker::{Decided, Decision, InBody, Worker, formed};
 use crate::answer::{misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::run::{
     Admitted, Binding, Detach, Finishing, Keyed, Operation, Unfinished, admit, gate, hand_up,
-    handed_up, is_held, mark, told,
+    handed_up, is_held, mark,
 };
 use crate::telemetry::{Outcome, method_name};
 
@@ -71,15 +71,17 @@ impl Marked {
             // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
             // its own has cut that tie, so it is held and finished here.
             Start::Run(keyed) => match is_held() {
-                true => self.watched(keyed, handler, route).await,
+                true => self.once(keyed, handler, route).await,
                 false => {
+                    let request = self.request.clone();
                     let claims = Rc::clone(keyed.claims());
-                    Detach::new(claims, finish_here(self.watched(keyed, handler, route))).await
+                    let once = finish_here(self.once(keyed, handler, route));
+                    formed(Detach::new(claims, once).await, &request)
                 }
             },
-            Start::Answer(mut answer) => {
-                tell(&self.request, &mut answer);
-                Box::pin(refuse(*answer, &self.request, self.payload)).await
+            Start::Answer(answer) => {
+                let answer = formed(*answer, &self.request);
+                Box::pin(refuse(answer, &self.request, self.payload)).await
             }
         }
     }
@@ -169,9 +171,10 @@ impl Marked {
                 return answer;
             }
         };
-        if let Some(Err(mut answer)) = outer.as_ref().map(OuterClaim::start) {
+        if let Some(Err(answer)) = outer.as_ref().map(OuterClaim::start) {
+            let mut answer = formed(*answer, &self.request);
             Unstarted::mark(&mut answer);
-            return *answer;
+            return answer;
         }
         let call = async {
             let output = handler.call(args).await;
@@ -209,40 +212,22 @@ impl Marked {
         };
         let options = worker.marked(&request, route);
         let transactional = Transactional {
-            request,
+            request: request.clone(),
             handler,
             wanted,
             args: PhantomData,
         };
-        match is_held() {
+        let answer = match is_held() {
             true => transactional.plain(&options, args).await,
             false => {
                 let plain = async move { transactional.plain(&options, args).await };
                 Detach::new(Rc::clone(worker.claims()), finish_here(plain)).await
             }
-        }
+        };
+        formed(answer, &request)
     }
 
-    /// Runs it once, and tells of an answer that is not the handler's. What inner middleware makes of that is none of its
-    /// business.
-    async fn watched<F, Args>(
-        self,
-        keyed: Keyed,
-        handler: F,
-        route: &'static RouteOptions,
-    ) -> HttpResponse
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder,
-    {
-        let request = self.request.clone();
-        let mut response = self.once(keyed, handler, route).await;
-        tell(&request, &mut response);
-        response
-    }
-
-    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
+    /// Runs it for its key, and gives the answer its form.
     async fn once<F, Args>(
         mut self,
         keyed: Keyed,
@@ -254,10 +239,29 @@ impl Marked {
         Args: FromRequest + 'static,
         F::Output: Responder,
     {
-        let Self { request, payload } = &mut self;
+        let answer = self.answer(keyed, handler, route).await;
+        formed(answer, &self.request)
+    }
+
+    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
+    async fn answer<F, Args>(
+        &mut self,
+        keyed: Keyed,
+        handler: F,
+        route: &'static RouteOptions,
+    ) -> HttpResponse
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder,
+    {
+        let Self { request, payload } = self;
         let (mut operation, args) = match identify(request, payload, keyed).await {
             Ok(identified) => identified,
-            Err(answer) => return *answer,
+            Err(answer) => {
+                let answer = formed(*answer, request);
+                return Box::pin(refuse(answer, request, payload.take())).await;
+            }
         };
         if let Some(wanted) = Wanted::take(request) {
             if let Some(answer) = refuse_meaningless(request, route) {
@@ -302,14 +306,6 @@ impl Marked {
         let finishing = Finishing::of(binding, held, &mut response, &options, context);
         hand_up(Unfinished::Claim(finishing));
         response
-    }
-}
-
-/// Tells of an answer to a request that the layer around it knows.
-fn tell(request: &HttpRequest, answer: &mut HttpResponse) {
-    let worker = Worker::of(&request.extensions()).cloned();
-    if let Some(worker) = worker {
-        told(request, answer, &worker.options);
     }
 }
 

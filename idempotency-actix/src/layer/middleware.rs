@@ -19,7 +19,7 @@ use super::shared::ELIGIBLE;
 use super::worker::{Decided, Decision, Worker};
 use super::wrapped::{Outcome, finish_inside};
 use crate::answer::refuse;
-use crate::run::{Detach, told};
+use crate::run::Detach;
 
 impl<S, B> Transform<S, ServiceRequest> for Idempotency
 where
@@ -77,11 +77,11 @@ where
             Decision::Now(Decided::Pass) => {
                 IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))))
             }
-            Decision::Now(Decided::Refuse(mut refusal)) => {
-                told(request.request(), &mut refusal, &self.worker.options);
+            Decision::Now(Decided::Refuse(refusal)) => {
+                let refusal = self.worker.formed(*refusal, request.request());
                 IdempotencyFuture::refuse(async move {
                     let payload = request.take_payload();
-                    let refusal = refuse(*refusal, request.request(), payload).await;
+                    let refusal = refuse(refusal, request.request(), payload).await;
                     request.into_response(refusal)
                 })
             }

@@ -33,6 +33,7 @@ pub(super) fn no_key(what: &str, request: &HttpRequest) -> Error {
         },
     };
     let response = Problem::MissingKey(header).response(&options.problem_base);
+    let response = worker.formed(response, request);
     InternalError::from_response("idempotency key is missing", response).into()
 }
 

@@ -301,6 +301,15 @@ impl Worker {
     }
 }
 
+/// An answer on its way out, in the form that the application of the layer around the request gives to problems.
+pub(super) fn formed(response: HttpResponse, request: &HttpRequest) -> HttpResponse {
+    let worker = Worker::of(&request.extensions()).cloned();
+    match worker {
+        Some(worker) => worker.formed(response, request),
+        None => response,
+    }
+}
+
 /// A handler's attribute bounds the age of keys, and neither it nor the layer tells how old they are.
 fn timeless(request: &HttpRequest) -> Decided {
     tracing::error!(

@@ -11,6 +11,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
+use super::worker::formed;
 use crate::answer::{AsError, drop_marks, mark_unstored, panicked, rendered};
 use crate::run::{Passed, Unfinished, handed_up};
 use crate::telemetry;
@@ -59,7 +60,8 @@ where
                     leave(&mut response, outcome);
                 }
                 Passed::Instead(answer) => {
-                    let response = response.into_response(*answer);
+                    let answer = formed(*answer, response.request());
+                    let response = response.into_response(answer);
                     return Ok(response.map_into_right_body());
                 }
             }
@@ -70,6 +72,7 @@ where
             let (request, response) = response.into_parts();
             let mut response = response.map_into_boxed_body();
             finishing.replace(&mut response).await;
+            let response = formed(response, &request);
             Ok(ServiceResponse::new(request, response).map_into_right_body())
         }
         Ok(Err(error)) => {

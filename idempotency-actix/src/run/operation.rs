@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, refuse, reject};
+use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, reject};
 use crate::claim::{CallerHash, Claims, Moment, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
@@ -71,10 +71,6 @@ impl Keyed {
         }
     }
 
-    pub(crate) fn options(&self) -> &Rc<Options> {
-        &self.options
-    }
-
     pub(crate) fn claims(&self) -> &Rc<Claims> {
         &self.claims
     }
@@ -101,7 +97,7 @@ impl Keyed {
     }
 }
 
-/// The body of a request within its limit, or the answer to one that cannot be read.
+/// The body of a request within its limit, or the answer to one that cannot be read. What is left of it stays unread.
 pub(crate) async fn whole_body(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -112,9 +108,7 @@ pub(crate) async fn whole_body(
         Ok(body) => Ok(body),
         Err(Unread::TooLarge) => {
             let problem = Problem::BodyTooLarge { limit };
-            let refusal = reject(problem, &options.problem_base);
-            let refused = Box::pin(refuse(refusal, request, payload.take())).await;
-            Err(Box::new(refused))
+            Err(Box::new(reject(problem, &options.problem_base)))
         }
         // In the way in which actix-web answers a broken payload.
         Err(Unread::Broken(error)) => Err(Box::new(HttpResponse::from_error(error))),

@@ -7,4 +7,5 @@ mod key_in_body;
 mod keys;
 #[path = "../http/places.rs"]
 mod places;
+mod problem_response;
 mod record;

@@ -157,6 +157,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
             ["none".into(), "header names".into()]
         }
         "keep_headers" => ["all".into(), "not with `drop_headers`".into()],
+        "problem_response" => ["none".into(), String::new()],
         "skip" | "all_routes" | "route" => ["off".into(), String::new()],
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
         "max_run" => {
