@@ -115,6 +115,7 @@ fn a_stream_that_breaks_off_is_not_kept() {
         let request = Request::post(&format!("{}?broken", place.path())).key("k");
         let mut client = site.connect();
         client.send(&request);
+        assert!(client.try_receive().is_err());
         idempotency_actix_tests::eventually("the end of the stream", || {
             site.send(request.clone()).status == 410
         });
