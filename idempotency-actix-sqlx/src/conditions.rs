@@ -16,6 +16,15 @@ pub(crate) fn over(row: &str, now: &str) -> String {
     )
 }
 
+/// A claim that is described and whose owner is gone, for the listing, behind a time and an id.
+pub(crate) fn listed(row: &str, now: &str) -> String {
+    let over = over(row, now);
+    format!(
+        "{row}.kind = {CLAIM} AND {row}.method IS NOT NULL AND ({row}.begun, {row}.id) > ($1, $2) \
+         AND {row}.seen + {row}.lease <= {now} AND NOT {over} ORDER BY {row}.begun, {row}.id LIMIT $3"
+    )
+}
+
 /// A claim of that token, in flight or unknown.
 pub(crate) fn own(row: &str, token: &str, now: &str) -> String {
     let over = over(row, now);

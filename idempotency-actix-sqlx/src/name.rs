@@ -51,14 +51,14 @@ impl Names {
     }
 
     /// Alone, since an index stands in its table's schema.
-    pub(crate) fn index(&self) -> String {
-        format!("\"{}_expires\"", self.table.as_str())
+    pub(crate) fn indexes(&self) -> [String; 2] {
+        ["expires", "claims"].map(|index| format!("\"{}_{index}\"", self.table.as_str()))
     }
 
-    /// The same where it has to be found.
+    /// The same where they have to be found.
     #[cfg(feature = "postgres")]
-    pub(crate) fn index_in_schema(&self) -> String {
-        self.with("_expires")
+    pub(crate) fn indexes_in_schema(&self) -> [String; 2] {
+        ["_expires", "_claims"].map(|end| self.with(end))
     }
 
     fn with(&self, end: &str) -> String {
@@ -71,7 +71,9 @@ impl Names {
 
     /// A migration as it is shipped, for these names.
     pub(crate) fn in_migration(&self, sql: &str) -> String {
-        sql.replace("\"idempotency_records_expires\"", &self.index())
+        let [expires, claims] = self.indexes();
+        sql.replace("\"idempotency_records_expires\"", &expires)
+            .replace("\"idempotency_records_claims\"", &claims)
             .replace("\"idempotency_records_view\"", &self.view())
             .replace("\"idempotency_records\"", &self.table())
     }

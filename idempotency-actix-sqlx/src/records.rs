@@ -3,16 +3,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use idempotency_actix::store::{
-    Begun, Claim, Completion, Fingerprint, Finished, Record, RecordCodec, RecordId, Released,
-    Renewed, StoreError, Wakeups,
+    Begun, Claim, Completion, Cursor, Fingerprint, Finished, Page, Record, RecordCodec, RecordId,
+    Released, Renewed, State, StoreError, UnknownOutcome, Wakeups,
 };
 use tokio::time::Instant;
 
 use crate::failure::{Failure, Trouble};
-use crate::row::{NewRow, Parsed, Progress, Row};
+use crate::row::{NewRow, Parsed, Progress, Row, clamped, duration};
 
 /// How often a step looks again at a record that others change under its hands.
 const LOOKS: usize = 16;
@@ -58,6 +58,14 @@ pub(crate) trait Table: Send + Sync + 'static {
         id: &RecordId,
         deadline: Instant,
     ) -> impl Future<Output = Result<Option<Row>, Failure>> + Send;
+
+    /// Claims whose owner is gone, with their ids, by the time of their begin, from behind that time and id.
+    fn unknown(
+        &self,
+        after: (i64, &[u8]),
+        limit: i64,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Row)>, Failure>> + Send;
 
     /// Changes the row if it still is what was seen, and has lapsed if it must have; `None` removes it.
     fn change(
@@ -211,6 +219,51 @@ impl<T: Table> Records<T> {
             return Ok(None);
         };
         Ok(row.parse(id, &self.codec)?.and_then(Parsed::record))
+    }
+
+    pub(crate) async fn unknown(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let after = after.map(Cursor::time_and_id).transpose();
+        let after = after.map_err(StoreError::refused)?;
+        let (begun, id) = match &after {
+            Some((begun, id)) => (clamped(*begun), &id.as_bytes()[..]),
+            None => (i64::MIN, &[][..]),
+        };
+        // One more tells whether there is another page.
+        let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let rows = (self.table.unknown((begun, id), most, self.deadline())).await?;
+        let is_last = rows.len() <= limit;
+        let (mut outcomes, mut next) = (Vec::new(), None);
+        for (id, row) in rows.into_iter().take(limit) {
+            let Ok(id) = <[u8; 32]>::try_from(&id[..]).map(RecordId::from_bytes) else {
+                continue;
+            };
+            next = Some(Cursor::behind(u64::try_from(row.begun).unwrap_or(0), &id));
+            let last_seen = UNIX_EPOCH + duration(row.seen);
+            // What cannot be read is for whoever looks at the record.
+            let Ok(Some(Record {
+                attempt,
+                state: State::Unknown { lease },
+                description: Some(description),
+                ..
+            })) = row
+                .parse(&id, &self.codec)
+                .map(|row| row.and_then(Parsed::record))
+            else {
+                continue;
+            };
+            outcomes.push(UnknownOutcome::new(
+                id,
+                attempt,
+                description,
+                last_seen,
+                lease,
+            ));
+        }
+        Ok(Page::new(outcomes, next.filter(|_| !is_last)))
     }
 
     /// Wakes who waits for the record, here and elsewhere.

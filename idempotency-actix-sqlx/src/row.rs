@@ -66,6 +66,20 @@ impl Row {
         })
     }
 
+    /// The same with the row's id behind it.
+    pub(crate) fn read_named<R: sqlx::Row>(row: &R) -> Result<(Vec<u8>, Self), sqlx::Error>
+    where
+        usize: ColumnIndex<R>,
+        for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+        for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok((row.try_get(14)?, Self::read(row, 0)?))
+    }
+
     /// Makes sense of the row; `None` if its time is over.
     pub(crate) fn parse(
         self,

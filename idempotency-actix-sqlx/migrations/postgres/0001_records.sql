@@ -21,6 +21,10 @@ CREATE TABLE IF NOT EXISTS "idempotency_records" (
 
 CREATE INDEX IF NOT EXISTS "idempotency_records_expires" ON "idempotency_records" (expires);
 
+-- Claims in the order in which they were taken, for the listing of unknown outcomes.
+CREATE INDEX IF NOT EXISTS "idempotency_records_claims" ON "idempotency_records" (begun, id)
+    WHERE kind = 1 AND method IS NOT NULL;
+
 -- For operators: no key, no caller, no answer. A label is what the application gives for operators.
 CREATE OR REPLACE VIEW "idempotency_records_view" AS
 SELECT

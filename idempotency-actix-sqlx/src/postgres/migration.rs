@@ -35,7 +35,8 @@ pub(super) async fn is_there(
     connection: &mut PgConnection,
     names: &Names,
 ) -> Result<bool, Failure> {
-    let all = [names.table(), names.index_in_schema(), names.view()];
+    let [expires, claims] = names.indexes_in_schema();
+    let all = [names.table(), expires, claims, names.view()];
     let all = all.map(|name| format!("to_regclass('{name}') IS NOT NULL"));
     let sql = format!("SELECT {}", all.join(" AND "));
     let query = sqlx::raw_sql(AssertSqlSafe(sql));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use idempotency_actix::store::RecordId;
 
-use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, over, own};
+use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, listed, over, own};
 use crate::name::Names;
 use crate::row::{COLUMNS, NewRow};
 use crate::sweep::BATCH;
@@ -20,6 +20,7 @@ pub(super) struct Statements {
     pub(super) release: Arc<str>,
     pub(super) look: Arc<str>,
     pub(super) look_locked: Arc<str>,
+    pub(super) unknown: Arc<str>,
     pub(super) change: Arc<str>,
     pub(super) remove: Arc<str>,
     pub(super) sweep: Arc<str>,
@@ -45,6 +46,7 @@ impl Statements {
             release: release(&table).into(),
             look: look(&table).into(),
             look_locked: look_locked(&table).into(),
+            unknown: unknown(&table).into(),
             change: change(&table).into(),
             remove: remove(&table).into(),
             sweep: sweep(&table).into(),
@@ -144,6 +146,14 @@ fn release(table: &str) -> String {
 
 fn look(table: &str) -> String {
     format!("WITH {NOW} SELECT us, {COLUMNS} FROM {table}, now WHERE id = $1")
+}
+
+/// By the index of claims. Of those in flight it passes over, which are as many as handlers run.
+fn unknown(table: &str) -> String {
+    let listed = listed("r", "(SELECT us FROM now)");
+    format!(
+        "WITH {NOW} SELECT (SELECT us FROM now), {COLUMNS}, id FROM {table} AS r WHERE {listed}"
+    )
 }
 
 /// The look in a transaction, with the setting that tells whether it has its lock, and whether it sees what was committed

@@ -10,8 +10,8 @@ use std::time::Duration;
 #[cfg(feature = "encryption")]
 use idempotency_actix::store::Keyring;
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
-    Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordCodec, RecordId,
+    Released, Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
 };
 use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres};
 use sqlx::{ConnectOptions, PgPool};
@@ -132,7 +132,7 @@ impl PgStore {
         }
     }
 
-    /// Makes the table, its index and the view for operators, where they are not there. Where they are, it takes no lock,
+    /// Makes the table, its indexes and the view for operators, where they are not there. Where they are, it takes no lock,
     /// and may run at each start; of several replicas that start at once, one makes them.
     ///
     /// The same SQL stands in the crate's folder `migrations/postgres`, for those who migrate by other means.
@@ -325,6 +325,11 @@ impl Store for PgStore {
         self.inner.records.resolve(id, seen, verdict).await
     }
 
+    /// Those whose claims were taken first come first, by an index of claims alone.
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.inner.records.unknown(after, limit).await
+    }
+
     /// Resolves at the next completion, release or verdict of this record, told by whichever replica, and when
     /// notifications may have been missed.
     async fn changed(&self, id: &RecordId) {
@@ -370,7 +375,7 @@ impl PgStoreBuilder {
 
     /// The table of the records; `idempotency_records` by default.
     ///
-    /// Its index is called the same with `_expires` behind it, and the view for operators with `_view`. Applications that
+    /// Its indexes are called the same with `_expires` and `_claims` behind it, and the view for operators with `_view`. Applications that
     /// share a schema need tables of their own. To change it forgets every record, so that retries of before run again.
     pub fn table(mut self, table: &str) -> Self {
         match Name::new("table", table) {

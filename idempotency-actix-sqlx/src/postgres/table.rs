@@ -177,6 +177,23 @@ impl Table for PgTable {
         row.transpose().map_err(unreadable::<Postgres>)
     }
 
+    async fn unknown(
+        &self,
+        (begun, id): (i64, &[u8]),
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<(Vec<u8>, Row)>, Failure> {
+        let query = || {
+            ask(&self.statements.unknown)
+                .bind(begun)
+                .bind(id)
+                .bind(limit)
+        };
+        let rows = self.step(deadline, query).await?;
+        let rows: Result<_, _> = rows.iter().map(Row::read_named).collect();
+        rows.map_err(unreadable::<Postgres>)
+    }
+
     async fn change(
         &self,
         id: &RecordId,

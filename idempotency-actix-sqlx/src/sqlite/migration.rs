@@ -9,7 +9,7 @@ use crate::steps::Engine;
 
 const RECORDS: &str = include_str!("../../migrations/sqlite/0001_records.sql");
 
-const ARE_THERE: &str = "SELECT count(*) FROM sqlite_master WHERE name IN ($1, $2, $3)";
+const ARE_THERE: &str = "SELECT count(*) FROM sqlite_master WHERE name IN ($1, $2, $3, $4)";
 
 /// Makes what is missing, in one transaction that begins as a write.
 pub(super) async fn migrate(
@@ -36,14 +36,16 @@ pub(super) async fn is_there(
     names: &Names,
 ) -> Result<bool, Failure> {
     let plain = |name: String| name.replace('"', "");
+    let [expires, claims] = names.indexes();
     let query = sqlx::query(ARE_THERE)
         .bind(plain(names.table()))
-        .bind(plain(names.index()))
+        .bind(plain(expires))
+        .bind(plain(claims))
         .bind(plain(names.view()));
     let rows = query.fetch_all(connection).await.map_err(refused)?;
     let row = rows.first().ok_or(sqlx::Error::RowNotFound);
     let found: i64 = row.and_then(|row| row.try_get(0)).map_err(refused)?;
-    Ok(found == 3)
+    Ok(found == 4)
 }
 
 fn refused(error: sqlx::Error) -> Failure {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, over, own};
+use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, listed, over, own};
 use crate::name::Names;
 use crate::row::COLUMNS;
 use crate::sweep::BATCH;
@@ -17,6 +17,7 @@ pub(super) struct Statements {
     pub(super) release: Arc<str>,
     pub(super) remember: Arc<str>,
     pub(super) look: Arc<str>,
+    pub(super) unknown: Arc<str>,
     pub(super) change: Arc<str>,
     pub(super) remove: Arc<str>,
     pub(super) sweep: Arc<str>,
@@ -34,6 +35,7 @@ impl Statements {
             release: release(&table).into(),
             remember: remember(&table).into(),
             look: format!("SELECT $2 + 0, {COLUMNS} FROM {table} WHERE id = $1").into(),
+            unknown: unknown(&table).into(),
             change: change(&table).into(),
             remove: remove(&table).into(),
             sweep: sweep(&table).into(),
@@ -41,6 +43,12 @@ impl Statements {
             health: format!("DELETE FROM {table} WHERE id = x''").into(),
         }
     }
+}
+
+/// By the index of claims. Of those in flight it passes over, which are as many as handlers run.
+fn unknown(table: &str) -> String {
+    let listed = listed("r", "$4");
+    format!("SELECT $4 + 0, {COLUMNS}, id FROM {table} AS r WHERE {listed}")
 }
 
 fn begin(table: &str) -> String {

@@ -7,8 +7,8 @@ use std::time::Duration;
 #[cfg(feature = "encryption")]
 use idempotency_actix::store::Keyring;
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
-    Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordCodec, RecordId,
+    Released, Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
 };
 use sqlx::SqlitePool;
 use sqlx::sqlite::Sqlite;
@@ -120,7 +120,7 @@ impl SqliteStore {
         }
     }
 
-    /// Makes the table, its index and the view for operators, where they are not there. Where they are, it takes no lock,
+    /// Makes the table, its indexes and the view for operators, where they are not there. Where they are, it takes no lock,
     /// and may run at each start.
     ///
     /// The same SQL stands in the crate's folder `migrations/sqlite`, for those who migrate by other means.
@@ -245,6 +245,11 @@ impl Store for SqliteStore {
         self.inner.records.resolve(id, seen, verdict).await
     }
 
+    /// Those whose claims were taken first come first, by an index of claims alone.
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.inner.records.unknown(after, limit).await
+    }
+
     /// Resolves at the next completion, release or verdict of this record through this store.
     async fn changed(&self, id: &RecordId) {
         self.inner.records.wakeups.changed(id).await;
@@ -276,7 +281,7 @@ pub struct SqliteStoreBuilder {
 impl SqliteStoreBuilder {
     /// The table of the records; `idempotency_records` by default.
     ///
-    /// Its index is called the same with `_expires` behind it, and the view for operators with `_view`. To change it
+    /// Its indexes are called the same with `_expires` and `_claims` behind it, and the view for operators with `_view`. To change it
     /// forgets every record, so that retries of before run again.
     pub fn table(mut self, table: &str) -> Self {
         match Name::new("table", table) {

@@ -203,6 +203,24 @@ impl Table for SqliteTable {
         row.transpose().map_err(unreadable::<Sqlite>)
     }
 
+    async fn unknown(
+        &self,
+        (begun, id): (i64, &[u8]),
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<(Vec<u8>, Row)>, Failure> {
+        let query = || {
+            ask(&self.statements.unknown)
+                .bind(begun)
+                .bind(id.to_vec())
+                .bind(limit)
+                .bind(now())
+        };
+        let rows = step::<Sqlite>(&self.readers, deadline, query).await?;
+        let rows: Result<_, _> = rows.iter().map(Row::read_named).collect();
+        rows.map_err(unreadable::<Sqlite>)
+    }
+
     async fn change(
         &self,
         id: &RecordId,

@@ -9,8 +9,11 @@ use crate::answer::capture_whole;
 use crate::claim::guarded;
 use crate::options::Recovery;
 use crate::store::{
-    AttemptId, Record, RecordId, Resolved, State, StoreError, StoreErrorKind, Verdict,
+    AttemptId, Cursor, Page, Record, RecordId, Resolved, State, StoreError, StoreErrorKind, Verdict,
 };
+
+/// The most outcomes that a page is asked for.
+const MAX_PAGE: usize = 1_000;
 
 /// For support tools. Every call is logged, with the record's short hash and never its key.
 ///
@@ -50,6 +53,43 @@ impl Idempotency {
         let record = self.look(id).await;
         audit("inspect", id, None, &record.as_ref().map(Option::is_some));
         record
+    }
+
+    /// Lists operations whose outcome is unknown: their process died in mid-run, or lost its store for longer than a
+    /// lease. About `limit` of them, the oldest first where the store can, from behind the cursor of the page before.
+    ///
+    /// A page of a store that scans may be short, or empty, and still be followed by another; the last one has no
+    /// [`next`](Page::next). What a claim tells of an operation is its [description](crate::store::Description).
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked, or is one that cannot list ([`StoreErrorKind::Unsupported`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn ring(idempotency: idempotency_actix::Idempotency) -> Result<(), Box<dyn std::error::Error>> {
+    /// let page = idempotency.unknown_outcomes(None, 50).await?;
+    /// for outcome in &page.outcomes {
+    ///     let (method, route) = (outcome.description.method(), outcome.description.route());
+    ///     println!("{} {method} {}", outcome.id, route.unwrap_or("no route"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn unknown_outcomes(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let timeout = self.0.options.store_timeout();
+        let limit = limit.clamp(1, MAX_PAGE);
+        let page = guarded(timeout, || self.0.claims.store.unknown(after, limit)).await?;
+        for outcome in &page.outcomes {
+            let sightings = &self.0.claims.sightings;
+            sightings.ripens(&outcome.id, &outcome.attempt, outcome.lease / 2);
+        }
+        Ok(page)
     }
 
     /// Decides about an unknown outcome: from now on it is the answer given, or it did not happen and the

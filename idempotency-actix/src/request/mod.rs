@@ -39,4 +39,4 @@ pub(crate) use self::media_type::multipart_type;
 #[cfg(feature = "multipart")]
 pub(crate) use self::multipart::parts;
 pub(crate) use self::path::path_of;
-pub use self::record_id::RecordId;
+pub use self::record_id::{ParseRecordIdError, RecordId};

@@ -1,6 +1,8 @@
 //! The name of an operation's record. Frozen: it knows no version and no option.
 
+use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
 use actix_web::http::Method;
 
@@ -58,6 +60,36 @@ impl RecordId {
         &self.0
     }
 }
+
+/// Takes the text that [`Display`](fmt::Display) writes, and no other.
+impl FromStr for RecordId {
+    type Err = ParseRecordIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRecordIdError> {
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() != 64 || !text.bytes().all(is_digit) {
+            return Err(ParseRecordIdError(()));
+        }
+        let mut id = [0; 32];
+        for (at, octet) in id.iter_mut().enumerate() {
+            let digits = &text[2 * at..2 * at + 2];
+            *octet = u8::from_str_radix(digits, 16).map_err(|_| ParseRecordIdError(()))?;
+        }
+        Ok(Self(id))
+    }
+}
+
+/// Why a text is no [`RecordId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseRecordIdError(());
+
+impl fmt::Display for ParseRecordIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record's id is 64 hexadecimal digits in lower case")
+    }
+}
+
+impl Error for ParseRecordIdError {}
 
 /// All 64 hexadecimal digits.
 impl fmt::Display for RecordId {
@@ -118,6 +150,25 @@ mod tests {
             let id_of = |scope| id(&scope, "POST", "/", "k");
             prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::everyone()));
             prop_assert_ne!(id_of(principal(&name)), id_of(KeyScope::header("x-api-key")));
+        }
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written_and_from_no_other_text() {
+        let id = RecordId([0xaf; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let digits = "0".repeat(64);
+        for text in [
+            "",
+            &digits[1..],
+            &digits.replace("00", "+0"),
+            &"A0".repeat(32),
+        ] {
+            assert_eq!(
+                text.parse::<RecordId>(),
+                Err(ParseRecordIdError(())),
+                "{text:?}"
+            );
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released,
+    Renewed, Resolved, StoreError, Verdict,
 };
 
 /// The shortest time that a claim is kept from its last sign of life, and that the generation of a
@@ -53,6 +53,8 @@ pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 /// 8. Everything that is kept keeps token, generation and fingerprint. The store compares
 ///    fingerprints never: the engine does. What is in flight or unknown keeps the claim's
 ///    [description](super::Description) as well, of which the time may be the store's own.
+/// 9. [`unknown`](Self::unknown) lists claims that are unknown and described, and no others. Page after page, what is unknown
+///    from the first to the last is told at least once, and once only where nothing else changes.
 ///
 /// The suite in `store::conformance` (feature `conformance`) checks every point.
 ///
@@ -72,8 +74,8 @@ pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// use idempotency_actix::MemoryStore;
 /// use idempotency_actix::store::{
-///     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-///     Store, StoreError, Verdict,
+///     AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released, Renewed,
+///     Resolved, Store, StoreError, Verdict,
 /// };
 ///
 /// struct Counting {
@@ -111,6 +113,9 @@ pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 ///         verdict: &Verdict,
 ///     ) -> Result<Resolved, StoreError> {
 ///         self.inner.resolve(id, seen, verdict).await
+///     }
+///     async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+///         self.inner.unknown(after, limit).await
 ///     }
 /// }
 /// ```
@@ -159,6 +164,24 @@ pub trait Store: Send + Sync + 'static {
         seen: &AttemptId,
         verdict: &Verdict,
     ) -> impl Future<Output = Result<Resolved, StoreError>> + Send;
+
+    /// Lists operations whose outcome is unknown, the oldest first where the store can, from behind a cursor of its own.
+    ///
+    /// A page has about as many as `limit`. It may have more where the store reads in batches, or fewer, and still be
+    /// followed by another: what a call looks at is bounded.
+    ///
+    /// By default it is [`StoreError::unsupported`], which operators are told: an empty page would be a lie.
+    ///
+    /// # Errors
+    ///
+    /// Beside those of every call: another store's cursor is [`StoreError::refused`].
+    fn unknown(
+        &self,
+        _after: Option<&Cursor>,
+        _limit: usize,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send {
+        std::future::ready(Err(StoreError::unsupported()))
+    }
 
     /// Resolves when the record may have changed: a hint for those who wait, who poll as well.
     ///
@@ -217,6 +240,10 @@ impl<S: Store> Store for Arc<S> {
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
         S::resolve(self, id, seen, verdict).await
+    }
+
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        S::unknown(self, after, limit).await
     }
 
     async fn changed(&self, id: &RecordId) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released,
+    Renewed, Resolved, Store, StoreError, Verdict,
 };
 
 /// [`Store`] behind a pointer, so that `Idempotency` is not generic and the attribute need not name
@@ -48,6 +48,12 @@ pub(crate) trait ErasedStore: Send + Sync {
         seen: &'a AttemptId,
         verdict: &'a Verdict,
     ) -> BoxFuture<'a, Result<Resolved, StoreError>>;
+
+    fn unknown<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>>;
 
     fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()>;
 
@@ -108,6 +114,14 @@ impl<S: Store> ErasedStore for S {
         verdict: &'a Verdict,
     ) -> BoxFuture<'a, Result<Resolved, StoreError>> {
         watched("resolve", Store::resolve(self, id, seen, verdict))
+    }
+
+    fn unknown<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(Store::unknown(self, after, limit))
     }
 
     fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()> {

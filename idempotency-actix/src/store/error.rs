@@ -27,6 +27,8 @@ pub enum StoreErrorKind {
     /// There is a value, and it cannot be read: undecodable, of a newer version, or of another
     /// record. It is never treated as absent.
     Unreadable,
+    /// The store cannot do that at all, whatever its state.
+    Unsupported,
 }
 
 impl StoreErrorKind {
@@ -84,6 +86,14 @@ impl StoreError {
         }
     }
 
+    /// The store has no way to do what it was asked.
+    pub fn unsupported() -> Self {
+        Self {
+            kind: StoreErrorKind::Unsupported,
+            source: None,
+        }
+    }
+
     /// What the failure means for the claim.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -97,6 +107,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Refused => "the store refused",
             StoreErrorKind::Full => "the store is full",
             StoreErrorKind::Unreadable => "the stored record cannot be read",
+            StoreErrorKind::Unsupported => "the store cannot do that",
         })
     }
 }

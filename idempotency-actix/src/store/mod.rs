@@ -28,6 +28,7 @@ mod shrink;
 mod slot;
 mod token;
 pub(crate) mod transactions;
+mod unknown;
 mod wakeups;
 
 pub use self::attempt_id::{AttemptId, ParseAttemptIdError};
@@ -57,6 +58,7 @@ pub use self::token::Token;
 pub use self::transactions::{
     Committed, Opened, Recording, RolledBack, TransactionOptions, Transactions,
 };
+pub use self::unknown::{Cursor, Page, ParseCursorError, UnknownOutcome};
 pub(crate) use self::wakeups::Place;
 pub use self::wakeups::Wakeups;
-pub use crate::request::{Fingerprint, RecordId};
+pub use crate::request::{Fingerprint, ParseRecordIdError, RecordId};

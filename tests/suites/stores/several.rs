@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Committed, Completion, Finished, Opened, Record, RecordId, Recording,
-    Released, Renewed, Resolved, RolledBack, Store, StoreError, TransactionOptions, Transactions,
-    Verdict,
+    AttemptId, Begun, Claim, Committed, Completion, Cursor, Finished, Opened, Page, Record,
+    RecordId, Recording, Released, Renewed, Resolved, RolledBack, Store, StoreError,
+    TransactionOptions, Transactions, Verdict,
 };
 
 pub struct Several<S> {
@@ -63,6 +63,10 @@ impl<S: Store> Store for Several<S> {
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
         self.next().resolve(id, seen, verdict).await
+    }
+
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.next().unknown(after, limit).await
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Fingerprint, Finished, Record, RecordId, Released,
-    Renewed, Resolved, Store, StoreError, StoreErrorKind, Verdict,
+    AttemptId, Begun, Claim, Completion, Cursor, Fingerprint, Finished, Page, Record, RecordId,
+    Released, Renewed, Resolved, Store, StoreError, StoreErrorKind, Verdict,
 };
 use idempotency_actix::{Clock, MemoryStore};
 use tokio::sync::watch;
@@ -335,6 +335,10 @@ impl Store for FaultyStore {
         }
         let resolve = self.0.memory.resolve(id, seen, verdict);
         self.answer(Call::Resolve, fault, resolve).await
+    }
+
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.0.memory.unknown(after, limit).await
     }
 
     async fn changed(&self, _: &RecordId) {

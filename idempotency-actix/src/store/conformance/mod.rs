@@ -71,6 +71,7 @@ mod retention;
 mod suite;
 mod test_record;
 mod transactions;
+mod unknown;
 
 pub use self::harness::Harness;
 #[doc(hidden)]

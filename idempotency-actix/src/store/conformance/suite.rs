@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use super::test_record::TestRecord;
 use super::{
     Harness, begin, complete, forget, generations, inspect, races, release, renew, resolve,
-    retention,
+    retention, unknown,
 };
 
 /// One case of the suite, for a test runner that is given its tests at run time.
@@ -227,6 +227,11 @@ macro_rules! __conformance_cases {
             complete::completing_keeps_what_was_stored
             inspect::an_unknown_claim_tells_its_own_lease
             inspect::a_claim_tells_its_description;
+
+            "contract 9":
+            unknown::a_lapsed_claim_is_listed_and_a_live_one_is_not
+            unknown::what_is_decided_or_alive_again_is_not_listed
+            unknown::pages_tell_each_once;
 
             "inspect":
             inspect::inspecting_shows_what_a_claim_finds

@@ -83,6 +83,14 @@ impl Entry {
         matches!(self.state, EntryState::Held { .. }) && self.owner == *token
     }
 
+    /// The last sign of life of a claim.
+    pub(super) fn alive_at(&self) -> u64 {
+        match self.state {
+            EntryState::Held { alive_at, .. } => alive_at,
+            EntryState::Finished { .. } | EntryState::GivenUp { .. } => 0,
+        }
+    }
+
     pub(super) fn attempt(&self) -> AttemptId {
         let pulse = match self.state {
             EntryState::Held { alive_at, .. } => alive_at.saturating_add(1),

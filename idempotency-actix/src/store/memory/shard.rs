@@ -1,6 +1,6 @@
 //! The state machine of the records in one shard. It knows neither locks nor clocks, but the time it is told.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 use std::time::Duration;
 
 use super::capacity::Capacity;
@@ -9,7 +9,7 @@ use super::expiry_queue::{ExpiryQueue, Item};
 use super::hash::IdHash;
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Token, Verdict, shrink_map,
+    State, Token, Verdict, shrink_map,
 };
 
 /// How many due items of the queue an ordinary call looks at. A record makes three in its ordinary life of
@@ -25,6 +25,8 @@ pub(super) struct Shard {
     records: HashMap<RecordId, Box<Entry>, IdHash>,
     /// When to look at which record. An item that has not its record's ticket is stale.
     queue: ExpiryQueue,
+    /// Those in flight or unknown: few among all records.
+    held: BTreeSet<RecordId>,
     /// How many items were ever put there: each has a ticket of its own.
     tickets: u64,
 }
@@ -34,6 +36,7 @@ impl Shard {
         Self {
             records: HashMap::with_hasher(hash),
             queue: ExpiryQueue::default(),
+            held: BTreeSet::new(),
             tickets: 0,
         }
     }
@@ -139,6 +142,19 @@ impl Shard {
         self.records.get(id)?.record(now)
     }
 
+    /// Claims whose owner is gone, each with its last sign of life.
+    pub(super) fn unknown(&self, now: u64) -> Vec<(u64, RecordId, Record)> {
+        let held = self.held.iter();
+        held.filter_map(|id| {
+            let entry = self.records.get(id)?;
+            let record = entry.record(now)?;
+            let is_unknown = matches!(record.state, State::Unknown { .. });
+            let is_listed = is_unknown && record.description.is_some();
+            is_listed.then(|| (entry.alive_at(), *id, record))
+        })
+        .collect()
+    }
+
     pub(super) fn resolve(
         &mut self,
         id: &RecordId,
@@ -212,6 +228,10 @@ impl Shard {
         let ticket = self.tickets;
         entry.ticket = ticket;
         let size = entry.state.size();
+        match entry.state {
+            EntryState::Held { .. } => self.held.insert(*id),
+            _ => self.held.remove(id),
+        };
         match self.records.entry(*id) {
             hash_map::Entry::Vacant(place) => {
                 capacity.resize_answer(entry.caller, 0, size);
@@ -265,6 +285,7 @@ impl Shard {
     fn remove(&mut self, id: &RecordId, capacity: &Capacity) {
         if let Some(entry) = self.records.remove(id) {
             capacity.give_back(entry.caller, entry.state.size());
+            self.held.remove(id);
             shrink_map(&mut self.records);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::callers::CallerId;
 use super::capacity::Capacity;
@@ -13,8 +13,8 @@ use super::shard::Shard;
 use crate::store::Wakeups;
 use crate::store::clock::Clock;
 use crate::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released,
+    Renewed, Resolved, State, Store, StoreError, UnknownOutcome, Verdict,
 };
 
 /// Many times the workers, so that two of them rarely want the same lock.
@@ -235,6 +235,39 @@ impl Store for MemoryStore {
         Ok(self.change(id, |shard, now, capacity| {
             shard.resolve(id, seen, verdict, now, capacity)
         }))
+    }
+
+    /// Looks shard by shard at what is in flight or unknown, and at nothing that is finished.
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let after = after.map(Cursor::time_and_id).transpose();
+        let after = after.map_err(StoreError::refused)?;
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            found.extend(self.step(shard, |shard, now, _| shard.unknown(now)));
+        }
+        found.retain(|(seen, id, _)| after.is_none_or(|after| (*seen, *id) > after));
+        found.sort_unstable_by_key(|(seen, id, _)| (*seen, *id));
+        let is_last = found.len() <= limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| !is_last);
+        let next = next.map(|(seen, id, _)| Cursor::behind(*seen, id));
+        let (now, today) = (self.0.clock.now(), SystemTime::now());
+        let outcomes = found.into_iter().filter_map(|(seen, id, record)| {
+            let State::Unknown { lease } = record.state else {
+                return None;
+            };
+            let quiet = now.saturating_sub(Duration::from_nanos(seen));
+            let last_seen = today.checked_sub(quiet).unwrap_or(UNIX_EPOCH);
+            let description = record.description?;
+            Some(UnknownOutcome::new(
+                id,
+                record.attempt,
+                description,
+                last_seen,
+                lease,
+            ))
+        });
+        Ok(Page::new(outcomes.collect(), next))
     }
 
     /// Resolves at the next completion, release or verdict of this record. A lease that runs out wakes

@@ -18,6 +18,7 @@ mod shared_connections;
 mod store;
 mod stored;
 mod swap;
+mod unknown;
 mod value;
 mod verdict;
 

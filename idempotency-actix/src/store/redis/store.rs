@@ -18,8 +18,8 @@ use crate::error::ConfigError;
 #[cfg(feature = "encryption")]
 use crate::store::Keyring;
 use crate::store::{
-    AttemptId, Begun, Claim, Completion, Finished, Record, RecordCodec, RecordId, Released,
-    Renewed, Resolved, Store, StoreError, Verdict,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordCodec, RecordId,
+    Released, Renewed, Resolved, Store, StoreError, Verdict,
 };
 
 /// How long an operation may take unless told otherwise.
@@ -165,6 +165,11 @@ impl Store for RedisStore {
         verdict: &Verdict,
     ) -> Result<Resolved, StoreError> {
         self.records.resolve(id, seen, verdict).await
+    }
+
+    /// Scans the keys of every primary, about 5,000 of each in a call at most, by a script. In no order beyond a page's own.
+    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.records.unknown(after, limit).await
     }
 
     /// Resolves at the next completion, release or verdict of this record, told by whichever replica,

@@ -37,6 +37,14 @@ impl Stored {
         matches!(self.state, StoredState::Held { .. }) && self.token == *token
     }
 
+    /// A claim's last sign of life in milliseconds since 1970, where its time to live ends then.
+    pub(super) fn last_seen(&self, pulse: u64) -> Option<u64> {
+        match self.state {
+            StoredState::Held { px, .. } => Some(pulse.saturating_sub(px)),
+            StoredState::Finished(_) | StoredState::GivenUp => None,
+        }
+    }
+
     /// The attempt, as the end of its time to live tells its signs of life apart. A finished one gives
     /// none, and is told by that from a claim, even from one that lost its expiry.
     pub(super) fn attempt(&self, pulse: u64) -> AttemptId {
