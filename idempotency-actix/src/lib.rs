@@ -93,6 +93,16 @@
 //! claim is released, so that a retry runs, by a status in `release_on` ([`DEFAULT_RELEASE_ON`]) and
 //! by [`NotExecuted`].
 //!
+//! # Unknown outcomes
+//!
+//! Where a process dies in mid-run, nobody can tell whether its effect took place. Its retries are answered 500
+//! `outcome-unknown` until somebody decides: the route by itself (`on_unknown`, `recover`), or an operator.
+//! [`Idempotency::unknown_outcomes`] lists such operations by method, route pattern and time;
+//! [`resolve`](Idempotency::resolve) and [`forget`](Idempotency::forget) decide about the attempt that was seen, and are
+//! refused where it has shown a sign of life since. `Idempotency::operator_page` (feature `operator`) is a page for all of
+//! that, behind a guard of the application's. No store and no page knows a key or a caller; what else an operator should see
+//! is up to [`operator_label`](IdempotencyBuilder::operator_label).
+//!
 //! # Options
 //!
 //! Each is a method of [`IdempotencyBuilder`], for the layer. Those of a route are an option of
@@ -116,6 +126,7 @@
 //! - `multipart`: fingerprints by the parts of a multipart body.
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
 //! - `encryption`: answers that a store keeps are sealed by a `store::Keyring`.
+//! - `operator`: a page on which operators find unknown outcomes and decide: `Idempotency::operator_page`.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -135,6 +146,9 @@ pub use idempotency_actix_macros::idempotent;
 
 pub use self::answer::{Commit, NotExecuted, ProblemKind, RunAgain, ToldProblem as Problem};
 pub use self::error::{ConfigError, RouteMistake};
+#[cfg(feature = "operator")]
+#[cfg_attr(docsrs, doc(cfg(feature = "operator")))]
+pub use self::layer::OperatorPage;
 pub use self::layer::{
     Attempt, Drained, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,
     IdempotencyService, InFlight, InTransaction,

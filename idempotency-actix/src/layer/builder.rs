@@ -510,8 +510,8 @@ impl IdempotencyBuilder {
     /// Gives operators a text for each operation, beside its method and the pattern of its route: an order's number, say.
     ///
     /// Default: none, so that nothing of what a client sent is kept in readable form. What the function gives is kept with
-    /// the claim, in plain, by whatever store there is, up to 128 octets and without control characters; it is for
-    /// whoever may see the store's records. It is called for every request with a key, a
+    /// the claim, in plain, by whatever store there is, up to 128 octets and without control characters; it is shown to
+    /// whoever may see [unknown outcomes](Idempotency::unknown_outcomes). It is called for every request with a key, a
     /// replay as well, before its body is read; in all-routes mode also before it is routed. Where it panics the answer is
     /// 500, and binds nothing.
     pub fn operator_label<F>(mut self, label: F) -> Self

@@ -13,6 +13,8 @@ mod made_anew;
 mod marked;
 mod middleware;
 mod operator;
+#[cfg(feature = "operator")]
+mod operator_page;
 mod outer_claim;
 mod shared;
 mod transactional;
@@ -28,3 +30,5 @@ pub use self::idempotency_key::IdempotencyKey;
 pub use self::in_transaction::InTransaction;
 pub use self::marked::Marked;
 pub use self::middleware::{IdempotencyFuture, IdempotencyService};
+#[cfg(feature = "operator")]
+pub use self::operator_page::OperatorPage;

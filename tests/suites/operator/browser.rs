@@ -1,0 +1,251 @@
+//! The page in a browser: an application is killed in mid-run, its operation is found and decided, and the retry gets what
+//! was decided. `OPERATOR_SHOTS` names a folder for pictures of it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::{env, fs};
+
+use actix_web::rt::System;
+use fantoccini::{Client as Browser, ClientBuilder, Locator};
+use futures_util::FutureExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use idempotency_actix_tests::{
+    Client, Process, Request, Response, Watchdog, assert_problem, assert_replay, eventually,
+};
+use tempfile::TempDir;
+
+/// A program that tells on its output where it listens.
+struct Program {
+    process: Process,
+    lines: BufReader<ChildStdout>,
+    _folder: TempDir,
+}
+
+impl Program {
+    fn start(command: &mut Command) -> Self {
+        let folder = TempDir::with_prefix("operator-").expect("a folder for temporary files");
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = Process::spawn(command, Arc::new(Watchdog::of(folder.path())));
+        let lines = BufReader::new(process.output());
+        Self {
+            process,
+            lines,
+            _folder: folder,
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("an open pipe");
+        assert!(!line.is_empty(), "the program has ended");
+        line.trim().to_owned()
+    }
+}
+
+/// The application, and where it listens.
+struct Application {
+    program: Program,
+    addr: SocketAddr,
+}
+
+impl Application {
+    fn start(file: &str) -> Self {
+        let mut program = Program::start(Command::new(env!("CARGO_BIN_EXE_desk")).arg(file));
+        let addr = program.line().parse().expect("an address");
+        Self { program, addr }
+    }
+
+    fn ask(&self, request: &Request) -> Client {
+        let mut client = Client::connect(self.addr);
+        client.send(request);
+        client
+    }
+
+    fn send(&self, request: &Request) -> Response {
+        self.ask(request).receive()
+    }
+
+    /// Kills it while it runs that request.
+    fn die(mut self, request: &Request) {
+        let client = self.ask(&request.clone().header("x-pause-ms", "60000"));
+        assert_eq!(self.program.line(), "started");
+        self.program.process.kill();
+        drop(client);
+    }
+}
+
+fn request(key: &str, order: &str) -> Request {
+    Request::post("/accounts/7/charges")
+        .header("x-account", "ada")
+        .header("x-order", order)
+        .key(key)
+}
+
+/// ChromeDriver, which ends its browser with the session.
+struct Driver {
+    _program: Program,
+    address: String,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let which = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+            .map(|folder| folder.join("chromedriver"))
+            .find(|file| file.exists());
+        let driver = which.expect("no chromedriver on the PATH: run `scripts/test`");
+        let mut program = Program::start(Command::new(driver).arg("--port=0"));
+        let port = loop {
+            let line = program.line();
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        Self {
+            _program: program,
+            address: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    async fn browser(&self, profile: &TempDir) -> Browser {
+        let profile = profile.path().display();
+        let arguments = serde_json::json!({
+            "goog:chromeOptions": { "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                format!("--user-data-dir={profile}"),
+            ] },
+        });
+        let serde_json::Value::Object(capabilities) = arguments else {
+            unreachable!("an object");
+        };
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        builder.connect(&self.address).await.expect("a browser")
+    }
+}
+
+const DESKTOP: (u32, u32) = (1280, 900);
+const PHONE: (u32, u32) = (500, 900);
+
+async fn shoot(browser: &Browser, name: &str) {
+    let Some(folder) = env::var_os("OPERATOR_SHOTS").map(PathBuf::from) else {
+        return;
+    };
+    for (of, (width, height)) in [("phone", PHONE), ("desktop", DESKTOP)] {
+        browser
+            .set_window_size(width, height)
+            .await
+            .expect("a window");
+        let picture = browser.screenshot().await.expect("a picture");
+        fs::write(folder.join(format!("{name}-{of}.png")), picture).expect("a writable folder");
+    }
+}
+
+async fn click(browser: &Browser, text: &str) {
+    let path = format!("//main//*[self::a or self::button][contains(., \"{text}\")]");
+    let found = browser.find(Locator::XPath(&path)).await;
+    found.expect(text).click().await.expect(text);
+}
+
+async fn fill(browser: &Browser, name: &str, text: &str) {
+    let field = browser.find(Locator::Css(&format!("[name={name}]"))).await;
+    let field = field.expect(name);
+    field.clear().await.expect(name);
+    field.send_keys(text).await.expect(name);
+}
+
+async fn shown(browser: &Browser) -> String {
+    let main = browser.find(Locator::Css("main")).await.expect("a page");
+    main.text().await.expect("its text")
+}
+
+async fn operate(browser: &Browser, addr: SocketAddr) {
+    let list = format!("http://{addr}/ops/idempotency");
+    browser.goto(&list).await.expect("the list");
+    let text = shown(browser).await;
+    for part in ["/accounts/{account}/charges", "order 17", "order 18"] {
+        assert!(text.contains(part), "{text}");
+    }
+    shoot(browser, "list").await;
+
+    click(browser, "order 17").await;
+    assert!(shown(browser).await.contains("Outcome unknown"));
+    shoot(browser, "record").await;
+    click(browser, "It happened").await;
+    fill(browser, "status", "201").await;
+    fill(browser, "content_type", "application/json").await;
+    fill(browser, "body", "{\"charge\": 17}").await;
+    fill(browser, "reason", "it is in the ledger").await;
+    shoot(browser, "happened").await;
+    click(browser, "Yes, it happened").await;
+    assert!(shown(browser).await.contains("Decided: it happened."));
+    shoot(browser, "decided").await;
+
+    browser.goto(&list).await.expect("the list");
+    assert!(!shown(browser).await.contains("order 17"));
+    click(browser, "order 18").await;
+    // By keyboard alone.
+    let button = browser.find(Locator::LinkText("It did not")).await;
+    button
+        .expect("a button")
+        .send_keys("\u{e007}")
+        .await
+        .expect("a key");
+    let button = browser
+        .find(Locator::Css("button"))
+        .await
+        .expect("a button");
+    button.send_keys("\u{e007}").await.expect("a key");
+    assert!(shown(browser).await.contains("Decided: it did not happen."));
+
+    browser.goto(&list).await.expect("the list");
+    assert!(
+        shown(browser)
+            .await
+            .contains("every operation has an answer")
+    );
+    fill(browser, "path", "/accounts/7/charges").await;
+    fill(browser, "key", "one").await;
+    let header = browser.find(Locator::Css("option[value=header]")).await;
+    header.expect("an option").click().await.expect("a choice");
+    fill(browser, "caller", "ada").await;
+    shoot(browser, "search").await;
+    click(browser, "Search").await;
+    assert!(shown(browser).await.contains("201 Created"));
+}
+
+#[test]
+fn a_killed_operation_is_found_and_decided_and_its_retry_gets_what_was_decided() {
+    let folder = TempDir::with_prefix("desk-").expect("a folder for temporary files");
+    let file = folder.path().join("records.db").display().to_string();
+    let (one, two) = (request("one", "17"), request("two", "18"));
+    Application::start(&file).die(&one);
+    Application::start(&file).die(&two);
+    let application = Application::start(&file);
+    for request in [&one, &two] {
+        eventually("the end of the lease", || {
+            application.send(request).status != 409
+        });
+        assert_problem(&application.send(request), 500, "outcome-unknown");
+    }
+    let driver = Driver::start();
+    let profile = TempDir::with_prefix("browser-").expect("a folder for temporary files");
+    System::new().block_on(async {
+        let browser = driver.browser(&profile).await;
+        let operated = AssertUnwindSafe(operate(&browser, application.addr));
+        let operated = operated.catch_unwind().await;
+        browser.close().await.expect("an end of the session");
+        operated.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+    let retry = application.send(&one);
+    assert_replay(&retry, 201, "{\"charge\": 17}");
+    assert_eq!(retry.header("content-type"), Some("application/json"));
+    let rerun = application.send(&two);
+    assert_eq!(
+        (rerun.status, &*rerun.text(), rerun.is_replay()),
+        (201, "ran", false)
+    );
+}
