@@ -121,7 +121,7 @@ impl<S: Store> ErasedStore for S {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(Store::unknown(self, after, limit))
+        watched("unknown", Store::unknown(self, after, limit))
     }
 
     fn changed<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, ()> {

@@ -40,6 +40,7 @@ impl StoreErrorKind {
             Self::Refused => "refused",
             Self::Full => "full",
             Self::Unreadable => "unreadable",
+            Self::Unsupported => "unsupported",
         }
     }
 }
