@@ -68,7 +68,7 @@ const fn route(
 }
 
 /// Every option, in the order of the documentation.
-const KNOWN: [Known; 28] = [
+const KNOWN: [Known; 29] = [
     route("ttl", r#"ttl = "24h""#, "ttl", |it| duration(it, &TTL)),
     route("lease", r#"lease = "30s""#, "lease", |it| {
         duration(it, &LEASE)
@@ -185,6 +185,12 @@ const KNOWN: [Known; 28] = [
         headers,
     ),
     route("keep_cookies", "keep_cookies", "keep_cookies", switch),
+    route(
+        "on_replay",
+        "on_replay = own_id",
+        "fixed_on_replay",
+        function,
+    ),
     Known {
         name: "associated",
         example: "associated",

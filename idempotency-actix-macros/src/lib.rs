@@ -65,6 +65,7 @@ use crate::mistakes::Mistakes;
 /// | `drop_headers = ["x-request-id"]` | the response headers that replays do not have | header names of RFC 9110, but `Content-Type` and `Content-Encoding` | `[]` |
 /// | `keep_headers = ["x-version"]` | the only ones that they have, beside what an answer cannot be without (`Content-Type`, `Location`, ..), instead of `drop_headers` | header names of RFC 9110 | all |
 /// | `keep_cookies` | whether `Set-Cookie` is kept and replayed | | `false` |
+/// | `on_replay = own_id` | a function that edits a replay on its way out | `fn(&HttpRequest, &[u8], HttpResponse<Bytes>) -> HttpResponse<Bytes>` | |
 /// | `associated` | flag: the handler is an associated function, in an `impl` block | | |
 /// | `inner = name` | keeps the original function callable as `name` | | |
 ///

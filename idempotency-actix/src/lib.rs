@@ -178,7 +178,7 @@ pub mod __private {
 
     pub use crate::layer::Marked;
     pub use crate::options::{
-        By, FingerprintFn, IntoCaller, IntoChecked, KeyFn, KeyFormatFn, NoScope, Recover,
+        By, FingerprintFn, IntoCaller, IntoChecked, KeyFn, KeyFormatFn, NoScope, Recover, ReplayFn,
         RouteOptions, ScopeFn,
     };
     pub use crate::request::InvalidKey;

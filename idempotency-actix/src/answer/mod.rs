@@ -2,6 +2,7 @@
 
 mod capture;
 mod coding;
+mod edited;
 mod failure;
 mod in_transaction;
 mod not_executed;
@@ -14,6 +15,7 @@ mod reply;
 
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
 pub(crate) use self::coding::Accepted;
+pub(crate) use self::edited::edited;
 pub(crate) use self::failure::{AsError, answer_of, caught, misconfigured, panicked, rendered};
 pub use self::in_transaction::{Commit, RunAgain};
 pub use self::not_executed::NotExecuted;

@@ -54,11 +54,17 @@ where
     };
     let held = match admit(&operation, request.request(), &mut payload, || ()).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return told(&worker, request, answer),
+        Admitted::Answer(answer) => {
+            let answer = operation.edited(answer, request.request());
+            return told(&worker, request, answer);
+        }
     };
     let held = match gate(&operation, held).await {
         Admitted::Run(held) => held,
-        Admitted::Answer(answer) => return told(&worker, request, answer),
+        Admitted::Answer(answer) => {
+            let answer = operation.edited(answer, request.request());
+            return told(&worker, request, answer);
+        }
     };
     request.set_payload(unread(mem::take(&mut operation.body)));
     let claim = OuterClaim::new(&operation.options, held.lease());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse};
 
 use super::description::Label;
@@ -495,6 +496,42 @@ impl IdempotencyBuilder {
     /// Default: `false`. A replayed cookie would open the first session again, in another browser perhaps.
     pub fn keep_cookies(mut self, keep: bool) -> Self {
         self.common = self.common.keep_cookies(keep);
+        self
+    }
+
+    /// Sets a function that edits a replay on its way out: `Fn(&HttpRequest, &[u8], HttpResponse<Bytes>) -> HttpResponse<Bytes>`,
+    /// with the body of the retry, and the replay with its body.
+    ///
+    /// Default: none, each retry gets the same octets. For what has to name the request that it answers, such as the `id` of
+    /// JSON-RPC, which a [`fingerprint`](Self::fingerprint) of one's own then leaves out. What the record has stays as it is. The
+    /// mark of the replay stays, whatever the function does; if it panics the client gets 500, and the next retry asks again. A
+    /// first client that is told another attempt's answer, since its own claim was lost, gets it as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::web::Bytes;
+    /// use actix_web::{HttpRequest, HttpResponse};
+    /// use idempotency_actix::RouteOptions;
+    ///
+    /// fn own_id(_: &HttpRequest, body: &[u8], replay: HttpResponse<Bytes>) -> HttpResponse<Bytes> {
+    ///     let call = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+    ///     let answer = serde_json::from_slice::<serde_json::Value>(replay.body());
+    ///     let Ok(mut answer) = answer else { return replay };
+    ///     answer["id"] = call["id"].clone();
+    ///     replay.map_body(|_, _| answer.to_string().into())
+    /// }
+    ///
+    /// let calls = RouteOptions::new().on_replay(own_id);
+    /// ```
+    pub fn on_replay<F>(mut self, edit: F) -> Self
+    where
+        F: Fn(&HttpRequest, &[u8], HttpResponse<Bytes>) -> HttpResponse<Bytes>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.common = self.common.on_replay(edit);
         self
     }
 

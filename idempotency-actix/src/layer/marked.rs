@@ -278,7 +278,7 @@ impl Marked {
         let mut args = Some(args);
         let held = match admit(&operation, request, payload, || args = None).await {
             Admitted::Run(held) => held,
-            Admitted::Answer(answer) => return answer,
+            Admitted::Answer(answer) => return operation.edited(answer, request),
         };
         let (args, held) = match args {
             Some(args) => (args, held),
@@ -292,7 +292,7 @@ impl Marked {
         };
         let held = match gate(&operation, held).await {
             Admitted::Run(held) => held,
-            Admitted::Answer(answer) => return answer,
+            Admitted::Answer(answer) => return operation.edited(answer, request),
         };
         operation.body = Bytes::new();
         let call = async {

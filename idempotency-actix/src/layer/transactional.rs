@@ -64,7 +64,7 @@ where
         });
         let open = match admitted.await {
             Admitted::Run(open) => open,
-            Admitted::Answer(answer) => return answer,
+            Admitted::Answer(answer) => return operation.edited(answer, request),
         };
         let body = std::mem::take(&mut operation.body);
         let anew = Rc::new(Anew {

@@ -18,6 +18,7 @@ use super::kept_headers::KeptHeaders;
 use super::key_format::KeyFormat;
 use super::key_source::{KeySource, Sought};
 use super::provided::Provided;
+use super::replay_edit::ReplayFn;
 use super::route_options::RouteOptions;
 use super::scope::KeyScope;
 use super::status_set::StatusSet;
@@ -64,6 +65,7 @@ pub(crate) struct Options {
     pub(crate) record: KeptAnswer,
     pub(crate) kept_headers: KeptHeaders,
     pub(crate) keep_cookies: bool,
+    pub(crate) on_replay: Option<Provided<dyn ReplayFn>>,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
 }
@@ -100,6 +102,7 @@ impl Options {
             record: KeptAnswer::Whole,
             kept_headers: KeptHeaders::AllBut(HeaderNames::none()),
             keep_cookies: false,
+            on_replay: None,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
         }
     }
@@ -162,6 +165,11 @@ impl Options {
                 Some(Err(_)) | None => self.kept_headers.clone(),
             },
             keep_cookies: route.keep_cookies.unwrap_or(self.keep_cookies),
+            on_replay: route
+                .on_replay
+                .as_ref()
+                .or(self.on_replay.as_ref())
+                .cloned(),
             problem_base: Arc::clone(&self.problem_base),
         }
     }
@@ -217,13 +225,16 @@ impl Options {
             scope: other.scope.clone(),
             fingerprint: other.fingerprint.clone(),
             unknown: other.unknown.clone(),
+            on_replay: other.on_replay.clone(),
             ..self.clone()
         };
         let are_unknown_alike = match (&self.unknown, &other.unknown) {
             (Unknown::Recover(one), Unknown::Recover(other)) => one.kind() == other.kind(),
             (one, other) => one == other,
         };
+        let kind = |it: &Self| it.on_replay.as_ref().map(|edit| edit.kind());
         without_functions == *other
+            && kind(self) == kind(other)
             && are_unknown_alike
             && self.key.is_like(&other.key)
             && self.key_format.is_like(&other.key_format)
@@ -284,6 +295,7 @@ impl Options {
             ("max_in_flight", route.max_in_flight.is_some()),
             ("on_unknown", route.on_unknown.is_some()),
             ("recover", route.recover.is_some()),
+            ("on_replay", route.on_replay.is_some()),
             ("on_store_failure", route.on_store_failure.is_some()),
             ("required", takes_back),
         ]

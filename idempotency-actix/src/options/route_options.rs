@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, Handler};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse};
 
 use super::choices::{KeptAnswer, OnStoreFailure, OnUnknown};
 use super::fingerprinting::Fingerprinting;
@@ -14,6 +15,7 @@ use super::key_format::KeyFormat;
 use super::key_source::{KeyFn, KeyFunction, KeyNames};
 use super::provided::{By, Provided};
 use super::recovery::{Recover, Recovery};
+use super::replay_edit::ReplayFn;
 use super::scope::{KeyScope, ScopeFn};
 use super::status_set::StatusSet;
 use crate::store::transactions::Isolation;
@@ -68,6 +70,7 @@ pub struct RouteOptions {
     pub(crate) drop_headers: Option<WrittenNames>,
     pub(crate) keep_headers: Option<WrittenNames>,
     pub(crate) keep_cookies: Option<bool>,
+    pub(crate) on_replay: Option<Provided<dyn ReplayFn>>,
     pub(crate) is_skipped: bool,
 }
 
@@ -100,6 +103,7 @@ impl RouteOptions {
             drop_headers: None,
             keep_headers: None,
             keep_cookies: None,
+            on_replay: None,
             is_skipped: false,
         }
     }
@@ -278,6 +282,18 @@ impl RouteOptions {
         self
     }
 
+    /// Sets a function that edits a replay on its way out.
+    pub fn on_replay<F>(mut self, edit: F) -> Self
+    where
+        F: Fn(&HttpRequest, &[u8], HttpResponse<Bytes>) -> HttpResponse<Bytes>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.on_replay = Some(Provided::Shared(Arc::new(By::<F, ()>::new(edit))));
+        self
+    }
+
     /// Leaves the route alone in all-routes mode, key or not: for uploads and event streams.
     ///
     /// A marked handler on it claims for itself.
@@ -354,6 +370,11 @@ impl RouteOptions {
         self
     }
 
+    pub const fn fixed_on_replay(mut self, edit: &'static dyn ReplayFn) -> Self {
+        put(&mut self.on_replay, Provided::Fixed(edit));
+        self
+    }
+
     pub const fn fixed_recover(mut self, recover: &'static dyn Recover) -> Self {
         put(&mut self.recover, Provided::Fixed(recover));
         self
@@ -368,8 +389,6 @@ const fn put<T>(place: &mut Option<T>, value: T) {
 #[cfg(test)]
 mod tests {
     use std::marker::PhantomData;
-
-    use actix_web::{HttpRequest, HttpResponse};
 
     use super::*;
     use crate::Attempt;

@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
-use crate::answer::{Accepted, Problem, caught, drop_marks, of_record, reject};
+use crate::answer::{Accepted, Problem, caught, drop_marks, edited, of_record, reject};
 use crate::claim::{CallerHash, Claims, Moment, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
@@ -150,6 +150,11 @@ impl Announced {
 }
 
 impl Operation {
+    /// An answer in place of a run, as the route edits it if it is a replay.
+    pub(crate) fn edited(&self, answer: HttpResponse, request: &HttpRequest) -> HttpResponse {
+        edited(answer, request, &self.body, &self.options)
+    }
+
     /// What this client is told of a record.
     pub(crate) fn told(&self, state: State) -> HttpResponse {
         of_record(state, self.context.accepted(), &self.options.problem_base)

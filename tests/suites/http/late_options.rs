@@ -1,6 +1,6 @@
 //! Options of a marked handler that are decided before the claim, under a layer that has claimed already.
 
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use idempotency_actix::{Idempotency, KeyScope, Recovery, idempotent};
 use idempotency_actix_tests::app::{Counter, FaultyStore, Site, covering, marked};
@@ -12,6 +12,10 @@ fn text(_: &HttpRequest) -> Option<String> {
 
 fn whole(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
     body.to_vec()
+}
+
+fn unchanged(_: &HttpRequest, _: &[u8], replay: HttpResponse<Bytes>) -> HttpResponse<Bytes> {
+    replay
 }
 
 async fn find_out() -> Recovery {
@@ -58,6 +62,7 @@ mod handler {
         max_in_flight(max_in_flight = 10)
         on_unknown(on_unknown = "rerun")
         recover(recover = find_out)
+        on_replay(on_replay = unchanged)
         on_store_failure(on_store_failure = "run")
     }
 }

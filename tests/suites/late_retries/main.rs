@@ -5,6 +5,7 @@ mod key_age;
 mod key_format;
 mod key_in_body;
 mod keys;
+mod on_replay;
 #[path = "../http/places.rs"]
 mod places;
 mod problem_response;

@@ -47,6 +47,7 @@ fn options_of_a_route() -> Vec<&'static str> {
         drop_headers,
         keep_headers,
         keep_cookies,
+        on_replay,
         is_skipped as "skip",
     ];
     names.push("key");
@@ -109,6 +110,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         record: KeptAnswer::Whole,
         kept_headers,
         keep_cookies: false,
+        on_replay: None,
         problem_base,
     } = defaults()
     else {
@@ -158,6 +160,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         }
         "keep_headers" => ["all".into(), "not with `drop_headers`".into()],
         "problem_response" => ["none".into(), String::new()],
+        "on_replay" => ["none".into(), String::new()],
         "skip" | "all_routes" | "route" => ["off".into(), String::new()],
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
         "max_run" => {

@@ -49,6 +49,10 @@ fn first_byte(_: &HttpRequest, body: &[u8]) -> [u8; 1] {
     [body.first().copied().unwrap_or_default()]
 }
 
+fn with_body(_: &HttpRequest, _: &[u8], replay: HttpResponse<web::Bytes>) -> HttpResponse<web::Bytes> {
+    replay
+}
+
 async fn look_up() -> Recovery {
     Recovery::NotExecuted
 }
@@ -139,6 +143,7 @@ async fn recover_below(body: String) -> impl Responder {
     scope = callers::signed_in,
     fingerprint = first_byte,
     recover = look_up_later,
+    on_replay = self::with_body,
     inner = together_unprotected
 )]
 #[post("/together")]

@@ -79,7 +79,8 @@ fn options_that_mean_nothing_are_refused_without_a_key_as_well() {
 #[test]
 fn options_that_mean_nothing_are_refused_in_the_table_as_well() {
     log::listen();
-    let set: [(&str, fn(RouteOptions) -> RouteOptions); 4] = [
+    type Set = fn(RouteOptions) -> RouteOptions;
+    let set: [(&str, Set); 4] = [
         ("lease", |row| row.lease(Duration::from_secs(60))),
         ("recover", |row| {
             row.recover(async || Recovery::StillUnknown)
