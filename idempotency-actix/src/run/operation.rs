@@ -111,7 +111,11 @@ pub(crate) async fn whole_body(
             Err(Box::new(reject(problem, &options.problem_base)))
         }
         // In the way in which actix-web answers a broken payload.
-        Err(Unread::Broken(error)) => Err(Box::new(HttpResponse::from_error(error))),
+        Err(Unread::Broken(error)) => {
+            // Nothing is left of it that a refusal could read.
+            *payload = Payload::None;
+            Err(Box::new(HttpResponse::from_error(error)))
+        }
     }
 }
 
