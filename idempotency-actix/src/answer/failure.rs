@@ -28,8 +28,8 @@ impl AsError {
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> HttpResponse {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let cause = "it is answered 500, which binds unless nothing was executed";
-    incident(Incident::Panicked, &"an idempotent handler", &cause);
+    let cause = "an idempotent handler panicked, or a function that the layer asked";
+    incident(Incident::Panicked, &"answered 500", &cause);
     tracing::debug!(panic = text.unwrap_or("not text"), "what it panicked with");
     HttpResponse::InternalServerError()
         .content_type("text/plain; charset=utf-8")

@@ -23,7 +23,7 @@ use crate::store::clock::Clock;
 use crate::store::memory::StoreIdentity;
 use crate::store::transactions::Isolation;
 use crate::store::{ErasedStore, Store};
-use crate::telemetry::OutcomeEvent;
+use crate::telemetry::{OutcomeEvent, describe};
 
 impl Idempotency {
     /// A layer for marked handlers, with every option at its default.
@@ -607,8 +607,7 @@ impl IdempotencyBuilder {
     /// The first option that cannot hold, with a message that says what to change; and that the system has no
     /// file descriptors left for what renews claims.
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
-        #[cfg(feature = "metrics")]
-        crate::telemetry::describe();
+        describe();
         let stores = self.store.timeout();
         let options = self.options.checked_with(&self.common, stores)?;
         let all_routes = self.covered_methods()?;

@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
+use super::bar::Bar;
 use super::hold::{commit, withdraw};
 use super::operation::Operation;
 use super::turn::{Turn, release_ungranted, take_up};
@@ -14,7 +15,6 @@ use super::unknown::{self, Lapsed};
 use super::waiting::pause;
 use crate::answer::{Problem, mismatch, reject};
 use crate::claim::{Grant, HeldClaim, Moment, guarded};
-use crate::options::OnDrain;
 use crate::store::{Begun, Record, State};
 use crate::telemetry::{Chain, Incident, incident};
 
@@ -115,28 +115,6 @@ pub(super) enum Look<H = HeldClaim> {
     Unknown(Lapsed),
     /// It would be a run more than there may be.
     Barred(Bar),
-}
-
-/// Why nothing new may run.
-#[derive(Clone, Copy)]
-pub(super) enum Bar {
-    /// The caller may have no more operations in flight.
-    Quota,
-    /// The layer finishes what it has, and takes nothing new.
-    Drain,
-}
-
-impl Bar {
-    /// What keeps the operation from a run of its own now. To be asked while the run is counted already.
-    pub(super) fn to(operation: &Operation) -> Option<Self> {
-        let drains = operation.options.on_drain == OnDrain::Refuse
-            && operation.claims.activity.is_draining();
-        match () {
-            () if drains => Some(Self::Drain),
-            () if !operation.has_seat_left() => Some(Self::Quota),
-            () => None,
-        }
-    }
 }
 
 async fn look(operation: &Operation, request: &HttpRequest) -> Look {

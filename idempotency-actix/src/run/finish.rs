@@ -7,6 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::context::Context;
+use super::observed::first;
 use super::stream::{Streamed, tee};
 use crate::answer::{
     Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
@@ -168,13 +169,5 @@ impl Finishing {
             let mut finishing = Self::of(binding, held, response, &self.options, self.context);
             finishing.pass().await.change(response);
         }
-    }
-}
-
-/// How a first answer ends that is recorded as that.
-pub(super) fn first(finished: &Finished) -> Outcome {
-    match finished {
-        Finished::Completed(_) => Outcome::First,
-        Finished::NotKept(_) => Outcome::FirstNotKept,
     }
 }

@@ -1,6 +1,7 @@
 //! One operation's way through: named, admitted, run and finished, whatever its connection does.
 
 mod admission;
+mod bar;
 mod context;
 mod detach;
 mod finish;

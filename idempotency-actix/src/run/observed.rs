@@ -6,7 +6,16 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
 use crate::options::Options;
+use crate::store::Finished;
 use crate::telemetry::{Outcome, OutcomeEvent, Told, method_name, tell};
+
+/// How a first answer ends that is recorded as that.
+pub(super) fn first(finished: &Finished) -> Outcome {
+    match finished {
+        Finished::Completed(_) => Outcome::First,
+        Finished::NotKept(_) => Outcome::FirstNotKept,
+    }
+}
 
 /// Has an answer tell of that outcome, once it is known whose it is.
 pub(crate) fn mark(answer: &mut HttpResponse, outcome: Outcome) {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::admission::{Admitted, Bar, Look, admit_by, found, look_only};
+use super::admission::{Admitted, Look, admit_by, found, look_only};
+use super::bar::Bar;
 use super::context::Run;
 use super::open::{Named, Open};
 use super::operation::Operation;

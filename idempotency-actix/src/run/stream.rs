@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::finish::first;
+use super::observed::first;
 use super::pipe::{BodyError, Client, Close, Closing, Pipe};
 use super::spawn::spawn;
 use crate::answer::CapturedHead;

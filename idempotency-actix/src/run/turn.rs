@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix_web::HttpResponse;
 
-use super::admission::Bar;
+use super::bar::Bar;
 use super::context::Run;
 use super::operation::Operation;
 use crate::answer::{Problem, reject};

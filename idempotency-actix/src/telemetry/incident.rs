@@ -51,7 +51,7 @@ pub(crate) enum Incident {
 
 impl Incident {
     #[cfg(feature = "metrics")]
-    pub(super) const ALL: [Self; 19] = [
+    const ALL: [Self; 19] = [
         Self::ClaimFailed,
         Self::Unprotected,
         Self::CompleteFailed,
@@ -73,7 +73,7 @@ impl Incident {
         Self::Abandoned,
     ];
 
-    pub(super) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::ClaimFailed => "claim_failed",
             Self::Unprotected => "unprotected",
@@ -202,7 +202,13 @@ pub(crate) fn incident(incident: Incident, subject: &dyn fmt::Debug, cause: &dyn
         }
     }
     #[cfg(feature = "metrics")]
-    super::metrics::count_incident(incident);
+    super::metrics::count_incident(label);
+}
+
+/// Describes the metrics before anything counts.
+pub(crate) fn describe() {
+    #[cfg(feature = "metrics")]
+    super::metrics::describe(Incident::ALL.map(Incident::label));
 }
 
 /// The store did what it was asked.

@@ -9,7 +9,6 @@ use metrics::{
 };
 
 use super::gauge::Gauge;
-use super::incident::Incident;
 use super::outcome::OutcomeEvent;
 
 const REQUESTS: &str = "idempotency_requests_total";
@@ -20,7 +19,7 @@ const STORE: &str = "idempotency_store_duration_seconds";
 
 /// Describes all metrics, and has each kind of incident at zero from the start: what was never counted cannot be seen to
 /// rise. Once in a process.
-pub(crate) fn describe() {
+pub(super) fn describe(kinds_of_incident: impl IntoIterator<Item = &'static str>) {
     static DESCRIBED: Once = Once::new();
     DESCRIBED.call_once(|| {
         describe_counter!(
@@ -57,14 +56,14 @@ pub(crate) fn describe() {
             describe_gauge!(of.name(), what);
             of.add(0);
         }
-        for kind in Incident::ALL {
-            counter!(INCIDENTS, "kind" => kind.label()).increment(0);
+        for kind in kinds_of_incident {
+            counter!(INCIDENTS, "kind" => kind).increment(0);
         }
     });
 }
 
-pub(super) fn count_incident(incident: Incident) {
-    counter!(INCIDENTS, "kind" => incident.label()).increment(1);
+pub(super) fn count_incident(kind: &'static str) {
+    counter!(INCIDENTS, "kind" => kind).increment(1);
 }
 
 pub(super) fn count(event: &OutcomeEvent<'_>) {

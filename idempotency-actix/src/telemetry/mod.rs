@@ -10,12 +10,14 @@ mod method;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcome;
+mod tell;
 
 pub(crate) use self::chain::Chain;
 pub(crate) use self::gauge::Gauge;
-pub(crate) use self::incident::{Incident, answered, incident};
+pub(crate) use self::incident::{Incident, answered, describe, incident};
 pub(crate) use self::method::method_name;
 #[cfg(feature = "metrics")]
-pub(crate) use self::metrics::{describe, timed};
-pub(crate) use self::outcome::{ObserverFn, Told, tell};
+pub(crate) use self::metrics::timed;
+pub(crate) use self::outcome::{ObserverFn, Told};
 pub use self::outcome::{Outcome, OutcomeEvent, RecordHash};
+pub(crate) use self::tell::tell;

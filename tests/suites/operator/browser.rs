@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use actix_web::rt::System;
+use fantoccini::elements::Element;
 use fantoccini::{Client as Browser, ClientBuilder, Locator};
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use idempotency_actix_tests::{
-    Client, Process, Request, Response, Watchdog, assert_problem, assert_replay, eventually,
+    Client, PATIENCE, Process, Request, Response, Watchdog, assert_problem, assert_replay,
+    eventually,
 };
 use tempfile::TempDir;
 
@@ -144,35 +146,40 @@ async fn shoot(browser: &Browser, name: &str) {
     }
 }
 
+/// What is there, or will be when the page is.
+async fn find(browser: &Browser, what: Locator<'_>) -> Element {
+    let found = browser.wait().at_most(PATIENCE).for_element(what).await;
+    found.unwrap_or_else(|error| panic!("{what:?}: {error}"))
+}
+
 async fn click(browser: &Browser, text: &str) {
     let path = format!("//main//*[self::a or self::button][contains(., \"{text}\")]");
-    let found = browser.find(Locator::XPath(&path)).await;
-    found.expect(text).click().await.expect(text);
+    let found = find(browser, Locator::XPath(&path)).await;
+    found.click().await.expect(text);
 }
 
 async fn fill(browser: &Browser, name: &str, text: &str) {
-    let field = browser.find(Locator::Css(&format!("[name={name}]"))).await;
-    let field = field.expect(name);
+    let field = find(browser, Locator::Css(&format!("[name={name}]"))).await;
     field.clear().await.expect(name);
     field.send_keys(text).await.expect(name);
 }
 
-async fn shown(browser: &Browser) -> String {
-    let main = browser.find(Locator::Css("main")).await.expect("a page");
-    main.text().await.expect("its text")
+/// Waits for a page that says so.
+async fn shows(browser: &Browser, text: &str) {
+    let path = format!("//main[contains(., \"{text}\")]");
+    find(browser, Locator::XPath(&path)).await;
 }
 
 async fn operate(browser: &Browser, addr: SocketAddr) {
     let list = format!("http://{addr}/ops/idempotency");
     browser.goto(&list).await.expect("the list");
-    let text = shown(browser).await;
     for part in ["/accounts/{account}/charges", "order 17", "order 18"] {
-        assert!(text.contains(part), "{text}");
+        shows(browser, part).await;
     }
     shoot(browser, "list").await;
 
     click(browser, "order 17").await;
-    assert!(shown(browser).await.contains("Outcome unknown"));
+    shows(browser, "Outcome unknown").await;
     shoot(browser, "record").await;
     click(browser, "It happened").await;
     fill(browser, "status", "201").await;
@@ -181,40 +188,34 @@ async fn operate(browser: &Browser, addr: SocketAddr) {
     fill(browser, "reason", "it is in the ledger").await;
     shoot(browser, "happened").await;
     click(browser, "Yes, it happened").await;
-    assert!(shown(browser).await.contains("Decided: it happened."));
+    shows(browser, "Decided: it happened.").await;
     shoot(browser, "decided").await;
 
     browser.goto(&list).await.expect("the list");
-    assert!(!shown(browser).await.contains("order 17"));
+    shows(browser, "order 18").await;
+    let source = browser.source().await.expect("the list");
+    assert!(!source.contains("order 17"), "{source}");
     click(browser, "order 18").await;
     // By keyboard alone.
-    let button = browser.find(Locator::LinkText("It did not")).await;
-    button
-        .expect("a button")
-        .send_keys("\u{e007}")
-        .await
-        .expect("a key");
+    let button = find(browser, Locator::LinkText("It did not")).await;
+    button.send_keys("\u{e007}").await.expect("a key");
     let button = browser
         .find(Locator::Css("button"))
         .await
         .expect("a button");
     button.send_keys("\u{e007}").await.expect("a key");
-    assert!(shown(browser).await.contains("Decided: it did not happen."));
+    shows(browser, "Decided: it did not happen.").await;
 
     browser.goto(&list).await.expect("the list");
-    assert!(
-        shown(browser)
-            .await
-            .contains("every operation has an answer")
-    );
+    shows(browser, "every operation has an answer").await;
     fill(browser, "path", "/accounts/7/charges").await;
     fill(browser, "key", "one").await;
-    let header = browser.find(Locator::Css("option[value=header]")).await;
-    header.expect("an option").click().await.expect("a choice");
+    let header = find(browser, Locator::Css("option[value=header]")).await;
+    header.click().await.expect("a choice");
     fill(browser, "caller", "ada").await;
     shoot(browser, "search").await;
     click(browser, "Search").await;
-    assert!(shown(browser).await.contains("201 Created"));
+    shows(browser, "201 Created").await;
 }
 
 #[test]
