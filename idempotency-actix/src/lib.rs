@@ -119,9 +119,8 @@
 //! # Features
 //!
 //! - `macros` (default): the [`#[idempotent]`](macro@idempotent) attribute.
-//! - `metrics`: counters through the `metrics` facade: `idempotency_requests_total` by `outcome`
-//!   (first, replayed, in_flight, mismatch, unknown, not_kept, released, rejected) and
-//!   `idempotency_incidents_total` by `kind`.
+//! - `metrics`: through the facade `metrics`: requests by outcome, reason and route, incidents by kind, times of runs, waits and
+//!   store calls, and what is in flight.
 //! - `json`: fingerprints by canonical JSON.
 //! - `multipart`: fingerprints by the parts of a multipart body.
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
