@@ -19,7 +19,6 @@ pub(super) struct Statements {
     pub(super) complete: Arc<str>,
     pub(super) release: Arc<str>,
     pub(super) look: Arc<str>,
-    pub(super) look_locked: Arc<str>,
     pub(super) unknown: Arc<str>,
     pub(super) change: Arc<str>,
     pub(super) remove: Arc<str>,
@@ -45,7 +44,6 @@ impl Statements {
             complete: complete(&table).into(),
             release: release(&table).into(),
             look: look(&table).into(),
-            look_locked: look_locked(&table).into(),
             unknown: unknown(&table).into(),
             change: change(&table).into(),
             remove: remove(&table).into(),
@@ -156,42 +154,28 @@ fn unknown(table: &str) -> String {
     )
 }
 
-/// The look in a transaction, with the setting that tells whether it has its lock, and whether it sees what was committed
-/// since it began. It gives a row also where there is none.
-fn look_locked(table: &str) -> String {
+/// Octets as digits, for a text that takes no values.
+pub(super) fn hex(octets: &[u8]) -> String {
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    let mut text = String::with_capacity(octets.len() * 2);
+    text.extend(digits);
+    text
+}
+
+/// An answer as a new row. Its values stand in the text, as a message of several statements takes no others.
+pub(super) fn record_new(table: &str, id: &RecordId, row: &NewRow) -> String {
+    let values = values(id, row);
     format!(
-        "WITH {NOW} SELECT current_setting($1, true), us, {COLUMNS}, \
-            current_setting('transaction_isolation') LIKE 'read%' AS is_up_to_date \
-         FROM now LEFT JOIN {table} ON id = $2"
+        "INSERT INTO {table} \
+         (id, kind, token, generation, fingerprint, begun, seen, expires, answer, method, route, label) \
+         WITH {NOW} SELECT {values} FROM now"
     )
 }
 
-/// Writes an answer where nothing is in its way, for a query over what was made. Its values stand in the text, as a message
-/// of several statements takes no others.
-pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
-    let octets = |octets: &[u8]| {
-        let mut text = String::with_capacity(octets.len() * 2 + 18);
-        text.push_str("decode('");
-        for octet in octets {
-            for digit in [octet >> 4, octet & 15] {
-                text.extend(char::from_digit(digit.into(), 16));
-            }
-        }
-        text.push_str("', 'hex')");
-        text
-    };
-    let (id, token, fingerprint) = (
-        octets(id.as_bytes()),
-        octets(&row.token),
-        octets(&row.fingerprint),
-    );
-    let answer = octets(row.answer.as_deref().unwrap_or_default());
-    let text = |text: Option<&str>| match text {
-        Some(text) => format!("convert_from({}, 'UTF8')", octets(text.as_bytes())),
-        None => "NULL".to_owned(),
-    };
-    let (method, route, label) = (text(row.method()), text(row.route()), text(row.label()));
-    let (kind, generation, kept) = (row.kind, row.generation, row.kept);
+/// An answer over another row, if that may be, for a query over what was made. It takes several times as long to plan.
+pub(super) fn record_over(table: &str, id: &RecordId, row: &NewRow) -> String {
+    let values = values(id, row);
     let free = completable(
         "r",
         "EXCLUDED.token",
@@ -204,8 +188,7 @@ pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
             INSERT INTO {table} AS r \
             (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
              method, route, label) \
-            SELECT {id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer}, \
-                {method}, {route}, {label} FROM now \
+            SELECT {values} FROM now \
             ON CONFLICT (id) DO UPDATE SET \
                 kind = EXCLUDED.kind, token = EXCLUDED.token, generation = EXCLUDED.generation, \
                 fingerprint = EXCLUDED.fingerprint, retention = NULL, lease = NULL, begun = EXCLUDED.begun, \
@@ -213,6 +196,26 @@ pub(super) fn record_with(table: &str, id: &RecordId, row: &NewRow) -> String {
                 method = EXCLUDED.method, route = EXCLUDED.route, label = EXCLUDED.label \
             WHERE {free} \
             RETURNING 1)"
+    )
+}
+
+fn values(id: &RecordId, row: &NewRow) -> String {
+    let octets = |octets: &[u8]| format!("decode('{}', 'hex')", hex(octets));
+    let (id, token, fingerprint) = (
+        octets(id.as_bytes()),
+        octets(&row.token),
+        octets(&row.fingerprint),
+    );
+    let answer = octets(row.answer.as_deref().unwrap_or_default());
+    let text = |text: Option<&str>| match text {
+        Some(text) => format!("convert_from({}, 'UTF8')", octets(text.as_bytes())),
+        None => "NULL".to_owned(),
+    };
+    let (method, route, label) = (text(row.method()), text(row.route()), text(row.label()));
+    let (kind, generation, kept) = (row.kind, row.generation, row.kept);
+    format!(
+        "{id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer}, \
+         {method}, {route}, {label}"
     )
 }
 

@@ -9,12 +9,13 @@ use std::time::Duration;
 use idempotency_actix::Isolation;
 use idempotency_actix::store::{RecordId, Token, TransactionOptions};
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
-use sqlx::{AssertSqlSafe, Connection, Executor, Row as _, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, Row as _, SqlSafeStr};
 use tokio::time::Instant;
 
+use super::statements::hex;
 use crate::connections::{Connections, Taken};
 use crate::failure::{Cause, Failure, Meaning, Trouble};
-use crate::nesting::{begin, queue_rollback};
+use crate::nesting::{begin, depth, queue_rollback};
 use crate::steps::{Engine, unreadable};
 
 /// A setting that is local to the transaction: while it is there, it still is the one that was begun.
@@ -39,6 +40,7 @@ pub struct PgTransaction {
     taken: Option<Taken<PgConnection>>,
     /// What the setting holds.
     mark: String,
+    has_seen_row: bool,
     /// Told when it is over without a record.
     told: Option<Box<dyn Fn()>>,
 }
@@ -46,11 +48,23 @@ pub struct PgTransaction {
 /// What a record's transaction began with.
 pub(super) struct Begun {
     pub(super) transaction: PgTransaction,
-    /// With the row behind it.
-    pub(super) seen: PgRow,
+    /// The row under the record's id, with the time of the look.
+    pub(super) seen: Option<PgRow>,
     pub(super) has_lock: bool,
     /// Whether what was committed before the lock was got is seen.
     pub(super) is_up_to_date: bool,
+}
+
+/// What a commit writes before.
+pub(super) enum Write<'a> {
+    Nothing,
+    /// A new row of that table, in whose way nothing was seen.
+    New {
+        sql: String,
+        table: &'a str,
+    },
+    /// A row over another one: the head of a query with `made`, which has one row where it was written.
+    Over(String),
 }
 
 /// How a message with a commit at its end came out.
@@ -64,17 +78,16 @@ pub(super) enum Sent {
 }
 
 impl PgTransaction {
-    /// Begins one in a single message. With an operation it tries for the operation's lock, and never waits for it: the
-    /// snapshot of a statement is older than a lock that is taken in it, so that the record is looked for in the next.
+    /// Begins one in a single message, whose last row it gives. With an operation it tries for the operation's lock, and
+    /// never waits for it: the snapshot of a statement is older than a lock that is taken in it, so that the record is
+    /// looked for in the next.
     async fn begin(
         by: &Beginning,
         deadline: Instant,
         options: &TransactionOptions,
-        lock: Option<(&str, &RecordId)>,
-    ) -> Result<Self, Failure> {
-        let mark: String = (Token::random().as_bytes().iter())
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
+        operation: Option<(&str, &RecordId)>,
+    ) -> Result<(Self, Option<PgRow>), Failure> {
+        let mark = hex(Token::random().as_bytes());
         let idle = options.idle.as_millis().clamp(1, i32::MAX as u128);
         let limit = match by.statement_timeout {
             Some(limit) => format!("SET LOCAL statement_timeout = {}; ", limit.as_millis()),
@@ -85,47 +98,70 @@ impl PgTransaction {
             Isolation::Serializable => " ISOLATION LEVEL SERIALIZABLE",
             _ => "",
         };
-        let locked = match lock {
+        let (locked, look) = match operation {
             // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is told
             // to come again that need not have been.
-            Some((table, id)) => format!(
-                "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
-                 THEN '+' ELSE '-' END"
+            Some((table, id)) => (
+                format!(
+                    "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
+                     THEN '+' ELSE '-' END"
+                ),
+                format!(
+                    "; SELECT current_setting('{SETTING}', true), \
+                     EXISTS (SELECT FROM {table} WHERE id = decode('{}', 'hex')), \
+                     current_setting('transaction_isolation') LIKE 'read%'",
+                    hex(id.as_bytes())
+                ),
             ),
-            None => "'+'".to_owned(),
+            None => ("'+'".to_owned(), String::new()),
         };
         let sql = format!(
-            "BEGIN{isolation}; {limit}SET LOCAL idle_in_transaction_session_timeout = {idle}; \
-             SELECT set_config('{SETTING}', '{mark}' || {locked}, true)"
+            "BEGIN{isolation}; {limit}\
+             SELECT set_config('idle_in_transaction_session_timeout', '{idle}', true), \
+             set_config('{SETTING}', '{mark}' || {locked}, true){look}"
         );
         let mut has_resent = false;
         loop {
-            let mut taken = by.connections.take(deadline).await?;
-            let sql = AssertSqlSafe(sql.clone()).into_sql_str();
-            let begun = begin::<Postgres>(taken.lend(), sql);
+            let taken = by.connections.take(deadline).await?;
+            let was_idle = !taken.is_fresh();
+            let mut transaction = Self {
+                taken: Some(taken),
+                mark: format!("{mark}+"),
+                has_seen_row: false,
+                told: None,
+            };
+            let begun = transaction.send(sql.clone());
             let error = match tokio::time::timeout_at(deadline, begun).await {
-                Ok(Ok(())) => {
-                    return Ok(Self {
-                        taken: Some(taken),
-                        mark: mark + "+",
-                        told: None,
-                    });
-                }
+                Ok(Ok(mut rows)) => return Ok((transaction, rows.pop())),
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    taken.close();
+                    transaction.close();
                     return Err(Failure::Refused(Trouble::NoAnswer.into()));
                 }
             };
             // Nothing was written, whatever was begun: it ends with its connection.
-            let was_idle = !taken.is_fresh();
-            taken.close();
+            transaction.close();
             if Postgres::meaning(&error) != Meaning::Broken || has_resent || !was_idle {
                 return Err(Failure::Refused(Postgres::explain(error)));
             }
             by.connections.forget_idle();
             has_resent = true;
         }
+    }
+
+    /// Sends a message that begins a transaction.
+    ///
+    /// The client library, which shall make savepoints of what a handler begins, counts one transaction from the first to
+    /// the last of a connection's: what it counted by itself, it would end by itself, by a message more.
+    async fn send(&mut self, sql: String) -> Result<Vec<PgRow>, sqlx::Error> {
+        let connection = self.connection_mut();
+        if depth::<Postgres>(connection) == 0 {
+            begin::<Postgres>(connection, "BEGIN".into_sql_str()).await?;
+            connection.execute(sqlx::raw_sql("ROLLBACK")).await?;
+        }
+        connection
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
     }
 
     /// Begins one for an operation, and looks for its record in it.
@@ -136,18 +172,26 @@ impl PgTransaction {
         (table, id): (&str, &RecordId),
         look: &Arc<str>,
     ) -> Result<Begun, Failure> {
-        let mut transaction = Self::begin(by, deadline, options, Some((table, id))).await?;
-        let query = sqlx::query(AssertSqlSafe(Arc::clone(look)))
-            .bind(SETTING)
-            .bind(id.as_bytes().to_vec());
-        let seen = query.fetch_one(&mut *transaction).await;
-        let seen = seen.map_err(|error| Failure::Refused(Postgres::explain(error)))?;
-        let setting: Option<String> = seen.try_get(0).map_err(unreadable::<Postgres>)?;
+        let begun = Self::begin(by, deadline, options, Some((table, id)));
+        let (mut transaction, row) = begun.await?;
+        let refused = |error| Failure::Refused(Postgres::explain(error));
+        let row = row.ok_or_else(|| refused(sqlx::Error::RowNotFound))?;
+        let setting: Option<String> = row.try_get(0).map_err(unreadable::<Postgres>)?;
+        let is_up_to_date = row.try_get(2).map_err(unreadable::<Postgres>)?;
+        transaction.has_seen_row = row.try_get(1).map_err(unreadable::<Postgres>)?;
+        let seen = match transaction.has_seen_row {
+            true => {
+                let query =
+                    sqlx::query(AssertSqlSafe(Arc::clone(look))).bind(id.as_bytes().to_vec());
+                let seen = query.fetch_optional(transaction.connection_mut());
+                seen.await.map_err(refused)?
+            }
+            false => None,
+        };
         let has_lock = setting.as_deref() == Some(&transaction.mark);
-        let is_up_to_date = seen.try_get("is_up_to_date");
         Ok(Begun {
             transaction,
-            is_up_to_date: is_up_to_date.map_err(unreadable::<Postgres>)?,
+            is_up_to_date,
             seen,
             has_lock,
         })
@@ -158,7 +202,13 @@ impl PgTransaction {
         deadline: Instant,
         options: &TransactionOptions,
     ) -> Result<Self, Failure> {
-        Self::begin(by, deadline, options, None).await
+        let begun = Self::begin(by, deadline, options, None);
+        Ok(begun.await?.0)
+    }
+
+    /// Whether there was a row under the record's id, though perhaps none that counts.
+    pub(super) fn has_seen_row(&self) -> bool {
+        self.has_seen_row
     }
 
     /// Has that called when it is over, unless it was committed.
@@ -166,37 +216,49 @@ impl PgTransaction {
         self.told = Some(Box::new(told));
     }
 
-    /// Commits, in one message with a statement that gives one row where it wrote what it had to.
-    ///
-    /// The commit begins the next transaction, which is rolled back off the request's way: the client library counts how
-    /// deep it is in transactions, and what it does not commit itself it would roll back, with a warning of the server's
-    /// where there is nothing. Of a transaction that was undone by an error a commit reports success; the statement before
-    /// it does not.
-    pub(super) async fn commit(mut self, writes: Option<String>) -> Sent {
+    fn connection(&self) -> &PgConnection {
+        self.taken().peek()
+    }
+
+    fn connection_mut(&mut self) -> &mut PgConnection {
+        let taken = self.taken.as_mut();
+        taken.expect("a transaction that is not over").lend()
+    }
+
+    fn taken(&self) -> &Taken<PgConnection> {
+        self.taken.as_ref().expect("a transaction that is not over")
+    }
+
+    /// Commits, in one message with what is written before. Of a transaction that was undone by an error a commit reports
+    /// success; the statement before it does not.
+    pub(super) async fn commit(mut self, write: Write<'_>) -> Sent {
         let mark = &self.mark;
-        let written = match &writes {
-            Some(_) => format!("CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END"),
-            None => "'1'".to_owned(),
+        let is_own = format!("current_setting('{SETTING}', true) = '{mark}'");
+        let alone = format!("SELECT (CASE WHEN {is_own} THEN '1' ELSE '{ENDED}' END)::integer");
+        let sql = match &write {
+            Write::Nothing => alone,
+            Write::New { sql, .. } => format!("{sql}; {alone}"),
+            Write::Over(made) => format!(
+                "{made} SELECT (CASE WHEN {is_own} THEN CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END \
+                 ELSE '{ENDED}' END)::integer FROM made"
+            ),
         };
-        let (writes, from) = match writes {
-            Some(writes) => (writes, " FROM made"),
-            None => (String::new(), ""),
-        };
-        let sql = format!(
-            "{writes} SELECT (CASE WHEN current_setting('{SETTING}', true) = '{mark}' \
-             THEN {written} ELSE '{ENDED}' END)::integer{from}; COMMIT AND CHAIN"
-        );
-        let sent = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self);
+        let sql = AssertSqlSafe(sql + "; COMMIT");
+        let sent = self.connection_mut().execute(sqlx::raw_sql(sql));
         let error = match sent.await {
             Ok(_) => {
                 self.told = None;
+                self.give_back();
                 return Sent::Done;
             }
             Err(error) => error,
         };
-        let says = |text| {
-            let reply = error.as_database_error();
-            reply.is_some_and(|reply| reply.message().contains(text))
+        let reply = error.as_database_error();
+        let says = |text| reply.is_some_and(|reply| reply.message().contains(text));
+        let is_taken = match write {
+            Write::New { table, .. } => reply
+                .is_some_and(|reply| reply.is_unique_violation() && reply.table() == Some(table)),
+            _ => says(TAKEN),
         };
         let sent = match Postgres::meaning(&error) {
             Meaning::Broken => {
@@ -204,7 +266,7 @@ impl PgTransaction {
                 return Sent::Unclear(Postgres::explain(error));
             }
             Meaning::Again => Sent::Again(error.into()),
-            Meaning::Refused if says(TAKEN) => Sent::Taken,
+            Meaning::Refused if is_taken => Sent::Taken,
             Meaning::Refused if says(ENDED) => Sent::Ended,
             Meaning::Refused => Sent::Refused(error.into()),
         };
@@ -215,29 +277,42 @@ impl PgTransaction {
 
     /// Rolls back; `false` if it was over already.
     pub(super) async fn roll_back(mut self) -> bool {
-        let sql = format!("SELECT current_setting('{SETTING}', true)");
-        let look = self.fetch_one(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let is_there = match look.await {
-            Ok(row) => {
-                row.try_get::<Option<String>, _>(0).ok().flatten() == Some(self.mark.clone())
+        let sql = format!("SELECT current_setting('{SETTING}', true); ROLLBACK");
+        let sent = self
+            .connection_mut()
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)));
+        match sent.await {
+            Ok(rows) => {
+                self.give_back();
+                let setting = rows.first().and_then(|row| row.try_get(0).ok());
+                setting.as_ref() == Some(&self.mark)
             }
             // Undone by an error, or with its connection.
-            Err(_) => true,
-        };
-        self.leave().await;
-        is_there
+            Err(_) => {
+                self.leave().await;
+                true
+            }
+        }
     }
 
     /// Rolls back what is left, and returns when that is done.
     async fn leave(&mut self) {
-        self.queue_rollback();
-        match self.ping().await {
-            Ok(()) => {
+        let sent = self.connection_mut().execute(sqlx::raw_sql("ROLLBACK"));
+        match sent.await {
+            Ok(_) => self.give_back(),
+            Err(_) => self.close(),
+        }
+    }
+
+    /// Gives the connection back, unless a handler left a savepoint there.
+    fn give_back(&mut self) {
+        match depth::<Postgres>(self.connection()) {
+            1 => {
                 if let Some(mut taken) = self.taken.take() {
                     taken.answered();
                 }
             }
-            Err(_) => self.close(),
+            _ => self.close(),
         }
     }
 
@@ -247,35 +322,27 @@ impl PgTransaction {
             taken.close();
         }
     }
-
-    /// Rolls back with whatever is sent next.
-    fn queue_rollback(&mut self) {
-        queue_rollback::<Postgres>(self);
-    }
 }
 
 impl Deref for PgTransaction {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        let taken = self.taken.as_ref();
-        taken.expect("a transaction that is not over").peek()
+        self.connection()
     }
 }
 
 impl DerefMut for PgTransaction {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        let taken = self.taken.as_mut();
-        taken.expect("a transaction that is not over").lend()
+        self.connection_mut()
     }
 }
 
 /// The connection is given back in the midst of something, which has it asked for an answer before it is used again.
 impl Drop for PgTransaction {
     fn drop(&mut self) {
-        if self.taken.is_some() {
-            self.queue_rollback();
-            drop(self.taken.take());
+        if let Some(mut taken) = self.taken.take() {
+            queue_rollback::<Postgres>(taken.lend());
         }
         if let Some(told) = self.told.take() {
             told();

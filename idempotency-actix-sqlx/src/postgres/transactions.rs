@@ -7,12 +7,11 @@ use idempotency_actix::store::{
     Claim, Committed, Opened, RecordId, Recording, RolledBack, StoreError, TransactionOptions,
     Transactions,
 };
-use sqlx::Row as _;
 use sqlx::postgres::Postgres;
 
-use super::statements::record_with;
+use super::statements::{record_new, record_over};
 use super::store::PgStore;
-use super::transaction::{Begun, PgTransaction, Sent};
+use super::transaction::{Begun, PgTransaction, Sent, Write};
 use crate::row::{NewRow, Parsed, Progress, Row};
 use crate::steps::unreadable;
 
@@ -34,7 +33,7 @@ impl Transactions for PgStore {
             return Ok(Opened::Found(record));
         }
         let deadline = records.deadline();
-        let look = &records.table.statements.look_locked;
+        let look = &records.table.statements.look;
         let table = inner.names.table();
         let begun =
             PgTransaction::begin_for(&inner.transactions, deadline, options, (&table, id), look);
@@ -44,10 +43,9 @@ impl Transactions for PgStore {
             has_lock,
             is_up_to_date,
         } = begun.await?;
-        let kind: Option<i32> = seen.try_get(2).map_err(unreadable::<Postgres>)?;
-        let found = match kind {
-            Some(_) => {
-                let row = Row::read(&seen, 1).map_err(unreadable::<Postgres>)?;
+        let found = match &seen {
+            Some(seen) => {
+                let row = Row::read(seen, 0).map_err(unreadable::<Postgres>)?;
                 row.parse(id, &records.codec)?
             }
             None => None,
@@ -87,7 +85,8 @@ impl Transactions for PgStore {
         recording: Option<Recording<'_>>,
     ) -> Committed {
         let records = &self.inner.records;
-        let writes = recording.map(|recording| {
+        let names = &self.inner.names;
+        let write = recording.map_or(Write::Nothing, |recording| {
             let claim = recording.claim;
             let row = NewRow::finished(
                 recording.id,
@@ -99,9 +98,16 @@ impl Transactions for PgStore {
                 &records.codec,
             );
             let row = row.described(claim.description());
-            record_with(&self.inner.names.table(), recording.id, &row)
+            let table = names.table();
+            match transaction.has_seen_row() {
+                true => Write::Over(record_over(&table, recording.id, &row)),
+                false => Write::New {
+                    sql: record_new(&table, recording.id, &row),
+                    table: names.table.as_str(),
+                },
+            }
         });
-        match transaction.commit(writes).await {
+        match transaction.commit(write).await {
             Sent::Done => {
                 if let Some(recording) = recording {
                     records.changed(recording.id);
