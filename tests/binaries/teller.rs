@@ -1,4 +1,5 @@
-//! One of several processes that serve a bank on one database, each charge in a transaction: `teller <database> <records>`.
+//! One of several processes that serve a bank on one database, each charge in a transaction:
+//! `teller <port of a server, or file> <records> <lease in seconds>`.
 //!
 //! It tells its address on its output, and then each run that has written, so that a test can kill it there. Below `/bare`
 //! stand the same charges without the layer, in transactions by hand: what the layer is worth.
@@ -16,9 +17,6 @@ use idempotency_actix_sqlx::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use idempotency_actix_sqlx::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use idempotency_actix_sqlx::sqlx::{AssertSqlSafe, Executor, PgPool, SqlitePool, raw_sql};
 use idempotency_actix_sqlx::{PgStore, PgTx, SqlError, SqliteStore, SqliteTx};
-
-/// An owner that does nothing for so long has lost its transaction, on a server.
-const LEASE: Duration = Duration::from_secs(3);
 
 /// Where the effects go.
 struct Charges(String);
@@ -94,8 +92,9 @@ async fn serve<P: 'static + Clone + Send>(
     store: impl Store,
     pool: P,
     charges: String,
+    lease: Duration,
 ) -> io::Result<()> {
-    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(LEASE);
+    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(lease);
     let layer = layer.build().expect("options that hold");
     let charges = Data::new(Charges(charges));
     let server = HttpServer::new(move || {
@@ -115,9 +114,10 @@ async fn serve<P: 'static + Clone + Send>(
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [database, table] = &arguments[..] else {
-        panic!("teller <port of a server, or file> <table>");
+    let [database, table, lease] = &arguments[..] else {
+        panic!("teller <port of a server, or file> <records> <lease in seconds>");
     };
+    let lease = Duration::from_secs(lease.parse().expect("a number of seconds"));
     let charges = format!("{table}_charges");
     match database.parse() {
         Ok(port) => {
@@ -127,14 +127,20 @@ async fn main() -> io::Result<()> {
             let options = options.username("postgres").database("postgres");
             let options = options.application_name(table);
             let pool = PgPoolOptions::new().connect_lazy_with(options);
-            let store = PgStore::builder(pool.clone()).table(table).build();
-            serve(store.expect("options that hold"), pool, charges).await
+            let store = PgStore::builder(pool.clone())
+                .table(table)
+                .timeout(lease / 3);
+            let store = store.build().expect("options that hold");
+            serve(store, pool, charges, lease).await
         }
         Err(_) => {
             let options = SqliteConnectOptions::new().filename(database);
             let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-            let store = SqliteStore::builder(pool.clone()).table(table).build();
-            serve(store.expect("options that hold"), pool, charges).await
+            let store = SqliteStore::builder(pool.clone())
+                .table(table)
+                .timeout(lease / 3);
+            let store = store.build().expect("options that hold");
+            serve(store, pool, charges, lease).await
         }
     }
 }

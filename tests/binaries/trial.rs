@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
 use idempotency_actix_tests::trial::{
-    At, Guard, Place, Verdict, crashes, cuts, duplicates, kills, stops,
+    At, Guard, Place, SHORT, Verdict, crashes, cuts, duplicates, kills, stops,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Scenario {
             Self::Kills => kills(&place, 300),
             Self::Crashes => crashes(&place, 30),
             Self::Duplicates => duplicates(&place, 100, 40),
-            Self::Stops => stops(&place, 10),
+            Self::Stops => stops(&place.lease(SHORT), 10),
             Self::Cuts(at, cut) => {
                 let wire = Wire::to(place.server().expect("a server").addr());
                 let faults = if at == At::Commit { 500 } else { 200 };

@@ -14,6 +14,6 @@ mod teller;
 mod verdict;
 
 pub use place::{Guard, Place};
-pub use scenarios::{At, crashes, cuts, duplicates, kills, stops};
+pub use scenarios::{At, SHORT, crashes, cuts, duplicates, kills, stops};
 pub use teller::Teller;
 pub use verdict::Verdict;

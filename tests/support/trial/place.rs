@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use actix_web::rt::System;
 use idempotency_actix_sqlx::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use super::teller::Teller;
 use crate::postgres::{PgServer, Wire};
 use crate::request::Request;
+
+/// A lease, a third of which is enough for a step on any busy machine.
+const AMPLE: Duration = Duration::from_secs(60);
 
 /// What stands between a retry and a second effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,7 @@ pub enum Guard {
 pub struct Place<'a> {
     program: PathBuf,
     guard: Guard,
+    lease: Duration,
     database: Database<'a>,
 }
 
@@ -60,6 +65,7 @@ impl<'a> Place<'a> {
         Self {
             program: program.as_ref().to_owned(),
             guard,
+            lease: AMPLE,
             database: Database::Server {
                 server,
                 port,
@@ -83,6 +89,7 @@ impl<'a> Place<'a> {
         Self {
             program: program.as_ref().to_owned(),
             guard,
+            lease: AMPLE,
             database: Database::File(folder),
         }
     }
@@ -95,15 +102,22 @@ impl<'a> Place<'a> {
         self
     }
 
+    /// Has owners lose their transaction when they do nothing for so long, on a server.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// Starts a process that serves.
     pub fn teller(&self) -> Teller {
+        let lease = self.lease.as_secs().to_string();
         match &self.database {
             Database::Server { port, table, .. } => {
-                Teller::start(&self.program, &port.to_string(), table)
+                Teller::start(&self.program, [&port.to_string(), table, &lease])
             }
             Database::File(folder) => {
                 let file = file(folder).display().to_string();
-                Teller::start(&self.program, &file, "records")
+                Teller::start(&self.program, [&file, "records", &lease])
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::postgres::{COMMIT, Cut, Wire};
 /// Clients that ask at once.
 const CLIENTS: usize = 8;
 
-/// Longer than the lease of those who serve.
-const STOP: Duration = Duration::from_millis(3_500);
+/// The lease where owners are stopped, and how long they are.
+pub const SHORT: Duration = Duration::from_secs(6);
+const STOP: Duration = Duration::from_millis(6_500);
 
 /// A message of a first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub fn duplicates(place: &Place<'_>, keys: usize, copies: usize) -> Verdict {
     Verdict::of(&crew, told, written)
 }
 
-/// Stops an owner in mid-run for longer than its lease, while its clients ask the other one, and lets it go on.
+/// Stops an owner in mid-run for longer than [its lease](SHORT), while its clients ask the other one, and lets it go on.
 pub fn stops(place: &Place<'_>, faults: usize) -> Verdict {
     let crew = Crew::of(place);
     let mut written = Vec::new();

@@ -29,12 +29,12 @@ pub struct Teller {
 }
 
 impl Teller {
-    pub(super) fn start(program: &Path, database: &str, table: &str) -> Self {
+    pub(super) fn start(program: &Path, arguments: [&str; 3]) -> Self {
         let folder = TempDir::with_prefix("teller-").expect("a folder for temporary files");
         let mut command = Command::new(program);
         let errors = File::create(folder.path().join("errors")).expect("a writable folder");
         command
-            .args([database, table])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(errors);
         let mut process = Process::spawn(&mut command, Arc::new(Watchdog::of(folder.path())));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
 use idempotency_actix_tests::trial::{
-    At, Guard, Place, Verdict, crashes, cuts, duplicates, kills, stops,
+    At, Guard, Place, SHORT, Verdict, crashes, cuts, duplicates, kills, stops,
 };
 use idempotency_actix_tests::{assert_replay, eventually, until};
 
@@ -103,7 +103,7 @@ fn copies_at_once_have_one_effect_and_one_answer() {
 #[test]
 fn a_process_that_stood_still_past_its_idle_limit_tells_the_other_attempts_answer() {
     for place in [on_server(Guard::Layer), in_file(Guard::Layer)] {
-        assert_as_it_should_be(&stops(&place, 1));
+        assert_as_it_should_be(&stops(&place.lease(SHORT), 1));
     }
 }
 
@@ -114,7 +114,7 @@ fn without_the_layer_the_trial_finds_what_is_wrong() {
     let bare = on_server(Guard::Nothing).behind(&wire);
     let lost = cuts(&bare, &wire, At::Commit, Cut::After, 2);
     let copied = duplicates(&in_file(Guard::Nothing), 2, 5);
-    let stopped = stops(&on_server(Guard::Nothing), 1);
+    let stopped = stops(&on_server(Guard::Nothing).lease(SHORT), 1);
     for verdict in [lost, copied, stopped] {
         assert!(verdict.has_wrong(), "{verdict}");
         assert_as_it_should_be(&verdict);
