@@ -1,11 +1,12 @@
 //! What the tests of both stores ask of a record.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use idempotency_actix::store::{
-    Begun, Claim, Completion, Finished, RecordId, State, Store, StoreError, StoredResponse,
+    Begun, Claim, Completion, Description, Finished, RecordId, State, Store, StoreError,
+    StoredResponse,
 };
 use idempotency_actix_tests::{fresh_claim, fresh_id};
 
@@ -17,7 +18,9 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 pub const AMPLE: Duration = Duration::from_secs(20);
 
 pub fn claim() -> Claim {
-    fresh_claim(LEASE, DAY)
+    let route = Some("/charges/{id}");
+    let description = Description::new(Method::POST, route, SystemTime::now());
+    fresh_claim(LEASE, DAY).described(description.with_label("order '7'"))
 }
 
 pub fn answer(text: &'static str) -> Finished {
