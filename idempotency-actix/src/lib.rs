@@ -127,6 +127,7 @@
 //! - `encryption`: answers that a store keeps are sealed by a `store::Keyring`.
 //! - `operator`: a page on which operators find unknown outcomes and decide: `Idempotency::operator_page`.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
+//! - `testing`: for the tests of an application's own handlers, the module `testing`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
@@ -138,6 +139,9 @@ mod request;
 mod run;
 pub mod store;
 mod telemetry;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

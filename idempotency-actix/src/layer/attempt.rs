@@ -37,7 +37,7 @@ use crate::run::Context;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Attempt(Arc<Context>);
+pub struct Attempt(pub(super) Arc<Context>);
 
 impl Attempt {
     /// The fencing generation: 1, and one more at every takeover of the operation. 0 inside an

@@ -10,6 +10,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse};
 use super::description::Label;
 use super::idempotency::Idempotency;
 use super::made_anew::{memory_of, watch};
+#[cfg(feature = "testing")]
+use super::shared::Keeps;
 use super::shared::{ELIGIBLE, Layer};
 use crate::answer::{ProblemFn, ToldProblem};
 use crate::claim::{Budget, Claims, Waiters};
@@ -52,7 +54,7 @@ impl Idempotency {
 pub struct IdempotencyBuilder {
     store: Arc<dyn ErasedStore>,
     /// Which store in memory it is, if it is one.
-    memory: Option<StoreIdentity>,
+    pub(super) memory: Option<StoreIdentity>,
     options: Options,
     /// What is set like a route's options, for all routes.
     common: RouteOptions,
@@ -626,6 +628,8 @@ impl IdempotencyBuilder {
             problem_response: self.problem_response,
             all_routes,
             label: self.label,
+            #[cfg(feature = "testing")]
+            keeps: Keeps::Records,
         });
         if let Some(memory) = self.memory {
             watch(memory, &layer);

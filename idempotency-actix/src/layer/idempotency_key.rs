@@ -41,7 +41,7 @@ use crate::run::Context;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct IdempotencyKey(Arc<Context>);
+pub struct IdempotencyKey(pub(super) Arc<Context>);
 
 impl IdempotencyKey {
     /// The decoded key.

@@ -6,6 +6,8 @@ mod attempt;
 mod builder;
 mod description;
 mod drain;
+#[cfg(feature = "testing")]
+mod for_test;
 mod idempotency;
 mod idempotency_key;
 mod in_transaction;
@@ -16,6 +18,8 @@ mod operator;
 #[cfg(feature = "operator")]
 mod operator_page;
 mod outer_claim;
+#[cfg(feature = "testing")]
+mod passthrough;
 mod shared;
 mod transactional;
 mod uncovered;

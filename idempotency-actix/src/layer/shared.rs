@@ -28,6 +28,16 @@ pub(crate) struct Layer {
     /// The methods of all-routes mode; `None` leaves all but marked handlers alone.
     pub(super) all_routes: Option<Vec<Method>>,
     pub(super) label: Option<Label>,
+    #[cfg(feature = "testing")]
+    pub(super) keeps: Keeps,
+}
+
+/// What a layer keeps of the requests that it covers.
+#[cfg(feature = "testing")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    Records,
+    Nothing,
 }
 
 impl Layer {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use actix_web::body::BoxBody;
 use actix_web::error::InternalError;
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 
 use super::worker::{Unkeyed, Worker};
 use crate::answer::{Problem, caught, misconfigured};
@@ -37,14 +39,30 @@ pub(super) fn no_key(what: &str, request: &HttpRequest) -> Error {
     InternalError::from_response("idempotency key is missing", response).into()
 }
 
-/// Answers where the layer is missing, and says in the log what to add.
+/// Answers where the layer is missing, and says in the log what to add. In debug builds the answer says it too.
 pub(super) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Error {
+    let advice = format!(
+        "{what} is not covered by an idempotency layer, so the request was refused: add \
+         `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \
+         mark the handler with `#[idempotent]`"
+    );
     tracing::error!(
         method = method_name(request.method()),
         route = request.match_pattern().unwrap_or_default(),
-        "{what} is not covered by an idempotency layer, so the request was refused: add \
-         `.wrap(Idempotency::new(store, scope))` to the App or to the scope around the route, and \
-         mark the handler with `#[idempotent]`",
+        "{advice}",
     );
-    InternalError::from_response("no idempotency layer", misconfigured()).into()
+    let answer = match cfg!(debug_assertions) {
+        true => explained(misconfigured(), advice + IN_A_TEST),
+        false => misconfigured(),
+    };
+    InternalError::from_response("no idempotency layer", answer).into()
+}
+
+const IN_A_TEST: &str = ". In a test of something else, wrap `Idempotency::passthrough()` (feature `testing`); a \
+    `Condition::new(false, layer)` is no layer. This text is in answers of debug builds only.\n";
+
+fn explained(mut answer: HttpResponse, text: String) -> HttpResponse {
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, plain);
+    answer.map_body(|_, _| BoxBody::new(text))
 }

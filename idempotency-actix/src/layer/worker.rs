@@ -14,6 +14,10 @@ use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::description::Descriptions;
+#[cfg(feature = "testing")]
+use super::passthrough::pass;
+#[cfg(feature = "testing")]
+use super::shared::Keeps;
 use super::shared::Layer;
 use crate::answer::{Problem, caught, misconfigured, reject};
 use crate::claim::Claims;
@@ -127,6 +131,13 @@ impl Worker {
         routing: Routing,
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decision {
+        #[cfg(feature = "testing")]
+        if self.keeps == Keeps::Nothing {
+            return Decision::Now(match pass(request, options) {
+                Ok(()) => Decided::Pass,
+                Err(answer) => Decided::Refuse(answer),
+            });
+        }
         match caught(|| options.seek_key(request)) {
             Ok(Sought::InBody) => Decision::Read(InBody {
                 worker: self.clone(),

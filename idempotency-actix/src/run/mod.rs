@@ -5,6 +5,8 @@ mod bar;
 mod context;
 mod detach;
 mod finish;
+#[cfg(feature = "testing")]
+mod for_test;
 mod hold;
 mod observed;
 mod open;
@@ -22,6 +24,8 @@ pub(crate) use self::admission::{Admitted, admit, gate};
 pub(crate) use self::context::Context;
 pub(crate) use self::detach::Detach;
 pub(crate) use self::finish::{Binding, Finishing, Passed};
+#[cfg(feature = "testing")]
+pub(crate) use self::for_test::running;
 pub(crate) use self::hold::{Unfinished, hand_up, handed_up, is_held};
 pub(crate) use self::observed::{mark, told};
 pub(crate) use self::open::Open;
