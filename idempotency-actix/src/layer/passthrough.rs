@@ -17,8 +17,8 @@ impl Idempotency {
     ///
     /// Nobody is told that a key is missing or late, or that a caller is unknown, unless the handler needs it: one that takes
     /// an [`IdempotencyKey`](crate::IdempotencyKey) is still answered 400 without a key. A key is looked for in
-    /// `Idempotency-Key`, or in the header that the attribute says, not in the body, and one that is no key is 400. A handler that takes a transaction
-    /// needs the layer over its store, and cannot run under this one.
+    /// `Idempotency-Key`, or in the header that the attribute says, not in the body, and one that is no key is 400. A handler
+    /// that takes a transaction needs the layer over its store, and cannot run under this one.
     ///
     /// # Panics
     ///

@@ -157,20 +157,18 @@ impl Worker {
         own: impl FnOnce() -> Rc<Options>,
     ) -> Decided {
         let problem = match sought {
-            Ok(Sought::Found(Ok(key))) => {
-                match options.check_age(request, &key, self.clock.time_of_day()) {
-                    Ok(()) => {
-                        return match self.describe(request, routing) {
-                            Ok(it) => Decided::Run(Keyed::new(&self.0.claims, own(), key, it)),
-                            Err(answer) => Decided::Refuse(answer),
-                        };
-                    }
-                    Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
-                    Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
-                    Err(Untimely::FirstSent(reason)) => Problem::InvalidFirstSent(reason),
-                    Err(Untimely::NoTime) => return timeless(request),
+            Ok(Sought::Found(Ok(key))) => match options.check_age(request, &key, &self.clock) {
+                Ok(()) => {
+                    return match self.describe(request, routing) {
+                        Ok(it) => Decided::Run(Keyed::new(&self.0.claims, own(), key, it)),
+                        Err(answer) => Decided::Refuse(answer),
+                    };
                 }
-            }
+                Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
+                Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
+                Err(Untimely::FirstSent(reason)) => Problem::InvalidFirstSent(reason),
+                Err(Untimely::NoTime) => return timeless(request),
+            },
             Ok(Sought::Found(Err(reason))) => Problem::InvalidKey(reason),
             Ok(Sought::InBody | Sought::Nowhere) if options.required => {
                 Problem::MissingKey(options.key.header().cloned())

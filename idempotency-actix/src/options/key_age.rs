@@ -1,11 +1,12 @@
 //! How old a key may be, and whether one is older. It asks no store: what is too old is refused whatever is recorded.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 
 use super::resolved::Options;
 use crate::request::{InvalidFirstSent, InvalidKey, Key, first_sent};
+use crate::store::clock::Clock;
 
 /// How far the clock of a client may be off, either way, where the age of keys is bounded: 5 minutes.
 pub const KEY_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -33,7 +34,7 @@ impl Options {
         &self,
         request: &HttpRequest,
         key: &Key,
-        now: SystemTime,
+        clock: &Clock,
     ) -> Result<(), Untimely> {
         let Some(max_key_age) = self.max_key_age else {
             return Ok(());
@@ -48,7 +49,7 @@ impl Options {
                 (time, Untimely::Key(InvalidKey::Ahead))
             }
         };
-        match now.duration_since(time) {
+        match clock.time_of_day().duration_since(time) {
             Ok(age) if age > max_key_age + KEY_CLOCK_SKEW => Err(Untimely::Expired { max_key_age }),
             Err(early) if early.duration() > KEY_CLOCK_SKEW => Err(ahead),
             Ok(_) | Err(_) => Ok(()),
