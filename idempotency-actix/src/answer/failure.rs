@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use actix_web::{Error, HttpResponse};
 
 use super::not_executed::NotExecuted;
-use crate::telemetry::{Incident, incident};
+use crate::telemetry::{Incident, Outcome, Told, incident};
 
 /// The mark of an answer that goes on as an error, and not as a response: middleware around the layer
 /// may leave errors alone, and a replay must come out like the first answer.
@@ -61,6 +61,8 @@ pub(crate) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, Box<HttpRespo
     catch_unwind(AssertUnwindSafe(function)).map_err(|panic| {
         let mut response = panicked(&*panic);
         NotExecuted::mark(&mut response);
+        let told = Told::new(Outcome::Rejected);
+        response.extensions_mut().insert(told);
         Box::new(response)
     })
 }

@@ -12,7 +12,7 @@ use super::failure::caught;
 use super::not_executed::NotExecuted;
 use super::problem::{self, Posed};
 use super::replay::drop_marks;
-use crate::telemetry::Outcome;
+use crate::telemetry::{Outcome, Told};
 
 /// Which problem a client is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,7 +138,11 @@ pub(crate) fn formed(
     let problem = Problem(posed);
     let mut own = match caught(|| form(request, &problem)) {
         Ok(own) => own,
-        Err(answer) => return *answer,
+        // Of the problem it was told already.
+        Err(mut answer) => {
+            answer.extensions_mut().remove::<Told>();
+            return *answer;
+        }
     };
     *own.status_mut() = response.status();
     if let Some(outcome) = response.extensions().get::<Outcome>() {

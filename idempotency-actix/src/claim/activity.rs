@@ -15,7 +15,6 @@ pub(crate) struct Activity {
     runs: AtomicUsize,
     detached: AtomicUsize,
     is_draining: AtomicBool,
-    has_abandoned: AtomicBool,
     /// Runs whose claim nobody renews, as their database keeps it.
     transactions: Mutex<Slab<Arc<Lease>>>,
 }
@@ -59,15 +58,6 @@ impl Activity {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
-    }
-
-    /// Notes that whatever is under way now has been given up, and said to be.
-    pub(crate) fn abandon(&self) {
-        self.has_abandoned.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn has_abandoned(&self) -> bool {
-        self.has_abandoned.load(Ordering::SeqCst)
     }
 
     /// The leases of the runs in a transaction.

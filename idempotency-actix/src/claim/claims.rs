@@ -85,6 +85,14 @@ impl Claims {
         running.chain(self.retries.waiting()).collect()
     }
 
+    /// Gives up whatever is not done yet, and tells whose it is.
+    pub(crate) fn abandon(&self) -> HashSet<Pending> {
+        for lease in self.renewals.leases() {
+            lease.abandon();
+        }
+        self.pending()
+    }
+
     /// The layer is gone. What is still retried goes on, and the thread ends after it.
     pub(crate) fn close(&self) {
         self.background.close();

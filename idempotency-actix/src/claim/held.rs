@@ -164,7 +164,7 @@ impl HeldClaim {
 /// Says that a handler was cut off: nobody can tell whether its effect was undone with it.
 impl Drop for HeldClaim {
     fn drop(&mut self) {
-        if self.is_running.get() && !self.claims.activity.has_abandoned() {
+        if self.is_running.get() && !self.lease.is_abandoned() {
             let cause = "something between it and its layer cut it off, or the server stopped: its outcome is \
                 unknown once its lease is over; time-outs belong outside of the layer";
             incident(Incident::CutOff, &self.lease, &cause);

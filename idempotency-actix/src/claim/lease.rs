@@ -22,6 +22,7 @@ pub(crate) struct Lease {
     granted: AtomicBool,
     lost: AtomicBool,
     answered: AtomicBool,
+    abandoned: AtomicBool,
 }
 
 impl Lease {
@@ -43,6 +44,7 @@ impl Lease {
             granted: AtomicBool::new(grant == Grant::ByStore),
             lost: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
         }
     }
 
@@ -64,6 +66,15 @@ impl Lease {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+
+    /// Notes that its run is given up, and that this was said.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     /// Notes that the answer is there and waits for the store: from now on no run is too long.

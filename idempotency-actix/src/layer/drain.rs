@@ -97,10 +97,7 @@ impl Idempotency {
         while !claims.is_idle() && start.elapsed() < timeout {
             sleep(LOOKS).await;
         }
-        let left = claims.pending();
-        if !left.is_empty() {
-            claims.activity.abandon();
-        }
+        let left = claims.abandon();
         for pending in &left {
             let cause = "the time to drain is over before it was done";
             incident(Incident::Abandoned, pending, &cause);

@@ -10,11 +10,13 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
+use super::observed::mark;
 use crate::answer::{Accepted, Problem, caught, drop_marks, edited, of_record, reject};
 use crate::claim::{CallerHash, Claims, Moment, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
 use crate::store::{Claim, Description, State, Token};
+use crate::telemetry::Outcome;
 
 /// A request with a good key.
 pub(crate) struct Keyed {
@@ -132,6 +134,7 @@ impl Announced {
             NoScope::Missing => Box::new(reject(Problem::NoScope, &options.problem_base)),
             NoScope::Answer(mut answer) => {
                 drop_marks(answer.headers_mut());
+                mark(&mut answer, Outcome::Rejected);
                 answer
             }
         })?;

@@ -8,7 +8,7 @@ use actix_web::rt::System;
 use futures_util::stream;
 use idempotency_actix::{Drained, Idempotency, OnDrain, OnUnknown};
 use idempotency_actix_tests::app::{
-    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, answer, created,
+    Call, DOWN, Fault, FaultyStore, Gate, Mode, Rig, answer, created, wait_at_gate,
 };
 use idempotency_actix_tests::{
     Request, Response, assert_first, assert_problem, eventually, in_both_modes, incidents, log,
@@ -21,6 +21,7 @@ in_both_modes! {
     a_drain_waits_for_answers_that_the_store_does_not_take
     a_drain_waits_for_claims_that_are_not_given_back
     what_a_drain_gives_up_is_said_once
+    what_begins_after_a_drain_and_is_cut_off_is_said
     while_a_layer_drains_it_starts_nothing_new
     a_layer_that_drains_runs_no_unknown_outcome_again
     a_layer_may_serve_new_keys_while_it_drains
@@ -165,6 +166,25 @@ fn what_a_drain_gives_up_is_said_once(mode: Mode) {
     assert!(log::lines_with(&["cut_off", &id]).is_empty());
 }
 
+fn what_begins_after_a_drain_and_is_cut_off_is_said(mode: Mode) {
+    log::listen();
+    let serving = |layer: idempotency_actix::IdempotencyBuilder| layer.on_drain(OnDrain::Serve);
+    let rig = Rig::new(mode, FaultyStore::default(), serving, wait_at_gate);
+    rig.start("before").reset();
+    rig.let_go.wait_for(1);
+    assert_drained(drain(&rig.layer, Duration::ZERO), 0, 1);
+    rig.start("after").reset();
+    rig.let_go.wait_for(2);
+    let begun = rig.store.calls(Call::Begin);
+    let ids = begun.iter().map(|(id, _)| format!("{id:?}"));
+    let [before, after] = <[String; 2]>::try_from(ids.collect::<Vec<_>>()).expect("two claims");
+    let store = rig.store.watch();
+    rig.stop();
+    eventually("an end of the worker", || !store());
+    let said = |id: &str| log::lines_with(&["cut_off", id]).len();
+    assert_eq!((said(&before), said(&after)), (0, 1));
+}
+
 fn while_a_layer_drains_it_starts_nothing_new(mode: Mode) {
     let rig = Rig::prompt(mode, FaultyStore::default());
     assert_first(&rig.send("old"), 201, "run 1");
@@ -214,7 +234,7 @@ fn waiters_are_counted_and_answered_while_a_layer_drains(mode: Mode) {
         mode,
         FaultyStore::default(),
         |layer| layer.wait(Duration::from_secs(60)),
-        idempotency_actix_tests::app::wait_at_gate,
+        wait_at_gate,
     );
     let mut first = rig.start("k");
     let mut waiter = rig.ask("k");

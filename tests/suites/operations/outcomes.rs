@@ -30,6 +30,7 @@ in_both_modes! {
     an_unstored_answer_is_told_once
     a_function_that_panics_changes_nothing
     a_refusal_that_is_the_applications_is_said_once_a_route
+    a_scope_that_panics_or_refuses_is_told_once
 }
 
 /// An event that was told, with what a test compares of it.
@@ -398,4 +399,37 @@ fn a_refusal_that_is_the_applications_is_said_once_a_route(mode: Mode) {
     }
     let lines = log::lines_with(&["told no caller", &route]);
     assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+fn a_scope_that_panics_or_refuses_is_told_once(mode: Mode) {
+    let scope = KeyScope::try_by(|request: &HttpRequest| {
+        match request.headers().contains_key("x-caller") {
+            true => panic!("as asked"),
+            false => Err::<String, _>(actix_web::error::ErrorForbidden("not you")),
+        }
+    });
+    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+    let events = Arc::clone(&told);
+    let layer = Idempotency::builder(FaultyStore::default(), scope)
+        .on_outcome(move |event| events.lock().unwrap().push(Told::of(event)));
+    let (layer, path) = match mode {
+        Mode::Marked => (layer, "/marked/1"),
+        Mode::AllRoutes => (layer.all_routes(), "/plain/1"),
+    };
+    let layer = layer.build().expect("options that can hold");
+    let inner = Gate::closed();
+    let site = Site::serve(move |runs| {
+        App::new()
+            .app_data(runs)
+            .app_data(inner.clone())
+            .wrap(layer.clone())
+            .service(take)
+            .service(take_plain)
+    });
+    let refused = Request::post(path).key("k");
+    assert_eq!(site.send(refused.clone()).status, 403);
+    assert_eq!(site.send(refused.header("x-caller", "1")).status, 500);
+    let told: Vec<_> = told.lock().unwrap().iter().map(Told::essence).collect();
+    assert_eq!(told, [(Outcome::Rejected, None, None); 2]);
+    assert_eq!(site.runs.count(), 0);
 }
