@@ -1,17 +1,17 @@
 //! A replay as the application edits it on its way out. It does not know where the record came from.
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::capture::set_body;
 use super::failure::{AsError, caught};
-use super::replay::{REPLAYED, drop_marks};
+use super::replay::{REPLAYED, drop_marks, mark_replayed};
 use crate::options::Options;
 use crate::telemetry::Told;
 
-/// The answer as the route edits it, if it is a replay. Its mark stays.
+/// The answer as the route edits it, if it is a replay. Its marks stay.
 pub(crate) fn edited(
     mut answer: HttpResponse,
     request: &HttpRequest,
@@ -43,7 +43,7 @@ pub(crate) fn edited(
     let headers = edited.headers_mut();
     // That of another body, perhaps.
     headers.remove(CONTENT_LENGTH);
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    mark_replayed(headers, options);
     if is_error {
         AsError::mark(&mut edited);
     }

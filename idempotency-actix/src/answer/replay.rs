@@ -1,4 +1,4 @@
-//! A record on its way back into an answer, and the two marks of the layer's own. Capture is its inverse.
+//! A record on its way back into an answer, and the marks of the layer's own. Capture is its inverse.
 
 use actix_web::HttpResponse;
 use actix_web::body::{self, BoxBody};
@@ -6,6 +6,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::failure::AsError;
 use super::reason;
+use crate::options::Options;
 use crate::store::StoredResponse;
 
 /// Marks an answer that comes from the record and not from a run of the handler: `true`.
@@ -14,8 +15,8 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 /// Marks a first answer that could not be recorded in time: `unstored`.
 pub(crate) const STATUS: HeaderName = HeaderName::from_static("idempotency-status");
 
-/// The answer for a retry, marked `Idempotent-Replayed: true`.
-pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
+/// The answer for a retry, marked as one.
+pub(crate) fn replay(stored: &StoredResponse, options: &Options) -> HttpResponse {
     let body = match stored.body() {
         Some(bytes) => BoxBody::new(bytes.clone()),
         None => BoxBody::new(body::None::new()),
@@ -26,7 +27,7 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
     for (name, value) in stored.headers() {
         headers.append(name.clone(), value.clone());
     }
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    mark_replayed(headers, options);
     if let Some(phrase) = stored.reason() {
         response.head_mut().reason = reason::lasting(phrase);
     }
@@ -34,6 +35,19 @@ pub(crate) fn replay(stored: &StoredResponse) -> HttpResponse {
         AsError::mark(&mut response);
     }
     response
+}
+
+/// Says that the answer is a record's, and for how long it is told.
+pub(super) fn mark_replayed(headers: &mut HeaderMap, options: &Options) {
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    mark_window(headers, options);
+}
+
+/// Says for how long retries get the answer, where the layer has a header for that.
+pub(crate) fn mark_window(headers: &mut HeaderMap, options: &Options) {
+    if let Some((name, window)) = options.window() {
+        headers.insert(name, window);
+    }
 }
 
 /// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.

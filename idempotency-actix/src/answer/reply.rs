@@ -6,11 +6,12 @@ use actix_web::HttpResponse;
 use super::coding::Accepted;
 use super::problem::Problem;
 use super::replay::replay;
+use crate::options::Options;
 use crate::store::{Finished, State};
 use crate::telemetry::{Outcome, Told};
 
 /// The answer that a record holds for a retry that accepts these content codings.
-pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -> HttpResponse {
+pub(crate) fn of_record(state: State, accepted: &Accepted, options: &Options) -> HttpResponse {
     let (outcome, problem) = match state {
         State::InFlight => (Outcome::InFlight, Problem::InFlight),
         State::Unknown { .. } => (Outcome::Unknown, Problem::OutcomeUnknown),
@@ -21,7 +22,7 @@ pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -
             (Outcome::NotKept, Problem::OtherCoding(stored.not_kept()))
         }
         State::Finished(Finished::Completed(stored)) => {
-            let mut response = replay(&stored);
+            let mut response = replay(&stored, options);
             let mut told = Told::new(Outcome::Replayed);
             let age = stored.answered_at().map(|at| at.elapsed());
             told.age = age.map(Result::unwrap_or_default);
@@ -29,7 +30,7 @@ pub(crate) fn of_record(state: State, accepted: &Accepted, problem_base: &str) -
             return response;
         }
     };
-    refused(outcome, problem, problem_base)
+    refused(outcome, problem, &options.problem_base)
 }
 
 /// The answer to a request that differs from the first one under its key.

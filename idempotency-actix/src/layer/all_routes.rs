@@ -80,7 +80,8 @@ where
     match returned.binding(claim.progress(), unmatched, &response, &options) {
         Some(binding) => {
             let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
-            finishing.pass().await.change(&mut response);
+            let passed = finishing.pass().await;
+            passed.change(&mut response, Some(&options));
         }
         // What inner middleware cut off by itself is not finished by half.
         None => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse};
@@ -64,6 +65,7 @@ pub struct IdempotencyBuilder {
     label: Option<Label>,
     clock: Clock,
     problem_response: Option<Box<ProblemFn>>,
+    window_header: Option<String>,
     max_waiters: usize,
     max_waiters_per_key: usize,
 }
@@ -81,6 +83,7 @@ impl IdempotencyBuilder {
             label: None,
             clock: Clock::monotonic(),
             problem_response: None,
+            window_header: None,
             max_waiters: DEFAULT_MAX_WAITERS,
             max_waiters_per_key: DEFAULT_MAX_WAITERS_PER_KEY,
         }
@@ -561,6 +564,16 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Sets a response header that tells clients for how long they may retry, in whole seconds: `Idempotency-Key-Ttl: 86400`.
+    ///
+    /// Default: none, since no header is registered for it. A first answer that is recorded has it, and so has each replay,
+    /// with the same value: the route's `max_key_age`, which counts from the time of the key, or else its `ttl`, which counts
+    /// from the first answer. A client that stops before that time is over never runs anything twice.
+    pub fn window_header(mut self, name: &str) -> Self {
+        self.window_header = Some(name.to_owned());
+        self
+    }
+
     /// Sets the URI that problem types start with; it ends in `/`, `#` or `:`.
     ///
     /// Default: `urn:problem-type:idempotency-actix:`. An application that documents the problems
@@ -611,6 +624,13 @@ impl IdempotencyBuilder {
     pub fn build(mut self) -> Result<Idempotency, ConfigError> {
         describe();
         let stores = self.store.timeout();
+        self.options.window_header = match self.window_header.take() {
+            Some(name) => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(header) => Some(header),
+                Err(_) => return Err(ConfigError::HeaderName(name)),
+            },
+            None => None,
+        };
         let options = self.options.checked_with(&self.common, stores)?;
         let all_routes = self.covered_methods()?;
         let routes = Routes::new(self.routes, all_routes.as_deref(), |route| {

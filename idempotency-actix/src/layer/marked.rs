@@ -313,7 +313,8 @@ impl Marked {
 async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
     let mut response = call.await;
     if let Some(mut finishing) = handed_up() {
-        finishing.pass().await.change(&mut response);
+        let passed = finishing.pass().await;
+        passed.change(&mut response, finishing.options());
     }
     response
 }

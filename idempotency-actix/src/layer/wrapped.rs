@@ -12,9 +12,8 @@ use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
 use super::worker::formed;
-use crate::answer::{AsError, drop_marks, mark_unstored, panicked, rendered};
-use crate::run::{Passed, Unfinished, handed_up};
-use crate::telemetry;
+use crate::answer::{AsError, panicked, rendered};
+use crate::run::{Unfinished, handed_up};
 
 /// What comes out of a layer.
 pub(super) type Outcome<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
@@ -49,23 +48,14 @@ where
 {
     match called {
         Ok(Ok(mut response)) if response.status() == finishing.status() => {
-            match finishing.pass().await {
-                Passed::AsItIs(outcome) => {
-                    drop_marks(response.headers_mut());
-                    leave(&mut response, outcome);
+            let passed = finishing.pass().await;
+            match passed.mark(response.response_mut(), finishing.options()) {
+                Some(answer) => {
+                    let answer = formed(answer, response.request());
+                    Ok(response.into_response(answer).map_into_right_body())
                 }
-                Passed::Unstored(outcome) => {
-                    drop_marks(response.headers_mut());
-                    mark_unstored(response.headers_mut());
-                    leave(&mut response, outcome);
-                }
-                Passed::Instead(answer) => {
-                    let answer = formed(*answer, response.request());
-                    let response = response.into_response(answer);
-                    return Ok(response.map_into_right_body());
-                }
+                None => Ok(response.map_into_left_body()),
             }
-            Ok(response.map_into_left_body())
         }
         // Another answer than the handler's came out, so this is what every retry gets.
         Ok(Ok(response)) => {
@@ -88,9 +78,4 @@ where
             Err(InternalError::from_response("inner middleware panicked", response).into())
         }
     }
-}
-
-/// Leaves the outcome for middleware around the layer.
-fn leave<B>(response: &mut ServiceResponse<B>, outcome: telemetry::Outcome) {
-    response.response_mut().extensions_mut().insert(outcome);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::choices::{KeptAnswer, OnDrain, OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
@@ -68,6 +68,7 @@ pub(crate) struct Options {
     pub(crate) on_replay: Option<Provided<dyn ReplayFn>>,
     /// What problem types start with.
     pub(crate) problem_base: Arc<str>,
+    pub(crate) window_header: Option<HeaderName>,
 }
 
 impl Options {
@@ -104,6 +105,7 @@ impl Options {
             keep_cookies: false,
             on_replay: None,
             problem_base: DEFAULT_PROBLEM_BASE.into(),
+            window_header: None,
         }
     }
 
@@ -171,6 +173,7 @@ impl Options {
                 .or(self.on_replay.as_ref())
                 .cloned(),
             problem_base: Arc::clone(&self.problem_base),
+            window_header: self.window_header.clone(),
         }
     }
 
@@ -247,6 +250,13 @@ impl Options {
         MIN_CLAIM_RETENTION
             .max(self.kept_for())
             .max(self.lease * 10)
+    }
+
+    /// What tells clients for how long a retry gets the answer of its record.
+    pub(crate) fn window(&self) -> Option<(HeaderName, HeaderValue)> {
+        let name = self.window_header.clone()?;
+        let window = self.max_key_age.unwrap_or(self.ttl);
+        Some((name, HeaderValue::from(window.as_secs())))
     }
 
     /// How a handler's transaction is to be.

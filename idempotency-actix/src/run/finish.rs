@@ -10,7 +10,7 @@ use super::context::Context;
 use super::observed::first;
 use super::stream::{Streamed, tee};
 use crate::answer::{
-    Captured, NotExecuted, capture, drop_marks, mark_unstored, of_record, set_body,
+    Captured, NotExecuted, capture, drop_marks, mark_unstored, mark_window, of_record, set_body,
 };
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
@@ -63,17 +63,34 @@ pub(crate) enum Passed {
 }
 
 impl Passed {
-    /// Makes of the answer what the client gets.
-    pub(crate) fn change(self, response: &mut HttpResponse) {
+    /// Makes of the answer what the client gets. `options` are those of its record, if it has one.
+    pub(crate) fn change(self, response: &mut HttpResponse, options: Option<&Options>) {
+        if let Some(instead) = self.mark(response, options) {
+            *response = instead;
+        }
+    }
+
+    /// Marks the answer, or tells what the client gets instead.
+    pub(crate) fn mark<B>(
+        self,
+        response: &mut HttpResponse<B>,
+        options: Option<&Options>,
+    ) -> Option<HttpResponse> {
+        let headers = response.headers_mut();
+        drop_marks(headers);
         let outcome = match self {
             Self::AsItIs(outcome) => outcome,
             Self::Unstored(outcome) => {
-                mark_unstored(response.headers_mut());
+                mark_unstored(headers);
                 outcome
             }
-            Self::Instead(answer) => return *response = *answer,
+            Self::Instead(answer) => return Some(*answer),
         };
+        if let (Some(options), Outcome::First | Outcome::FirstNotKept) = (options, outcome) {
+            mark_window(headers, options);
+        }
         response.extensions_mut().insert(outcome);
+        None
     }
 }
 
@@ -113,6 +130,10 @@ impl Finishing {
         self.status
     }
 
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Records the answer, or gives the claim up, before the client gets it. It stays where it is: what a future
     /// takes in by value it may hold twice, and every first run has room for it.
     pub(crate) async fn pass(&mut self) -> Passed {
@@ -146,7 +167,7 @@ impl Finishing {
             Recorded::Refused => {
                 let state = Box::pin(held.found()).await;
                 let accepted = self.context.accepted();
-                let mut answer = of_record(state, accepted, &self.options.problem_base);
+                let mut answer = of_record(state, accepted, &self.options);
                 self.context.tell_of(&self.options, &mut answer);
                 Passed::Instead(Box::new(answer))
             }
@@ -167,7 +188,8 @@ impl Finishing {
         if let Some(held) = held {
             let binding = Binding::of(response, &self.options);
             let mut finishing = Self::of(binding, held, response, &self.options, self.context);
-            finishing.pass().await.change(response);
+            let passed = finishing.pass().await;
+            passed.change(response, Some(&finishing.options));
         }
     }
 }

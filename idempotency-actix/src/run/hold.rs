@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 
 use super::finish::{Finishing, Passed};
 use super::transacted::Transacted;
+use crate::options::Options;
 
 thread_local! {
     /// That of the innermost held request which is polled on this thread. It is lent for each poll: a cell that
@@ -102,6 +103,14 @@ impl Unfinished {
         match self {
             Self::Claim(finishing) => finishing.status(),
             Self::Transaction(transacted) => transacted.status(),
+        }
+    }
+
+    /// The options of its record; `None` where it has none.
+    pub(crate) fn options(&self) -> Option<&Options> {
+        match self {
+            Self::Claim(finishing) => Some(finishing.options()),
+            Self::Transaction(transacted) => transacted.options(),
         }
     }
 

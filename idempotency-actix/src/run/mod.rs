@@ -23,7 +23,7 @@ mod waiting;
 pub(crate) use self::admission::{Admitted, admit, gate};
 pub(crate) use self::context::Context;
 pub(crate) use self::detach::Detach;
-pub(crate) use self::finish::{Binding, Finishing, Passed};
+pub(crate) use self::finish::{Binding, Finishing};
 #[cfg(feature = "testing")]
 pub(crate) use self::for_test::running;
 pub(crate) use self::hold::{Unfinished, hand_up, handed_up, is_held};

@@ -76,10 +76,9 @@ impl Open {
     }
 
     pub(super) fn told(&self, state: State) -> HttpResponse {
-        let problem_base = &self.options.problem_base;
         match &self.operation {
-            Some(named) => of_record(state, named.context.accepted(), problem_base),
-            None => Problem::OutcomeUnknown.response(problem_base),
+            Some(named) => of_record(state, named.context.accepted(), &self.options),
+            None => Problem::OutcomeUnknown.response(&self.options.problem_base),
         }
     }
 }

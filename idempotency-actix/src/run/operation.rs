@@ -164,7 +164,7 @@ impl Operation {
 
     /// What this client is told of a record.
     pub(crate) fn told(&self, state: State) -> HttpResponse {
-        of_record(state, self.context.accepted(), &self.options.problem_base)
+        of_record(state, self.context.accepted(), &self.options)
     }
 
     /// A new claim to it, asked for at that time.

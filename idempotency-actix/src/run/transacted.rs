@@ -41,6 +41,8 @@ pub(crate) struct Transacted {
     finished: Finished,
     /// `None` where it has run often enough.
     again: Option<Again>,
+    /// Those of its record; `None` where it has none.
+    options: Option<Rc<Options>>,
 }
 
 /// What an answer makes of its transaction.
@@ -86,7 +88,9 @@ impl Transacted {
                 ending = Ending::Release;
             }
         }
+        let options = open.operation.is_some().then(|| Rc::clone(&open.options));
         Self {
+            options,
             status: response.status(),
             open: Some(open),
             ending,
@@ -97,6 +101,10 @@ impl Transacted {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    pub(super) fn options(&self) -> Option<&Options> {
+        self.options.as_deref()
     }
 
     /// Ends the transaction before the client gets the answer.
@@ -126,7 +134,8 @@ impl Transacted {
     pub(crate) async fn replace(mut self, response: &mut HttpResponse) {
         if let Some(open) = self.open.take() {
             let mut other = Self::of(open, response, None).await;
-            Box::pin(other.pass()).await.change(response);
+            let passed = Box::pin(other.pass()).await;
+            passed.change(response, other.options());
         }
     }
 
@@ -186,7 +195,8 @@ impl Transacted {
             context.tell_of(&options, &mut response);
         }
         if let Some(mut next) = next {
-            Box::pin(next.pass()).await.change(&mut response);
+            let passed = Box::pin(next.pass()).await;
+            passed.change(&mut response, next.options());
         }
         Passed::Instead(Box::new(response))
     }

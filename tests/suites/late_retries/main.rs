@@ -10,3 +10,4 @@ mod on_replay;
 mod places;
 mod problem_response;
 mod record;
+mod window;

@@ -112,6 +112,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         keep_cookies: false,
         on_replay: None,
         problem_base,
+        window_header: None,
     } = defaults()
     else {
         panic!("a default is another than the table has it");
@@ -160,6 +161,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         }
         "keep_headers" => ["all".into(), "not with `drop_headers`".into()],
         "problem_response" => ["none".into(), String::new()],
+        "window_header" => ["none".into(), "a header name".into()],
         "on_replay" => ["none".into(), String::new()],
         "skip" | "all_routes" | "route" => ["off".into(), String::new()],
         "methods" => ["POST, PUT, PATCH, DELETE".into(), "of these".into()],
