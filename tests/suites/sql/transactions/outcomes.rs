@@ -50,6 +50,7 @@ on_both! {
     a_retry_waits_for_the_first_request
     another_request_under_the_key_is_409_while_it_runs_and_422_after
     without_a_key_it_is_a_plain_transaction
+    what_is_recorded_tells_for_how_long
     what_comes_out_of_inner_middleware_decides
     a_caller_has_no_more_in_flight_than_it_may
 }
@@ -297,6 +298,19 @@ fn another_request_under_the_key_is_409_while_it_runs_and_422_after(bank: &Bank)
     assert_first(&first.receive(), 201, "run 1");
     assert_problem(&bank.send(&other), 422, "key-reused");
     bank.assert_left("k", 1, 1, 1);
+}
+
+fn what_is_recorded_tells_for_how_long(bank: &Bank) {
+    let windows = |asked: &Request| {
+        [bank.send(asked), bank.send(asked)].map(|it| it.header("x-window").map(str::to_owned))
+    };
+    let day = Some("86400".to_owned());
+    for (status, told) in [("201", &day), ("404", &day), ("500", &None)] {
+        let asked = request(status).header("x-status", status);
+        assert_eq!(windows(&asked), [told.clone(), told.clone()], "{status}");
+        let plain = Request::post("/charges").header("x-note", "none");
+        assert_eq!(windows(&plain.header("x-status", status)), [None, None]);
+    }
 }
 
 fn without_a_key_it_is_a_plain_transaction(bank: &Bank) {

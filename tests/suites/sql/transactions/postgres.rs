@@ -119,7 +119,7 @@ impl Tables {
     ) -> Bank {
         let build = |store: S| {
             let built = Idempotency::builder(store, KeyScope::everyone()).lease(3 * timeout);
-            built.max_response(4_000)
+            built.max_response(4_000).window_header("x-window")
         };
         let layers = [
             build(store.clone()),

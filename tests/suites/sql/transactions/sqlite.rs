@@ -87,7 +87,7 @@ pub(super) fn bank() -> Bank {
     });
     let build = |store: SqliteStore| {
         let built = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
-        built.max_response(4_000)
+        built.max_response(4_000).window_header("x-window")
     };
     let layers = [
         build(store.clone()),
