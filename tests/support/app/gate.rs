@@ -1,10 +1,12 @@
 //! Where handlers and stores stand until a test lets them go on.
 
 use std::future::{Ready, ready};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpRequest};
+use futures_util::future::poll_immediate;
 use tokio::sync::Semaphore;
 
 use super::counter::Counter;
@@ -31,11 +33,18 @@ impl Gate {
         }))
     }
 
-    /// Waits to be let through.
+    /// Waits to be let through, in the order in which they came.
     pub async fn pass(&self) {
-        self.0.came.next();
         let permits = Arc::clone(&self.0.permits.lock().unwrap());
-        if let Ok(permit) = permits.acquire().await {
+        let mut passing = pin!(permits.acquire());
+        // It queues before it is counted, so that who came first is let through first.
+        let at_once = poll_immediate(passing.as_mut()).await;
+        self.0.came.next();
+        let passed = match at_once {
+            Some(passed) => passed,
+            None => passing.await,
+        };
+        if let Ok(permit) = passed {
             permit.forget();
         }
     }
