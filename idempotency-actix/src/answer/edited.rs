@@ -9,7 +9,7 @@ use super::capture::set_body;
 use super::failure::{AsError, caught};
 use super::replay::{REPLAYED, drop_marks, mark_replayed};
 use crate::options::Options;
-use crate::telemetry::Told;
+use crate::telemetry::Outcome;
 
 /// The answer as the route edits it, if it is a replay. Its marks stay.
 pub(crate) fn edited(
@@ -24,7 +24,6 @@ pub(crate) fn edited(
     if !answer.headers().contains_key(REPLAYED) {
         return answer;
     }
-    let told = answer.extensions_mut().remove::<Told>();
     let is_error = AsError::is_marked(&answer);
     let is_bodiless = answer.body().size() == BodySize::None;
     let Ok(octets) = set_body(&mut answer, BoxBody::new(())).try_into_bytes() else {
@@ -47,8 +46,6 @@ pub(crate) fn edited(
     if is_error {
         AsError::mark(&mut edited);
     }
-    if let Some(told) = told {
-        edited.extensions_mut().insert(told);
-    }
+    edited.extensions_mut().insert(Outcome::Replayed);
     edited
 }

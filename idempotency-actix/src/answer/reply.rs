@@ -1,5 +1,6 @@
 //! Which answer a client gets in place of a run, for what stands in the record: a replay, 409, 410, 422 or 500, each
-//! with what is told of it. What a problem looks like is not known here.
+//! with what is told of it. Of a replay that is its outcome alone: it is the most frequent, and needs no more. What a problem
+//! looks like is not known here.
 
 use actix_web::HttpResponse;
 
@@ -23,10 +24,7 @@ pub(crate) fn of_record(state: State, accepted: &Accepted, options: &Options) ->
         }
         State::Finished(Finished::Completed(stored)) => {
             let mut response = replay(&stored, options);
-            let mut told = Told::new(Outcome::Replayed);
-            let age = stored.answered_at().map(|at| at.elapsed());
-            told.age = age.map(Result::unwrap_or_default);
-            response.extensions_mut().insert(told);
+            response.extensions_mut().insert(Outcome::Replayed);
             return response;
         }
     };

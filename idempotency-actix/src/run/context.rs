@@ -1,6 +1,7 @@
 //! What an operation shares with its handler's extractors and its connection: key, attempt, accepted codings. It decides
 //! nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,15 @@ pub(crate) struct Context {
     accepted: OnceLock<Accepted>,
     record: OnceLock<RecordId>,
     waited: OnceLock<Duration>,
+    replay: Replay,
     run: OnceLock<Run>,
+}
+
+/// What is known of a replay until it is told of.
+#[derive(Default)]
+struct Replay {
+    age: OnceLock<Duration>,
+    is_told: AtomicBool,
 }
 
 /// An attempt that has its claim.
@@ -40,6 +49,7 @@ impl Context {
             accepted: OnceLock::new(),
             record: OnceLock::new(),
             waited: OnceLock::new(),
+            replay: Replay::default(),
             run: OnceLock::new(),
         }
     }
@@ -75,6 +85,21 @@ impl Context {
     /// How long it has waited for another attempt, if it has.
     pub(super) fn waited(&self) -> Option<Duration> {
         self.waited.get().copied()
+    }
+
+    /// Notes how old the answer is that it is told of.
+    pub(super) fn note_age(&self, age: Duration) {
+        self.replay.age.get_or_init(|| age);
+    }
+
+    /// How old the answer is that it is told of, where that is known.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.replay.age.get().copied()
+    }
+
+    /// Whether its replay is still to be told of, which it is once.
+    pub(super) fn take_replay(&self) -> bool {
+        !self.replay.is_told.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn accept(&self, codings: Accepted) {

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::observed::first;
 use super::stream::{Streamed, tee};
 use crate::answer::{
-    Captured, NotExecuted, capture, drop_marks, mark_unstored, mark_window, of_record, set_body,
+    Captured, NotExecuted, capture, drop_marks, mark_unstored, mark_window, set_body,
 };
 use crate::claim::{HeldClaim, Recorded};
 use crate::options::Options;
@@ -166,8 +166,7 @@ impl Finishing {
             }
             Recorded::Refused => {
                 let state = Box::pin(held.found()).await;
-                let accepted = self.context.accepted();
-                let mut answer = of_record(state, accepted, &self.options);
+                let mut answer = self.context.of_record(state, &self.options);
                 self.context.tell_of(&self.options, &mut answer);
                 Passed::Instead(Box::new(answer))
             }

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
+use crate::answer::of_record;
 use crate::options::Options;
-use crate::store::Finished;
+use crate::store::{Finished, State};
 use crate::telemetry::{Outcome, OutcomeEvent, Told, method_name, tell};
 
 /// How a first answer ends that is recorded as that.
@@ -25,17 +26,16 @@ pub(crate) fn mark(answer: &mut HttpResponse, outcome: Outcome) {
 /// Tells of an answer in place of the handler's, and leaves its outcome for middleware around the layer. An answer of the
 /// application's own is no outcome.
 pub(crate) fn told(request: &HttpRequest, answer: &mut HttpResponse, options: &Options) {
-    let Some(told) = take(answer) else {
-        return;
-    };
     let context = Context::of(&request.extensions()).cloned();
     match context {
-        Some(context) => context.tell(options, told),
+        Some(context) => context.tell_of(options, answer),
         // It was refused before it had a good key.
         None => {
-            let route = request.match_pattern();
-            let event = told.event(method_name(request.method()), route.as_deref());
-            publish(options, &event);
+            if let Some(told) = take(answer) {
+                let route = request.match_pattern();
+                let event = told.event(method_name(request.method()), route.as_deref());
+                publish(options, &event);
+            }
         }
     }
 }
@@ -47,12 +47,27 @@ fn take(answer: &mut HttpResponse) -> Option<Told> {
     Some(told)
 }
 
+fn is_replay(answer: &HttpResponse) -> bool {
+    answer.extensions().get() == Some(&Outcome::Replayed)
+}
+
 impl Context {
+    /// The answer that a record holds for the request.
+    pub(super) fn of_record(&self, state: State, options: &Options) -> HttpResponse {
+        if let State::Finished(Finished::Completed(stored)) = &state
+            && let Some(at) = stored.answered_at()
+        {
+            self.note_age(at.elapsed().unwrap_or_default());
+        }
+        of_record(state, self.accepted(), options)
+    }
+
     /// Tells of the outcome of the request.
     pub(crate) fn tell(&self, options: &Options, told: Told) {
         let description = self.description();
         let mut event = told.event(method_name(description.method()), description.route());
         event.record = self.record().map(|id| id.hash());
+        event.age = self.age();
         event.waited = self.waited();
         if let Some(run) = self.run() {
             event.generation = Some(run.generation);
@@ -61,9 +76,13 @@ impl Context {
         publish(options, &event);
     }
 
-    /// Tells of an answer that a client gets instead of its own.
+    /// Tells of an answer that a client gets in place of a run or of its own, once.
     pub(super) fn tell_of(&self, options: &Options, answer: &mut HttpResponse) {
-        if let Some(told) = take(answer) {
+        if is_replay(answer) {
+            if self.take_replay() {
+                self.tell(options, Told::new(Outcome::Replayed));
+            }
+        } else if let Some(told) = take(answer) {
             self.tell(options, told);
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::context::Context;
 use super::finish::Passed;
-use crate::answer::{Problem, of_record};
+use crate::answer::Problem;
 use crate::claim::{Claims, Lease, Transacting};
 use crate::options::Options;
 use crate::store::{Finished, Recording, RolledBack, Slot, State};
@@ -77,7 +77,7 @@ impl Open {
 
     pub(super) fn told(&self, state: State) -> HttpResponse {
         match &self.operation {
-            Some(named) => of_record(state, named.context.accepted(), &self.options),
+            Some(named) => named.context.of_record(state, &self.options),
             None => Problem::OutcomeUnknown.response(&self.options.problem_base),
         }
     }

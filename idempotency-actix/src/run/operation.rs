@@ -11,7 +11,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::context::Context;
 use super::observed::mark;
-use crate::answer::{Accepted, Problem, caught, drop_marks, edited, of_record, reject};
+use crate::answer::{Accepted, Problem, caught, drop_marks, edited, reject};
 use crate::claim::{CallerHash, Claims, Moment, Seat};
 use crate::options::{NoScope, Options, Unknown};
 use crate::request::{Caller, Fingerprint, Key, RecordId, Unread, digest, path_of, read_body};
@@ -164,7 +164,7 @@ impl Operation {
 
     /// What this client is told of a record.
     pub(crate) fn told(&self, state: State) -> HttpResponse {
-        of_record(state, self.context.accepted(), &self.options)
+        self.context.of_record(state, &self.options)
     }
 
     /// A new claim to it, asked for at that time.

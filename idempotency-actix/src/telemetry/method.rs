@@ -4,7 +4,12 @@ use actix_web::http::Method;
 
 /// A method as logs name it: one that is not registered is whatever the client wrote.
 pub(crate) fn method_name(method: &Method) -> &str {
+    // Covered methods first, since each request with a key looks for one.
     const REGISTERED: [&str; 31] = [
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
         "ACL",
         "BASELINE-CONTROL",
         "BIND",
@@ -12,7 +17,6 @@ pub(crate) fn method_name(method: &Method) -> &str {
         "CHECKOUT",
         "CONNECT",
         "COPY",
-        "DELETE",
         "GET",
         "HEAD",
         "LABEL",
@@ -23,11 +27,8 @@ pub(crate) fn method_name(method: &Method) -> &str {
         "MKCOL",
         "MOVE",
         "OPTIONS",
-        "PATCH",
-        "POST",
         "PROPFIND",
         "PROPPATCH",
-        "PUT",
         "QUERY",
         "REBIND",
         "REPORT",

@@ -133,7 +133,6 @@ pub(crate) type ObserverFn = dyn Fn(&OutcomeEvent<'_>) + Send + Sync;
 pub(crate) struct Told {
     pub(crate) outcome: Outcome,
     pub(crate) problem: Option<&'static str>,
-    pub(crate) age: Option<Duration>,
 }
 
 impl Told {
@@ -141,7 +140,6 @@ impl Told {
         Self {
             outcome,
             problem: None,
-            age: None,
         }
     }
 
@@ -154,7 +152,7 @@ impl Told {
             route,
             record: None,
             generation: None,
-            age: self.age,
+            age: None,
             waited: None,
             ran: None,
         }
