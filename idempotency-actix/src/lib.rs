@@ -147,7 +147,10 @@ pub mod testing;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use idempotency_actix_macros::idempotent;
 
-pub use self::answer::{Commit, NotExecuted, ProblemKind, RunAgain, ToldProblem as Problem};
+pub use self::answer::{
+    Commit, IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, NotExecuted, ProblemKind, RunAgain,
+    ToldProblem as Problem,
+};
 pub use self::error::{ConfigError, RouteMistake};
 #[cfg(feature = "operator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "operator")))]
@@ -159,10 +162,11 @@ pub use self::layer::{
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, KEY_CLOCK_SKEW, KeptAnswer, KeyFormat,
-    KeyFunction, KeyScope, OnDrain, OnStoreFailure, OnUnknown, Recovery, RouteOptions,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, Fingerprinting, IDEMPOTENCY_KEY, KEY_CLOCK_SKEW,
+    KeptAnswer, KeyFormat, KeyFunction, KeyScope, OnDrain, OnStoreFailure, OnUnknown, Recovery,
+    RouteOptions,
 };
-pub use self::request::Caller;
+pub use self::request::{Caller, Principal};
 pub use self::store::clock::Clock;
 pub use self::store::memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]

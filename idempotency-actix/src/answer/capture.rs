@@ -14,7 +14,7 @@ use actix_web::web::Bytes;
 use super::coding::{is_encoded, vary_by_coding};
 use super::failure::AsError;
 use super::reason;
-use super::replay::{REPLAYED, STATUS};
+use super::replay::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED};
 use crate::options::{KeptAnswer, Options};
 use crate::store::{Finished, NotKept, StoredResponse, exact_lines};
 
@@ -36,8 +36,8 @@ const NOT_STORED: [HeaderName; 16] = [
     header::DATE,
     header::SERVER,
     header::SET_COOKIE,
-    REPLAYED,
-    STATUS,
+    IDEMPOTENT_REPLAYED,
+    IDEMPOTENCY_STATUS,
 ];
 
 /// The whole answer as a record keeps it; a stream is read to its end, within the limit, and its octets stay with the answer.

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::capture::set_body;
 use super::failure::{AsError, caught};
-use super::replay::{REPLAYED, drop_marks, mark_replayed};
+use super::replay::{IDEMPOTENT_REPLAYED, drop_marks, mark_replayed};
 use crate::options::Options;
 use crate::telemetry::Outcome;
 
@@ -21,7 +21,7 @@ pub(crate) fn edited(
     let Some(edit) = &options.on_replay else {
         return answer;
     };
-    if !answer.headers().contains_key(REPLAYED) {
+    if !answer.headers().contains_key(IDEMPOTENT_REPLAYED) {
         return answer;
     }
     let is_error = AsError::is_marked(&answer);

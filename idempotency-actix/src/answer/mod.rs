@@ -23,5 +23,6 @@ pub(crate) use self::problem::Problem;
 pub use self::problem_response::{Problem as ToldProblem, ProblemKind};
 pub(crate) use self::problem_response::{ProblemFn, formed};
 pub(crate) use self::refusal::refuse;
+pub use self::replay::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED};
 pub(crate) use self::replay::{drop_marks, mark_unstored, mark_window};
 pub(crate) use self::reply::{mismatch, of_record, reject};

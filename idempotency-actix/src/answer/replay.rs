@@ -9,11 +9,15 @@ use super::reason;
 use crate::options::Options;
 use crate::store::StoredResponse;
 
-/// Marks an answer that comes from the record and not from a run of the handler: `true`.
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The response header that marks an answer which comes from the record and not from a run of the handler: `true`.
+///
+/// For a `Cors` that exposes it, for middleware and for tests.
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Marks a first answer that could not be recorded in time: `unstored`.
-pub(crate) const STATUS: HeaderName = HeaderName::from_static("idempotency-status");
+/// The response header that marks a first answer which could not be recorded in time: `unstored`.
+///
+/// The answer is true. A retry may be told 409 until it is recorded, or that its outcome is unknown.
+pub const IDEMPOTENCY_STATUS: HeaderName = HeaderName::from_static("idempotency-status");
 
 /// The answer for a retry, marked as one.
 pub(crate) fn replay(stored: &StoredResponse, options: &Options) -> HttpResponse {
@@ -39,7 +43,7 @@ pub(crate) fn replay(stored: &StoredResponse, options: &Options) -> HttpResponse
 
 /// Says that the answer is a record's, and for how long it is told.
 pub(super) fn mark_replayed(headers: &mut HeaderMap, options: &Options) {
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     mark_window(headers, options);
 }
 
@@ -52,11 +56,11 @@ pub(crate) fn mark_window(headers: &mut HeaderMap, options: &Options) {
 
 /// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.
 pub(crate) fn drop_marks(headers: &mut HeaderMap) {
-    headers.remove(REPLAYED);
-    headers.remove(STATUS);
+    headers.remove(IDEMPOTENT_REPLAYED);
+    headers.remove(IDEMPOTENCY_STATUS);
 }
 
 /// Says that the answer is true, and not yet kept.
 pub(crate) fn mark_unstored(headers: &mut HeaderMap) {
-    headers.insert(STATUS, HeaderValue::from_static("unstored"));
+    headers.insert(IDEMPOTENCY_STATUS, HeaderValue::from_static("unstored"));
 }

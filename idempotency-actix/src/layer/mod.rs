@@ -22,6 +22,7 @@ mod outer_claim;
 mod passthrough;
 mod shared;
 mod transactional;
+mod unbuilt;
 mod uncovered;
 mod worker;
 mod wrapped;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
+
 /// The answers that release a claim unless told otherwise: 401, 403, 425 and 429.
 ///
 /// By these a server refuses before it acts, and none of them is a result worth pinning for a day.
@@ -31,8 +33,11 @@ pub const DEFAULT_STREAM_BUDGET: usize = 64 * 1024 * 1024;
 /// How often a handler runs whose transaction is undone for another's sake, unless told otherwise: 3 times.
 pub const DEFAULT_TRANSACTION_RUNS: usize = 3;
 
-/// The header of draft-ietf-httpapi-idempotency-key-header.
-pub(crate) const DEFAULT_KEY_HEADER: &str = "idempotency-key";
+/// The request header that a key is in unless told otherwise: `idempotency-key`, of
+/// draft-ietf-httpapi-idempotency-key-header.
+///
+/// For a `Cors` that allows it, for clients and for tests.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What problem types start with.
 pub(crate) const DEFAULT_PROBLEM_BASE: &str = "urn:problem-type:idempotency-actix:";

@@ -25,7 +25,7 @@ pub use self::choices::{KeptAnswer, OnDrain, OnStoreFailure, OnUnknown};
 pub use self::defaults::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,
-    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL,
+    DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL, IDEMPOTENCY_KEY,
 };
 pub use self::fingerprinting::{FingerprintFn, Fingerprinting};
 pub use self::key_age::KEY_CLOCK_SKEW;

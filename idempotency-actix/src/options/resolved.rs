@@ -8,9 +8,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::choices::{KeptAnswer, OnDrain, OnStoreFailure, OnUnknown, Unknown};
 use super::defaults::{
-    DEFAULT_KEY_HEADER, DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE,
-    DEFAULT_PROBLEM_BASE, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TRANSACTION_RUNS,
-    DEFAULT_TTL,
+    DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_PROBLEM_BASE,
+    DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET, DEFAULT_TRANSACTION_RUNS, DEFAULT_TTL,
+    IDEMPOTENCY_KEY,
 };
 use super::fingerprinting::Fingerprinting;
 use super::header_names::HeaderNames;
@@ -80,7 +80,7 @@ impl Options {
             max_run: None,
             store_timeout: None,
             required: false,
-            key: KeySource::of_header(HeaderName::from_static(DEFAULT_KEY_HEADER)),
+            key: KeySource::of_header(IDEMPOTENCY_KEY),
             strict_keys: false,
             key_format: KeyFormat::any(),
             max_key_age: None,

@@ -10,7 +10,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::provided::{By, Provided};
 use crate::error::ConfigError;
-use crate::request::{Caller, host};
+use crate::request::{Caller, Principal, host};
 
 /// Which caller owns a key.
 ///
@@ -38,9 +38,9 @@ use crate::request::{Caller, host};
 /// #[derive(Clone)]
 /// struct AccountId(u64);
 ///
-/// // Closures return owned data, since the request's extensions are borrowed only inside.
+/// // Owned data, since the request's extensions are borrowed only inside.
 /// let scope = KeyScope::by(|req: &HttpRequest| {
-///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+///     req.extensions().get::<AccountId>().map(|id| id.0)
 /// });
 /// ```
 #[derive(Clone, PartialEq)]
@@ -61,14 +61,15 @@ impl KeyScope {
     /// Scopes keys by a principal that the application authenticated.
     ///
     /// `None` is refused with 400 `no-scope`, and so is a principal that is empty: there is no bucket for the
-    /// anonymous. The closure
-    /// returns owned data, such as an array or a `String`, and not a borrow of the request.
-    pub fn by<F, T>(principal: F) -> Self
+    /// anonymous. The function returns [owned data](Principal), such as a number, a UUID or a `String`, and not a borrow of
+    /// the request.
+    pub fn by<F, T, K>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Option<T> + Send + Sync + 'static,
-        T: AsRef<[u8]> + 'static,
+        T: Principal<K> + 'static,
+        K: 'static,
     {
-        Self::of_source(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
+        Self::by_function(By::<_, (_, K)>::new(principal))
     }
 
     /// Scopes keys by a principal, or answers with the error; the principal is owned data here too,
@@ -85,13 +86,14 @@ impl KeyScope {
     ///     account.ok_or_else(|| ErrorUnauthorized("sign in first"))
     /// });
     /// ```
-    pub fn try_by<F, T, E>(principal: F) -> Self
+    pub fn try_by<F, T, E, K>(principal: F) -> Self
     where
         F: Fn(&HttpRequest) -> Result<T, E> + Send + Sync + 'static,
-        T: AsRef<[u8]> + 'static,
+        T: Principal<K> + 'static,
         E: Into<Error> + 'static,
+        K: 'static,
     {
-        Self::of_source(Source::By(Provided::Shared(Arc::new(By::new(principal)))))
+        Self::by_function(By::<_, (_, K)>::new(principal))
     }
 
     /// Scopes keys by a request header: every line of it, hashed. A request without it, or with a
@@ -130,6 +132,10 @@ impl KeyScope {
     pub fn per_host(mut self) -> Self {
         self.is_per_host = true;
         self
+    }
+
+    fn by_function(function: impl ScopeFn + 'static) -> Self {
+        Self::of_source(Source::By(Provided::Shared(Arc::new(function))))
     }
 
     const fn of_source(source: Source) -> Self {
@@ -200,10 +206,10 @@ fn of_header(request: &HttpRequest, name: &HeaderName) -> Option<Caller> {
 }
 
 /// The caller that a function names. Nobody in particular is nobody.
-fn of_principal(principal: impl AsRef<[u8]>) -> Result<Caller, NoScope> {
-    match principal.as_ref() {
+fn of_principal<K>(principal: impl Principal<K>) -> Result<Caller, NoScope> {
+    match principal.octets().as_ref() {
         [] => Err(NoScope::Missing),
-        principal => Ok(Caller::principal(principal)),
+        octets => Ok(Caller::principal(octets)),
     }
 }
 
@@ -212,7 +218,8 @@ fn of_principal(principal: impl AsRef<[u8]>) -> Result<Caller, NoScope> {
     message = "the option `scope` cannot take this function",
     label = "expected a function that tells the caller",
     note = "expected `fn(&HttpRequest) -> Option<T>` or `fn(&HttpRequest) -> Result<T, E>`",
-    note = "where `T` is owned and implements `AsRef<[u8]>`, and `E` implements `Into<actix_web::Error>`"
+    note = "where `T` is owned data: an integer, a `Uuid`, a `String`, or whatever else is `AsRef<[u8]>`",
+    note = "and `E` implements `Into<actix_web::Error>`"
 )]
 pub trait ScopeFn: Send + Sync {
     /// Tells it.
@@ -228,10 +235,10 @@ pub trait ScopeFn: Send + Sync {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, R> ScopeFn for By<F, R>
+impl<F, R, K> ScopeFn for By<F, (R, K)>
 where
     F: Fn(&HttpRequest) -> R + Send + Sync,
-    R: IntoCaller,
+    R: IntoCaller<K>,
 {
     fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope> {
         (self.0)(request).into_caller()
@@ -239,18 +246,18 @@ where
 }
 
 /// What a function may return that tells the caller.
-pub trait IntoCaller {
+pub trait IntoCaller<K> {
     /// Takes it for a principal.
     fn into_caller(self) -> Result<Caller, NoScope>;
 }
 
-impl<T: AsRef<[u8]>> IntoCaller for Option<T> {
+impl<T: Principal<K>, K> IntoCaller<K> for Option<T> {
     fn into_caller(self) -> Result<Caller, NoScope> {
         self.ok_or(NoScope::Missing).and_then(of_principal)
     }
 }
 
-impl<T: AsRef<[u8]>, E: Into<Error>> IntoCaller for Result<T, E> {
+impl<T: Principal<K>, E: Into<Error>, K> IntoCaller<K> for Result<T, E> {
     fn into_caller(self) -> Result<Caller, NoScope> {
         self.map_err(|error| NoScope::Answer(Box::new(HttpResponse::from_error(error))))
             .and_then(of_principal)

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::principal::Principal;
+
 /// One caller, as a [`KeyScope`](crate::KeyScope) tells it of a request, and as an operator names it.
 ///
 /// `Debug` shows the kind of scope, and nothing of the caller.
@@ -17,8 +19,8 @@ impl Caller {
     }
 
     /// What the function of [`KeyScope::by`](crate::KeyScope::by) or [`KeyScope::try_by`](crate::KeyScope::try_by) returned.
-    pub fn principal(principal: impl AsRef<[u8]>) -> Self {
-        Self([&[1], principal.as_ref()].concat().into())
+    pub fn principal<K>(principal: impl Principal<K>) -> Self {
+        Self([&[1], principal.octets().as_ref()].concat().into())
     }
 
     /// The value of [`KeyScope::header`](crate::KeyScope::header)'s one line.

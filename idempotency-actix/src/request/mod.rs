@@ -16,6 +16,7 @@ mod media_type;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod path;
+mod principal;
 mod record_id;
 
 pub(crate) use self::body::{Unread, drain, read_body, unread};
@@ -39,4 +40,5 @@ pub(crate) use self::media_type::multipart_type;
 #[cfg(feature = "multipart")]
 pub(crate) use self::multipart::parts;
 pub(crate) use self::path::path_of;
+pub use self::principal::Principal;
 pub use self::record_id::{ParseRecordIdError, RecordId};

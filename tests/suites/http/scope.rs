@@ -10,6 +10,7 @@ use idempotency_actix_tests::app::{
     Account, Counter, FaultyStore, Mode, Rig, Site, authenticate, charge, plain, principal,
 };
 use idempotency_actix_tests::{Request, assert_problem};
+use uuid::Uuid;
 
 #[post("/accounts")]
 #[idempotent]
@@ -279,4 +280,41 @@ fn another_request_is_refused_while_the_first_one_runs() {
     assert_problem(&same, 409, "in-flight");
     assert_eq!(first.receive().status, 201);
     assert_eq!(rig.runs.count(), 1);
+}
+
+#[test]
+fn numbers_and_uuids_tell_callers() {
+    let number = |request: &HttpRequest| header(request)?.parse::<u64>().ok();
+    let site = scoped(KeyScope::by(number));
+    assert_two_callers(&site, "1", "2");
+
+    let uuid = |request: &HttpRequest| header(request)?.parse::<Uuid>().ok();
+    let site = scoped(KeyScope::by(uuid));
+    assert_two_callers(
+        &site,
+        "00000000-0000-0000-0000-000000000001",
+        "00000000-0000-0000-0000-000000000002",
+    );
+
+    let fallible = |request: &HttpRequest| {
+        let number = header(request).and_then(|text| text.parse::<i32>().ok());
+        number.ok_or_else(|| ErrorUnauthorized("no number"))
+    };
+    let site = scoped(KeyScope::try_by(fallible));
+    assert_two_callers(&site, "-1", "1");
+    assert_eq!(site.send(from("/charges", "none")).status, 401);
+}
+
+fn header(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("authorization")?.to_str().ok()
+}
+
+#[track_caller]
+fn assert_two_callers(site: &Site, one: &str, other: &str) {
+    let runs = site.runs.count();
+    for caller in [one, other] {
+        assert!(!site.send(from("/charges", caller)).is_replay(), "{caller}");
+        assert!(site.send(from("/charges", caller)).is_replay(), "{caller}");
+    }
+    assert_eq!(site.runs.count(), runs + 2);
 }

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::options::choices::{KeptAnswer, OnDrain, OnStoreFailure, Unknown};
-use crate::options::defaults::{
-    DEFAULT_KEY_HEADER, DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY,
-};
+use crate::options::defaults::{DEFAULT_MAX_WAITERS, DEFAULT_MAX_WAITERS_PER_KEY, IDEMPOTENCY_KEY};
 use crate::options::header_names::HeaderNames;
 use crate::options::kept_headers::KeptHeaders;
 use crate::options::resolved::MAX_STORE_TIMEOUT;
@@ -129,7 +127,7 @@ fn default_and_bounds(option: &str) -> [String; 2] {
         "ttl" => [duration(ttl), range(MIN_TTL, MAX_TTL)],
         "lease" => [duration(lease), range(MIN_LEASE, MAX_LEASE)],
         "required" | "strict_keys" | "keep_cookies" => ["false".into(), String::new()],
-        "key_header" => [format!("`{DEFAULT_KEY_HEADER}`"), "a header name".into()],
+        "key_header" => [format!("`{IDEMPOTENCY_KEY}`"), "a header name".into()],
         "key" => ["none".into(), "1 to 255 characters %x20-7E".into()],
         "key_format" => {
             assert_eq!(key_format, KeyFormat::any());

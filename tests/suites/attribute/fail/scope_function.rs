@@ -17,7 +17,7 @@ fn text(_: &HttpRequest) -> String {
     String::new()
 }
 
-fn number(_: &HttpRequest) -> Option<u64> {
+fn number(_: &HttpRequest) -> Option<f64> {
     None
 }
 
