@@ -32,6 +32,7 @@ pub mod trial;
 pub use client::Client;
 pub use http2::Http2;
 pub use patience::{PATIENCE, eventually, eventually_async, eventually_within, until};
+pub use port::Port;
 pub use process::Process;
 pub use records::{fresh_claim, fresh_id};
 pub use request::Request;

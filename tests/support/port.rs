@@ -8,14 +8,14 @@ const BUS: u16 = 10_000;
 
 /// A port that no other test takes, even while nothing listens on it.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     _claim: TcpListener,
 }
 
 impl Port {
     /// Below the ports that systems give to outgoing connections, with a free bus port.
-    pub(crate) fn reserve() -> Self {
+    pub fn reserve() -> Self {
         (0..1_000)
             .find_map(|attempt| {
                 let random = RandomState::new().hash_one(attempt) % 5_000;
@@ -32,11 +32,11 @@ impl Port {
             .expect("a free port between 10000 and 20000")
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    pub fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    pub fn addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 }
