@@ -1,6 +1,6 @@
 //! Records that commit in a transaction of Diesel's. It does not know what a handler writes.
 //!
-//! The table is that of `SqliteStore`, which does what is not about a transaction, in the form that docs/sql.md tells of.
+//! The table is that of `SqliteStore`, which does what is not about a transaction, in the form that the page `sql` of the guide tells of.
 
 use std::collections::HashSet;
 use std::error::Error;

@@ -1,5 +1,8 @@
 //! Stores of [`idempotency_actix`] in the application's own database: PostgreSQL and SQLite.
 //!
+// Above the README, whose own definitions of these links lead to files: of two definitions the first one counts.
+//! [sql.md]: idempotency_actix::guide::sql
+//! [transactions.md]: idempotency_actix::guide::transactions
 #![cfg_attr(
     all(feature = "postgres", feature = "sqlite"),
     doc = include_str!("../README.md")

@@ -6,6 +6,9 @@
 //! fifty duplicates arrive at once; where the outcome cannot be known, the retry is told so, and the
 //! handler is not run again.
 //!
+//! How to use it, page by page, is told by the [guide]: [quick start](guide::quick_start), [whose key it is](guide::scope),
+//! [which store](guide::stores), [what your client must do](guide::clients), and on to [operations](guide::operations).
+//!
 //! # Example
 //!
 //! ```
@@ -80,12 +83,12 @@
 //! # Stores
 //!
 //! [`MemoryStore`] is for one replica, and forgets with its process. `RedisStore` (feature `redis`) is for many:
-//! all of them share its records. Any other stands behind [`store::Store`], whose contract has a test suite.
+//! all of them share its records. `SqliteStore` and `PgStore` are in the crate `idempotency-actix-sqlx`. Any other stands behind [`store::Store`], whose contract has a test suite.
 //!
 //! Where the effect is a row of the store's own database, the handler takes the transaction as an argument, and effect,
 //! record and answer commit together: `PgTx` and `SqliteTx` of the crate `idempotency-actix-sqlx`, or an extractor of one's
 //! own over [`InTransaction`], for a store that is [`store::Transactions`]. What it then means to answer differs from what
-//! follows: a 5xx and a panic are rolled back, and the next retry runs.
+//! follows: a 5xx and a panic are rolled back, and the next retry runs. See [transactions](guide::transactions).
 //!
 //! # What binds a key
 //!
@@ -133,6 +136,7 @@
 mod answer;
 mod claim;
 mod error;
+pub mod guide;
 mod layer;
 mod options;
 mod request;

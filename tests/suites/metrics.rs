@@ -1,4 +1,4 @@
-//! What is exported, against the tables of docs/operations.md. In a process of its own, as a recorder is for all of one.
+//! What is exported, against the tables of guide/operations.md. In a process of its own, as a recorder is for all of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use idempotency_actix_tests::eventually;
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../idempotency-actix/guide/operations.md");
 
 /// The rows of the table under that heading, each as its cells.
 fn rows(heading: &str) -> Vec<Vec<&'static str>> {
@@ -198,8 +198,8 @@ fn rules_and_dashboard_use_names_that_are_exported() {
         .map(|row| row[0].trim_matches('`'))
         .collect();
     for text in [
-        include_str!("../../docs/operations/alerts.yml"),
-        include_str!("../../docs/operations/dashboard.json"),
+        include_str!("../../idempotency-actix/guide/operations/alerts.yml"),
+        include_str!("../../idempotency-actix/guide/operations/dashboard.json"),
     ] {
         let words = text.split(|char: char| !char.is_ascii_lowercase() && char != '_');
         let used: BTreeSet<_> = words

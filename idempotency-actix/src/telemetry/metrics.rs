@@ -1,5 +1,5 @@
 //! The metrics, through the facade of the crate `metrics`: their names, what they mean, and how they are counted. The table in
-//! `docs/operations.md` has the same names.
+//! `guide/operations.md` has the same names.
 
 use std::sync::Once;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! cargo run --release -p idempotency-actix-tests --bin failover [filter] [--seconds n]
 //! ```
 //!
-//! It prints a table, which docs/failover.md explains. Only rows whose first cells contain the filter
+//! It prints a table, which guide/failover.md explains. Only rows whose first cells contain the filter
 //! are run. The load goes on at full speed for `n` seconds (2 by default) before each event and after the
 //! failover, and eases off until all servers are well again.
 

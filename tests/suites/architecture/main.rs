@@ -25,6 +25,8 @@ const RULES: Rules = Rules {
         room("claim", &["store"], HTTP),
         room("store", &["request"], &["HttpRequest", "HttpResponse"]),
         room("request", &[], &["tokio"]),
+        // Pages of documentation, and no code.
+        room("guide", &[], &[]),
     ],
     // Every room stands on the ground, and the ground on nothing but itself.
     ground: &["telemetry", "error"],

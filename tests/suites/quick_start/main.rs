@@ -14,7 +14,14 @@ use crate::running::Running;
 use crate::workspace::Workspace;
 
 /// How many programs stand where, so that none is lost in silence.
-const PROGRAMS: &[(&str, usize)] = &[("README.md", 5)];
+const PROGRAMS: &[(&str, usize)] = &[
+    ("README.md", 2),
+    ("idempotency-actix/guide/modes.md", 1),
+    ("idempotency-actix/guide/quick_start.md", 1),
+    ("idempotency-actix/guide/redis.md", 1),
+    ("idempotency-actix/guide/transactions.md", 1),
+    ("idempotency-actix/guide/webhooks.md", 1),
+];
 
 fn root() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

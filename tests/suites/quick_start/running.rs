@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use actix_web::rt::System;
+use idempotency_actix_tests::postgres::PgServer;
 use idempotency_actix_tests::redis::RedisServer;
 use idempotency_actix_tests::{PATIENCE, Port, Process, Watchdog, until};
 use tempfile::TempDir;
@@ -15,6 +17,7 @@ use crate::workspace::ADDRESSES;
 pub struct Running {
     port: Port,
     _process: Process,
+    _redis: Option<RedisServer>,
     _folder: TempDir,
 }
 
@@ -25,8 +28,16 @@ impl Running {
         let port = Port::reserve();
         let mut command = Command::new(binary);
         command.current_dir(folder.path());
+        let mut redis = None;
         for (address, variable) in ADDRESSES.iter().filter(|(it, _)| program.code.contains(it)) {
-            command.env(variable, at_hand(address, &port));
+            command.env(
+                variable,
+                match address.split_once("://") {
+                    None => port.addr().to_string(),
+                    Some(("redis", _)) => redis.insert(RedisServer::start(&[])).url(),
+                    Some(_) => database(),
+                },
+            );
         }
         let watchdog = Arc::new(Watchdog::of(folder.path()));
         let mut process = Process::spawn(&mut command, watchdog);
@@ -39,6 +50,7 @@ impl Running {
         Self {
             port,
             _process: process,
+            _redis: redis,
             _folder: folder,
         }
     }
@@ -53,11 +65,11 @@ impl Running {
     }
 }
 
-/// What a test has in place of an address of the text.
-fn at_hand(address: &str, port: &Port) -> String {
-    match address.split_once("://") {
-        None => port.addr().to_string(),
-        Some(("redis", _)) => RedisServer::shared().url(),
-        Some((scheme, _)) => panic!("no server for {scheme}"),
-    }
+/// The URL of a database of its own.
+fn database() -> String {
+    let server = PgServer::shared();
+    let name = server.fresh_name();
+    let create = format!("CREATE DATABASE {name}");
+    System::new().block_on(server.execute(&create));
+    format!("postgres://postgres@{}/{name}", server.addr())
 }

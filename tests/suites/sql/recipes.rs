@@ -1,4 +1,4 @@
-//! What `docs/sql.md` tells operators to run, run as it stands there.
+//! What `guide/sql.md` tells operators to run, run as it stands there.
 
 use idempotency_actix::Isolation;
 use idempotency_actix::store::{
@@ -16,7 +16,7 @@ use crate::records::{AMPLE, DAY, LEASE, answer, claim, is_granted, is_replayed, 
 
 /// The blocks of SQL, each with the heading that it stands under.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let page = include_str!("../../../docs/sql.md");
+    let page = include_str!("../../../idempotency-actix/guide/sql.md");
     let sections = page.split("\n## ").skip(1);
     let blocks = sections.flat_map(|section| {
         let (heading, text) = section.split_once('\n').unwrap_or((section, ""));

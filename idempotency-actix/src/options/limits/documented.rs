@@ -221,9 +221,9 @@ fn the_documented_table_has_each_option_with_its_default_and_bounds() {
 }
 
 #[test]
-fn the_table_of_the_readme_has_the_same_defaults_and_bounds() {
-    let readme = include_str!("../../../../README.md");
-    let table = readme
+fn the_table_of_the_guide_has_the_same_defaults_and_bounds() {
+    let page = include_str!("../../../guide/options.md");
+    let table = page
         .split("| builder | attribute |")
         .nth(1)
         .expect("a table");
