@@ -37,6 +37,10 @@
 //!
 //! # The way of a request
 //!
+//! ![Eight steps from the key to the answer, each with what else may come of it.][pictures/request.svg]
+//!
+#![cfg_attr(not(doctest), doc = include_str!("../guide/pictures/request.link"))]
+//!
 //! With a handler marked [`#[idempotent]`](macro@idempotent), after routing and all inner middleware:
 //!
 //! 1. **Key.** A request without the key header, or with a safe method, passes through untouched. A malformed key is 400.

@@ -7,6 +7,7 @@
 // modules: of two definitions of a link the first one counts. Tests go without it, and name the line of the page.
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../../guide/pictures/problem.link"))]
 #[doc = include_str!("../../guide/problem.md")]
 pub mod problem {}
 
@@ -35,6 +36,7 @@ pub mod middleware {}
 pub mod clients {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../../guide/pictures/request.link"))]
 #[doc = include_str!("../../guide/outcomes.md")]
 pub mod outcomes {}
 
