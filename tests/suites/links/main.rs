@@ -96,6 +96,28 @@ fn every_reference_has_a_definition() {
     none(faults);
 }
 
+#[test]
+fn every_page_of_the_guide_is_a_module_and_stands_in_its_list() {
+    let modules = fs::read_to_string(root().join("idempotency-actix/src/guide/mod.rs"));
+    let modules = modules.expect("the modules of the guide");
+    let pages = pages();
+    let list = &pages[&Path::new(GUIDE).join("README.md")].links;
+    let mut faults = Vec::new();
+    let names = pages
+        .keys()
+        .filter_map(|path| path.strip_prefix(GUIDE).ok()?.to_str());
+    for name in names.filter(|name| !["README.md", "links.md"].contains(name)) {
+        let module = format!("pub mod {} {{}}", name.trim_end_matches(".md"));
+        if !modules.contains(&module) {
+            faults.push(format!("{name}: no `{module}`"));
+        }
+        if !list.iter().any(|link| link == name) {
+            faults.push(format!("{name}: not in README.md"));
+        }
+    }
+    none(faults);
+}
+
 /// A link of the guide is named by what it leads to: `[stores][stores.md]`.
 #[test]
 fn every_link_of_the_guide_has_its_counterpart_between_modules() {
