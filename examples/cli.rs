@@ -6,6 +6,9 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
+/// Where an example listens unless told otherwise.
+pub const ADDRESS: &str = "127.0.0.1:8080";
+
 enum Command {
     Serve(Asked),
     Help,
@@ -16,36 +19,21 @@ enum Command {
 pub struct Asked {
     /// The address to listen on.
     pub bind: String,
-    /// Whether the example's [`Switch`] is there.
-    pub is_switched: bool,
-}
-
-/// The one flag that an example may have beside `--bind`.
-#[derive(Clone, Copy, Debug)]
-pub struct Switch {
-    /// How it is written.
-    pub flag: &'static str,
-    /// What it does.
-    pub what: &'static str,
 }
 
 /// Runs an example as its arguments say: it serves on an address, or tells what it is about.
 pub async fn run(
     name: &str,
     about: &str,
-    switch: Option<Switch>,
     serve: impl AsyncFnOnce(&Asked) -> io::Result<()>,
 ) -> ExitCode {
-    match parse(std::env::args_os().skip(1), switch) {
+    match parse(std::env::args_os().skip(1)) {
         Err(mistake) => {
-            complain(
-                name,
-                &format!("{mistake}\n\n{}", usage(name, about, switch)),
-            );
+            complain(name, &format!("{mistake}\n\n{}", usage(name, about)));
             ExitCode::from(2)
         }
         Ok(Command::Help) => {
-            say(&usage(name, about, switch));
+            say(&usage(name, about));
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(asked)) => match serve(&asked).await {
@@ -58,29 +46,21 @@ pub async fn run(
     }
 }
 
-fn usage(name: &str, about: &str, switch: Option<Switch>) -> String {
-    let (short, long) = match switch {
-        Some(Switch { flag, what }) => (format!(" [{flag}]"), format!("\n  {flag:12}  {what}")),
-        None => Default::default(),
-    };
+fn usage(name: &str, about: &str) -> String {
     format!(
         "\
 {about}
 
-Usage: {name} [--bind ADDR]{short}
+Usage: {name} [--bind ADDR]
 
   --bind ADDR   listen on ADDR, such as 127.0.0.1:9000 or [::1]:8080; port 0 takes a free one;
-                127.0.0.1:8080 unless told otherwise{long}
+                {ADDRESS} unless told otherwise
   --help        print this text"
     )
 }
 
-fn parse(
-    args: impl IntoIterator<Item = OsString>,
-    switch: Option<Switch>,
-) -> Result<Command, String> {
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut bind = None;
-    let mut is_switched = false;
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         let arg = text(arg)?;
@@ -90,7 +70,6 @@ fn parse(
         };
         match (flag, value) {
             ("--help" | "-h", None) => return Ok(Command::Help),
-            (flag, None) if switch.is_some_and(|switch| switch.flag == flag) => is_switched = true,
             ("--bind", _) if bind.is_some() => return Err("--bind is given twice".into()),
             ("--bind", Some(value)) => bind = Some(value),
             ("--bind", None) => {
@@ -100,8 +79,8 @@ fn parse(
             _ => return Err(format!("unknown argument {arg:?}")),
         }
     }
-    let bind = bind.unwrap_or_else(|| "127.0.0.1:8080".into());
-    Ok(Command::Serve(Asked { bind, is_switched }))
+    let bind = bind.unwrap_or_else(|| ADDRESS.into());
+    Ok(Command::Serve(Asked { bind }))
 }
 
 /// An argument that is text, or what is wrong with it.

@@ -7,9 +7,10 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorUnauthorized;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use serde::{Deserialize, Serialize};
 
 /// The principal. It owns the idempotency keys, and outlives the credential that proves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct AccountId(pub(crate) u64);
 
 /// The accounts of this example. The first one has rotated its credential: both name one account, so

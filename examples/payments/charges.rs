@@ -13,6 +13,8 @@ use idempotency_actix::{IdempotencyKey, NotExecuted, idempotent};
 use crate::account::AccountId;
 use crate::ledger::{Ledger, Order, State};
 
+const SLOW: Duration = Duration::from_secs(2);
+
 /// Charges a card, once for each key of an account.
 #[post("/charges")]
 #[idempotent(required)]
@@ -28,16 +30,21 @@ pub(crate) async fn create(
     let source = order.source.clone();
     match source.as_str() {
         "tok_unavailable" => return Err(NotExecuted::error(Refusal::ProcessorUnavailable)),
+        "tok_down_twice" if ledger.refusals(&reference) <= 2 => {
+            return Err(NotExecuted::error(Refusal::ProcessorUnavailable));
+        }
         "tok_declined" => {
-            ledger.charge(account, order, reference, State::Declined);
+            ledger.charge(account, order, reference, State::Declined)?;
             return Err(Refusal::CardDeclined.into());
         }
-        "tok_slow" => sleep(Duration::from_secs(3)).await,
+        "tok_slow" => sleep(SLOW).await,
         _ => {}
     }
-    let charge = ledger.charge(account, order, reference, State::Succeeded);
-    if source == "tok_panic" {
-        panic!("{} is made, and its receipt cannot be sent", charge.id);
+    let charge = ledger.charge(account, order, reference, State::Succeeded)?;
+    match source.as_str() {
+        "tok_slow_answer" => sleep(SLOW).await,
+        "tok_panic" => panic!("{} is made, and its receipt cannot be sent", charge.id),
+        _ => {}
     }
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/charges/{}", charge.id)))

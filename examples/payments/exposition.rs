@@ -2,18 +2,11 @@
 
 use std::io;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
-use idempotency_actix_examples::cli::{Asked, Switch};
+use actix_web::{HttpResponse, Responder, get, web};
 #[cfg(feature = "metrics")]
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-pub(crate) const SWITCH: Switch = Switch {
-    flag: "--metrics",
-    what: "serve /metrics to Prometheus; needs the feature `metrics`",
-};
+use crate::cli::Asked;
 
 /// What renders the metrics, where they were asked for.
 #[derive(Clone)]
@@ -25,8 +18,9 @@ type Render = metrics_exporter_prometheus::PrometheusHandle;
 type Render = std::convert::Infallible;
 
 /// Starts to collect them, before anything counts.
-pub(crate) fn start(asked: &Asked) -> io::Result<Exporter> {
-    asked.is_switched.then(install).transpose().map(Exporter)
+pub(crate) fn start(asked: &Asked) -> io::Result<web::Data<Exporter>> {
+    let render = asked.metrics.then(install).transpose()?;
+    Ok(web::Data::new(Exporter(render)))
 }
 
 #[cfg(feature = "metrics")]
@@ -53,23 +47,12 @@ impl Exporter {
     }
 }
 
-/// Answers `GET /metrics`, and leaves everything else to the application.
-pub(crate) async fn expose(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let rendered = match request.path() {
-        "/metrics" => request.app_data::<Exporter>().and_then(Exporter::render),
-        _ => None,
-    };
-    match rendered {
-        Some(text) => {
-            let mut answer = HttpResponse::Ok();
-            answer.content_type("text/plain; version=0.0.4; charset=utf-8");
-            Ok(request
-                .into_response(answer.body(text))
-                .map_into_right_body())
-        }
-        None => Ok(next.call(request).await?.map_into_left_body()),
+#[get("/metrics")]
+pub(crate) async fn expose(exporter: web::Data<Exporter>) -> impl Responder {
+    match exporter.render() {
+        Some(text) => HttpResponse::Ok()
+            .content_type("text/plain; version=0.0.4; charset=utf-8")
+            .body(text),
+        None => HttpResponse::NotFound().body("run with --metrics\n"),
     }
 }

@@ -48,7 +48,7 @@ const LEASE: Duration = Duration::from_secs(3);
 #[actix_web::main]
 async fn main() -> ExitCode {
     let about = "A receiver of webhooks, to try deliveries with that come more than once.";
-    cli::run("webhook", about, None, serve).await
+    cli::run("webhook", about, serve).await
 }
 
 async fn serve(asked: &cli::Asked) -> io::Result<()> {

@@ -7,7 +7,8 @@
 //! - [`redis`]: Redis servers, and a proxy that breaks their connections;
 //! - [`postgres`]: PostgreSQL servers;
 //! - [`trial`]: processes that die under load, and what every key must then show;
-//! - [`Process`]: a program that no test leaves behind;
+//! - [`Process`]: a program that no test leaves behind; [`Program`]: one whose lines a test reads;
+//! - [`mod@browser`], which is Chromium without a window;
 //! - [`fresh_id`] and [`fresh_claim`]: what a test asks a store for directly;
 //! - [`until`] and [`eventually`]: how long a test waits where no signal can tell.
 
@@ -16,6 +17,7 @@ mod http2;
 mod patience;
 mod port;
 mod process;
+mod program;
 mod records;
 mod request;
 mod response;
@@ -23,6 +25,7 @@ mod server;
 mod watchdog;
 
 pub mod app;
+pub mod browser;
 pub mod incidents;
 pub mod log;
 pub mod postgres;
@@ -34,6 +37,7 @@ pub use http2::Http2;
 pub use patience::{PATIENCE, eventually, eventually_async, eventually_within, until};
 pub use port::Port;
 pub use process::Process;
+pub use program::Program;
 pub use records::{fresh_claim, fresh_id};
 pub use request::Request;
 pub use response::{Response, assert_first, assert_in_flight, assert_problem, assert_replay};

@@ -1,52 +1,16 @@
 //! The page in a browser: an application is killed in mid-run, its operation is found and decided, and the retry gets what
 //! was decided. `OPERATOR_SHOTS` names a folder for pictures of it.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
-use std::process::{ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::process::Command;
 use std::{env, fs};
 
-use actix_web::rt::System;
-use fantoccini::elements::Element;
-use fantoccini::{Client as Browser, ClientBuilder, Locator};
-use futures_util::FutureExt;
-use hyper_util::client::legacy::connect::HttpConnector;
+use idempotency_actix_tests::browser::{Browser, Locator, browse, find};
 use idempotency_actix_tests::{
-    Client, PATIENCE, Process, Request, Response, Watchdog, assert_problem, assert_replay,
-    eventually,
+    Client, Program, Request, Response, assert_problem, assert_replay, eventually,
 };
 use tempfile::TempDir;
-
-/// A program that tells on its output where it listens.
-struct Program {
-    process: Process,
-    lines: BufReader<ChildStdout>,
-    _folder: TempDir,
-}
-
-impl Program {
-    fn start(command: &mut Command) -> Self {
-        let folder = TempDir::with_prefix("operator-").expect("a folder for temporary files");
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = Process::spawn(command, Arc::new(Watchdog::of(folder.path())));
-        let lines = BufReader::new(process.output());
-        Self {
-            process,
-            lines,
-            _folder: folder,
-        }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("an open pipe");
-        assert!(!line.is_empty(), "the program has ended");
-        line.trim().to_owned()
-    }
-}
 
 /// The application, and where it listens.
 struct Application {
@@ -87,48 +51,6 @@ fn request(key: &str, order: &str) -> Request {
         .key(key)
 }
 
-/// ChromeDriver, which ends its browser with the session.
-struct Driver {
-    _program: Program,
-    address: String,
-}
-
-impl Driver {
-    fn start() -> Self {
-        let which = env::split_paths(&env::var_os("PATH").unwrap_or_default())
-            .map(|folder| folder.join("chromedriver"))
-            .find(|file| file.exists());
-        let driver = which.expect("no chromedriver on the PATH: run `scripts/test`");
-        let mut program = Program::start(Command::new(driver).arg("--port=0"));
-        let port = loop {
-            let line = program.line();
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
-        Self {
-            _program: program,
-            address: format!("http://127.0.0.1:{port}"),
-        }
-    }
-
-    async fn browser(&self, profile: &TempDir) -> Browser {
-        let profile = profile.path().display();
-        let arguments = serde_json::json!({
-            "goog:chromeOptions": { "args": [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                format!("--user-data-dir={profile}"),
-            ] },
-        });
-        let serde_json::Value::Object(capabilities) = arguments else {
-            unreachable!("an object");
-        };
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities);
-        builder.connect(&self.address).await.expect("a browser")
-    }
-}
-
 const DESKTOP: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (500, 900);
 
@@ -144,12 +66,6 @@ async fn shoot(browser: &Browser, name: &str) {
         let picture = browser.screenshot().await.expect("a picture");
         fs::write(folder.join(format!("{name}-{of}.png")), picture).expect("a writable folder");
     }
-}
-
-/// What is there, or will be when the page is.
-async fn find(browser: &Browser, what: Locator<'_>) -> Element {
-    let found = browser.wait().at_most(PATIENCE).for_element(what).await;
-    found.unwrap_or_else(|error| panic!("{what:?}: {error}"))
 }
 
 async fn click(browser: &Browser, text: &str) {
@@ -232,15 +148,7 @@ fn a_killed_operation_is_found_and_decided_and_its_retry_gets_what_was_decided()
         });
         assert_problem(&application.send(request), 500, "outcome-unknown");
     }
-    let driver = Driver::start();
-    let profile = TempDir::with_prefix("browser-").expect("a folder for temporary files");
-    System::new().block_on(async {
-        let browser = driver.browser(&profile).await;
-        let operated = AssertUnwindSafe(operate(&browser, application.addr));
-        let operated = operated.catch_unwind().await;
-        browser.close().await.expect("an end of the session");
-        operated.unwrap_or_else(|panic| resume_unwind(panic));
-    });
+    browse(async |browser| operate(browser, application.addr).await);
     let retry = application.send(&one);
     assert_replay(&retry, 201, "{\"charge\": 17}");
     assert_eq!(retry.header("content-type"), Some("application/json"));
