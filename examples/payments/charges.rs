@@ -13,8 +13,6 @@ use idempotency_actix::{IdempotencyKey, NotExecuted, idempotent};
 use crate::account::AccountId;
 use crate::ledger::{Ledger, Order, State};
 
-const SLOW: Duration = Duration::from_secs(2);
-
 /// Charges a card, once for each key of an account.
 #[post("/charges")]
 #[idempotent(required)]
@@ -37,12 +35,12 @@ pub(crate) async fn create(
             ledger.charge(account, order, reference, State::Declined)?;
             return Err(Refusal::CardDeclined.into());
         }
-        "tok_slow" => sleep(SLOW).await,
+        "tok_slow" => sleep(Duration::from_secs(3)).await,
         _ => {}
     }
     let charge = ledger.charge(account, order, reference, State::Succeeded)?;
     match source.as_str() {
-        "tok_slow_answer" => sleep(SLOW).await,
+        "tok_slow_answer" => sleep(Duration::from_secs(2)).await,
         "tok_panic" => panic!("{} is made, and its receipt cannot be sent", charge.id),
         _ => {}
     }

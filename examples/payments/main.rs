@@ -7,8 +7,8 @@
 //! | source | answer | a retry with the same key |
 //! |---|---|---|
 //! | `tok_visa`, or anything else | 201 | gets the same 201 |
-//! | `tok_slow` | 201 after 2 seconds, also if the client hangs up | 409 meanwhile, then the same 201 |
-//! | `tok_slow_answer` | the same, but the card is charged at once | 409 meanwhile, then the same 201 |
+//! | `tok_slow` | 201 after 3 seconds, also if the client hangs up | 409 meanwhile, then the same 201 |
+//! | `tok_slow_answer` | 201 after 2 seconds; the card is charged at once | 409 meanwhile, then the same 201 |
 //! | `tok_declined` | 402 | gets the same 402: the card is not asked again |
 //! | `tok_unavailable` | 503, marked `NotExecuted` | runs: nothing was done |
 //! | `tok_down_twice` | 503 twice, marked `NotExecuted` | runs, and the third try gets 201 |

@@ -10,7 +10,7 @@ const WORDS = {
   mismatch: ['mismatch', 'the key stands for another request'],
   unknown: ['unknown', 'an earlier try died; not run again'],
   released: ['released', 'nothing was done; a retry may run'],
-  lost: ['connection lost', 'the client hung up'],
+  lost: ['connection lost', 'the client hung up; the run goes on'],
   killed: ['no answer', 'the process was killed'],
   unreachable: ['no answer', 'the service is not there'],
 };
@@ -99,9 +99,13 @@ export class Card {
       });
       this.#axis.replaceChildren(...marks);
     }
-    for (const { attempt, bar, track } of this.#lanes) {
+    for (const { attempt, bar, track, tail } of this.#lanes) {
       bar.style.left = at(attempt.start);
       bar.style.width = at((attempt.end ?? this.#payment.now()) - attempt.start);
+      if (attempt.outcome === 'lost') {
+        tail.style.left = at(attempt.end);
+        tail.style.width = at((chargedAt[0] ?? this.#payment.now()) - attempt.end);
+      }
       const events = [...chargedAt.map(ms => ['charge', ms]), ...(killedAt === null ? [] : [['death', killedAt]])];
       const marks = [...track.querySelectorAll('i')];
       events.slice(marks.length).forEach(() => marks.push(track.appendChild(element('i', ''))));
@@ -117,13 +121,14 @@ export class Card {
     const track = element('div', 'track');
     track.ariaHidden = 'true';
     const bar = element('div', 'bar');
-    track.append(bar);
+    const tail = element('div', 'tail');
+    track.append(tail, bar);
     const text = element('p', 'words');
     const [status, word, what] = [element('b', 'status'), element('b', 'outcome'), element('span', 'what')];
     const time = element('span', 'hidden');
     text.append(status, ' ', word, ' ', what, ' ', time);
     lane.append(element('span', 'try', `Try ${attempt.number}`), track, text);
     this.#list.append(lane);
-    this.#lanes.push({ attempt, lane, track, bar, word, status, what, time });
+    this.#lanes.push({ attempt, lane, track, bar, tail, word, status, what, time });
   }
 }

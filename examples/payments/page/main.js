@@ -49,8 +49,15 @@ function begin(scene) {
 }
 
 function pay() {
-  current ??= begin(PAY);
+  if (!payments.has(current)) current = begin(PAY);
+  find('payments').prepend(payments.get(current).root);
+  hint('again: the same key');
   current.send('tok_slow');
+}
+
+/** What the next press on Pay is. */
+function hint(text) {
+  find('hint').textContent = text;
 }
 
 async function play(scene) {
@@ -58,7 +65,7 @@ async function play(scene) {
 }
 
 function draw() {
-  payments.forEach((card, payment) => payment.isRunning() && card.draw());
+  payments.forEach((card, payment) => payment.isMoving() && card.draw());
   if (isCalm.matches) setTimeout(draw, 500);
   else requestAnimationFrame(draw);
 }
@@ -66,7 +73,7 @@ function draw() {
 async function watch() {
   for (;;) {
     if (!document.hidden) await look();
-    await pause(200);
+    await pause(150);
   }
 }
 
@@ -75,7 +82,8 @@ find('price').textContent = money();
 find('pay').addEventListener('click', pay);
 find('new').addEventListener('click', () => {
   current = null;
-  find('said').textContent = 'The next press on Pay is a new payment.';
+  hint('with a new key');
+  find('said').textContent = 'The next press on Pay has a new key.';
 });
 Object.entries(SCENES).forEach(([id, scene]) => find(id).addEventListener('click', () => play(scene)));
 draw();

@@ -51,6 +51,11 @@ export class Payment {
     return this.tries.some(({ end }) => end === null);
   }
 
+  /** Whether it changes with time: a try is under way, or a handler whose client has left. */
+  isMoving() {
+    return this.isRunning() || (this.has('lost') && this.charges.length === 0);
+  }
+
   has(outcome) {
     return this.tries.some(it => it.outcome === outcome);
   }

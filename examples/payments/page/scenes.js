@@ -51,7 +51,7 @@ export const SCENES = {
     play: async (payment, refresh) => {
       const lost = payment.send('tok_slow_answer');
       await until(async () => (await refresh()) && payment.charges.length > 0);
-      await pause(500);
+      await pause(1000);
       payment.killedAt = payment.now();
       await kill();
       await lost;

@@ -1,6 +1,6 @@
 //! How the page is there: on a phone, by keyboard, and with nothing that is not its own.
 
-use idempotency_actix_tests::browser::{Locator, find};
+use idempotency_actix_tests::browser::{Locator, devtools, find};
 use serde_json::json;
 
 use crate::page::{DESKTOP, PHONE, visit};
@@ -33,6 +33,18 @@ fn a_keyboard_reaches_every_button_and_sees_where_it_is() {
             let outline = "getComputedStyle(document.activeElement).outlineStyle";
             assert_eq!(page.ask(outline).await, json!("solid"));
         }
+    });
+}
+
+#[test]
+fn nothing_moves_where_that_is_unwanted() {
+    visit(&[], async |page| {
+        let calm = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+        devtools(page.browser, "Emulation.setEmulatedMedia", calm).await;
+        page.click("other").await;
+        page.outcomes("replayed").await;
+        let moving = "document.getAnimations().length";
+        assert_eq!(page.ask(moving).await, json!(0));
     });
 }
 

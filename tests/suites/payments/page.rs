@@ -1,37 +1,31 @@
 //! The page as a person uses it: what is pressed, and what is then to be seen.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::{env, fs};
 
 use idempotency_actix_tests::browser::{Browser, Locator, browse, devtools, find};
-use idempotency_actix_tests::{Program, eventually_async};
+use idempotency_actix_tests::eventually_async;
 use serde_json::{Value, json};
 
-pub const DESKTOP: (u32, u32) = (1280, 900);
+use crate::service::Service;
+
+pub const DESKTOP: (u32, u32) = (1280, 1070);
 pub const PHONE: (u32, u32) = (360, 780);
 
-/// The page of a service that runs as long as this.
+/// The page, in a browser.
 pub struct Page<'a> {
     pub browser: &'a Browser,
     pub url: String,
-    _program: Program,
 }
 
 /// Opens the page of a service that was started so.
 pub fn visit(args: &[&str], play: impl AsyncFnOnce(&Page<'_>)) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_payments"));
-    let mut program = Program::start(command.args(["--bind", "127.0.0.1:0"]).args(args));
-    let url = program.line_with("Open ");
-    let (url, _) = url.split_once(' ').expect("an address");
+    let service = Service::start(args);
+    let url = format!("http://{}/", service.addr);
     browse(async |browser| {
-        let page = Page {
-            browser,
-            url: url.to_owned(),
-            _program: program,
-        };
+        let page = Page { browser, url };
         page.resize(DESKTOP, "light").await;
-        browser.goto(url).await.expect("the page");
+        browser.goto(&page.url).await.expect("the page");
         page.shows(
             "the ledger",
             "document.getElementById('live').dataset.is === 'live'",
@@ -47,6 +41,8 @@ impl Page<'_> {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         devtools(self.browser, "Emulation.setDeviceMetricsOverride", size).await;
+        let hidden = json!({ "hidden": true });
+        devtools(self.browser, "Emulation.setScrollbarsHidden", hidden).await;
         let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         devtools(self.browser, "Emulation.setEmulatedMedia", scheme).await;
     }
@@ -102,6 +98,8 @@ impl Page<'_> {
         let Some(folder) = env::var_os("PAYMENTS_SHOTS").map(PathBuf::from) else {
             return;
         };
+        let is_still = "document.getAnimations().length === 0";
+        self.shows("a page that stands still", is_still).await;
         for (of, size) in [("phone", PHONE), ("desktop", DESKTOP)] {
             for scheme in ["dark", "light"] {
                 self.resize(size, scheme).await;

@@ -79,6 +79,7 @@ fn every_scene_ends_in_one_charge_but_for_a_store_that_dies() {
         ledger_has(page, 2).await;
 
         page.click("new").await;
+        assert_eq!(page.text("#hint").await, "with a new key");
         page.keys("other", ENTER).await;
         let outcomes = page.outcomes("replayed").await;
         assert_eq!(outcomes, ["first", "mismatch", "replayed"]);
