@@ -10,6 +10,7 @@ use crate::cli::Asked;
 use crate::client;
 use crate::keeper::Keeper;
 use crate::stage::Stage;
+use crate::table::Table;
 
 /// More than all scenes take.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -28,9 +29,22 @@ pub(crate) async fn play(asked: &Asked) -> io::Result<()> {
     }
     keeper.stop().await?;
     say(&format!("\n{}", stage.table));
-    say(match asked.db {
-        None => FORGOTTEN,
-        Some(_) => UNKNOWN,
+    conclude(&stage.table, asked.db.is_some())
+}
+
+/// Says why there are so many charges, or fails where a store has not kept its promise.
+fn conclude(table: &Table, do_records_stay: bool) -> io::Result<()> {
+    let is_right = table.ends().all(|end| match end.scene {
+        KILL if do_records_stay => (end.charges, &*end.outcome) == (1, "unknown"),
+        KILL => (end.charges, &*end.outcome) == (2, "first"),
+        _ => end.charges == 1,
+    });
+    if !is_right {
+        return Err(io::Error::other("this is not how it should be"));
+    }
+    say(match do_records_stay {
+        false => FORGOTTEN,
+        true => UNKNOWN,
     });
     Ok(())
 }
@@ -42,6 +56,8 @@ so the retry ran. With --db FILE (feature `sql`) the records outlive the process
 const UNKNOWN: &str = "\
 Each payment was charged once. The last retry is told that nobody knows what became of the first try, whose process
 was killed: a person decides, or a function that looks in the ledger (`recover`).";
+
+const KILL: &str = "kill the process";
 
 async fn scenes(stage: &mut Stage) -> io::Result<()> {
     press_twice(stage).await?;
@@ -91,7 +107,7 @@ async fn two_at_once(stage: &mut Stage) -> io::Result<()> {
 }
 
 async fn kill(stage: &mut Stage) -> io::Result<()> {
-    let mut payment = stage.payment("kill the process", "tok_slow_answer");
+    let mut payment = stage.payment(KILL, "tok_slow_answer");
     let connection = payment.begin().await?;
     while payment.charges().await == 0 {
         sleep(Duration::from_millis(20)).await;

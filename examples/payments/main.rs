@@ -16,7 +16,7 @@
 //!
 //! It starts itself once more, as the service, so that the service can be killed: `POST /kill` has that done. What
 //! the card's processor knows stands in a file, as it would stand elsewhere. The records of keys die with the process,
-//! unless `--db` keeps them in a file: then a retry is told that nobody knows, where without it the card is charged again.
+//! and a retry charges the card again. `--db` keeps them in a file: then it is told that nobody knows.
 //!
 //! | file | what it is |
 //! |---|---|

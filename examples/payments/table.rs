@@ -18,6 +18,12 @@ impl Table {
     pub(crate) fn push(&mut self, row: Row) {
         self.0.push(row);
     }
+
+    /// The last row of each scene.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = &Row> {
+        let scenes = self.0.chunk_by(|one, other| one.scene == other.scene);
+        scenes.filter_map(<[Row]>::last)
+    }
 }
 
 impl fmt::Display for Table {

@@ -3,6 +3,9 @@
 import { money } from './money.js';
 import { charges } from './payment.js';
 
+const ROWS = 12;
+let shown = 0;
+
 const find = id => document.getElementById(id);
 
 function row(charge, isAgain) {
@@ -30,8 +33,9 @@ function show(ledger) {
     seen.add(description);
     return row(charge, isAgain);
   });
-  rows.slice(body.rows.length).forEach(fresh => fresh.classList.add('fresh'));
-  body.replaceChildren(...rows.reverse());
+  rows.slice(shown).forEach(fresh => fresh.classList.add('fresh'));
+  body.replaceChildren(...rows.slice(-ROWS).reverse());
+  shown = ledger.length;
   const paid = ledger.filter(({ state }) => state === 'succeeded');
   const sum = paid.reduce((sum, { order }) => sum + order.amount_cents, 0);
   find('count').textContent = ledger.length === 1 ? '1 charge' : `${ledger.length || 'No'} charges`;
@@ -44,6 +48,6 @@ export async function refresh() {
   const live = find('live');
   live.dataset.is = ledger ? 'live' : 'gone';
   live.textContent = ledger ? 'live' : 'no service';
-  if (ledger && ledger.length !== find('charges').rows.length) show(ledger);
+  if (ledger && ledger.length !== shown) show(ledger);
   return ledger;
 }

@@ -28,7 +28,7 @@ export async function kill() {
 }
 
 export class Payment {
-  name = random(2);
+  name = random(3);
   tries = [];
   charges = [];
   chargedAt = [];
