@@ -15,9 +15,9 @@ use crate::{account, charges, exposition, keeper, logs, page, receipts, records,
 /// Serves until it is asked to stop.
 pub(crate) async fn serve(asked: &Asked, books: &Path) -> io::Result<()> {
     let exporter = exposition::start(asked)?;
+    let (idempotency, store) = records::layer(asked).await?;
     let ledger = web::Data::new(Ledger::open(books)?);
     let received = web::Data::<logs::Received>::default();
-    let (idempotency, store) = records::layer(asked).await?;
     let stop = stop::drained(idempotency.clone());
     let server = HttpServer::new(move || {
         let api = web::scope("")

@@ -51,7 +51,7 @@ export const SCENES = {
     play: async (payment, refresh) => {
       const lost = payment.send('tok_slow_answer');
       await until(async () => (await refresh()) && payment.charges.length > 0);
-      await pause(1000);
+      await pause(800);
       payment.killedAt = payment.now();
       await kill();
       await lost;
@@ -69,6 +69,6 @@ export const SCENES = {
       }
       return 'The process died between the charge and its record.';
     },
-    command: payment => (payment.charges.length > 1 ? 'cargo run --example payments --features sql -- --db payments.db' : ''),
+    command: payment => (payment.charges.length > 1 ? 'cargo run --example payments --features sql -- --db target/payments.db' : ''),
   },
 };
