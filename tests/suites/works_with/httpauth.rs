@@ -9,14 +9,14 @@ use idempotency_actix::KeyScope;
 use idempotency_actix_tests::app::{Account, Mode, Site, principal};
 use idempotency_actix_tests::{Request, in_both_modes};
 
-use crate::modes::{made, marked, plain, post};
+use crate::modes::{layer, made, marked, plain, post};
 use crate::table::Row;
 
 pub(crate) const ROW: Row = Row {
     name: "`actix-web-httpauth`",
     package: "actix-web-httpauth",
-    marked: "around",
-    all_routes: "around",
+    marked: "around; inside it guards replays too",
+    all_routes: "around: inside, a replay asks for no token",
     holds: "The validator puts the principal into the extensions, where `KeyScope::by` finds it. A retry with a new token of the \
             same principal is a replay; one with a token that is good no more is refused.",
     tests: &["works_with/httpauth.rs"],
@@ -89,4 +89,33 @@ fn a_request_without_a_token_leaves_its_key_unused(mode: Mode) {
     assert!(stranger.header("www-authenticate").is_some());
     let own = site.send(with(mode, "ada-1"));
     assert_eq!((own.text().as_str(), own.is_replay()), ("run 1", false));
+}
+
+/// A site of one space of keys, inside of whose layer tokens are checked.
+fn checked_inside(mode: Mode) -> Site {
+    let layer = layer(mode);
+    Site::serve(move |runs| {
+        App::new()
+            .app_data(runs)
+            .wrap(HttpAuthentication::bearer(validate))
+            .wrap(layer.clone())
+            .route("/marked", web::post().to(marked))
+            .route("/plain", web::post().to(plain))
+    })
+}
+
+#[test]
+fn inside_of_a_layer_for_marked_handlers_it_guards_replays_too() {
+    let (site, mode) = (checked_inside(Mode::Marked), Mode::Marked);
+    site.send(with(mode, "ada-1"));
+    assert_eq!(site.send(with(mode, "ada-revoked")).status, 403);
+    assert!(site.send(with(mode, "ada-2")).is_replay());
+}
+
+#[test]
+fn inside_of_a_layer_for_all_routes_a_replay_asks_for_no_token() {
+    let (site, mode) = (checked_inside(Mode::AllRoutes), Mode::AllRoutes);
+    site.send(with(mode, "ada-1"));
+    let stranger = site.send(post(mode).key("k"));
+    assert!(stranger.is_replay(), "{stranger:?}");
 }
