@@ -18,7 +18,8 @@ pub(crate) const ROW: Row = Row {
     package: "actix-session",
     marked: "inside: what a handler writes is saved though its client has left",
     all_routes: "around, and what a handler writes is lost with a client that leaves",
-    holds: "A replay opens no session again. The session may tell whose key it is.",
+    holds: "The session may tell whose key it is. A replay opens no session again, so leave out the handler that signs in: a client \
+            that lost its answer could not by a retry.",
     tests: &["works_with/sessions.rs"],
 };
 

@@ -16,9 +16,9 @@ pub(crate) const ROW: Row = Row {
     name: "`garde-actix-web`",
     package: "garde-actix-web",
     marked: "an argument: a body that fails leaves the key unused",
-    all_routes: "an argument: a body that fails binds the key",
-    holds: "With a marked handler the corrected body runs under the same key. In all-routes mode the failure is replayed, and the \
-            corrected body is 422.",
+    all_routes: "an argument: a body that fails binds the key, unless the handler is marked as well",
+    holds: "With a marked handler the corrected body runs under the same key, in either mode. With any other the failure is \
+            replayed, and the corrected body is 422.",
     tests: &["works_with/validation.rs"],
 };
 
@@ -52,17 +52,19 @@ fn cents(mode: Mode, cents: i64) -> Request {
 }
 
 #[test]
-fn what_fails_before_a_marked_handler_leaves_the_key_unused() {
-    let (site, mode) = (site(Mode::Marked), Mode::Marked);
-    let (first, retry) = site.twice(&cents(mode, 0));
-    assert_eq!((first.status, retry.status), (400, 400));
-    assert!(!retry.is_replay(), "{retry:?}");
-    assert_first(&site.send(cents(mode, 7)), 201, "7 run 1");
-    assert_replay(&site.send(cents(mode, 7)), 201, "7 run 1");
+fn what_fails_before_a_marked_handler_leaves_the_key_unused_in_either_mode() {
+    for mode in [Mode::Marked, Mode::AllRoutes] {
+        let site = site(mode);
+        let (first, retry) = site.twice(&cents(Mode::Marked, 0));
+        assert_eq!((first.status, retry.status), (400, 400));
+        assert!(!retry.is_replay(), "{retry:?}");
+        assert_first(&site.send(cents(Mode::Marked, 7)), 201, "7 run 1");
+        assert_replay(&site.send(cents(Mode::Marked, 7)), 201, "7 run 1");
+    }
 }
 
 #[test]
-fn what_fails_in_a_layer_for_all_routes_binds_the_key() {
+fn what_fails_before_another_handler_binds_the_key() {
     let (site, mode) = (site(Mode::AllRoutes), Mode::AllRoutes);
     let (first, retry) = site.twice(&cents(mode, 0));
     assert_eq!((first.status, retry.status), (400, 400));
