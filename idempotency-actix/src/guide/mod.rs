@@ -77,6 +77,14 @@ pub mod failover {}
 pub mod sql {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
+#[doc = include_str!("../../guide/works_with.md")]
+pub mod works_with {}
+
+#[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
+#[cfg_attr(any(not(doctest), feature = "json"), doc = include_str!("../../guide/profiles.md"))]
+pub mod profiles {}
+
+#[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
 #[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../../guide/testing.md"))]
 pub mod testing {}
 
