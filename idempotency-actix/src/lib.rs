@@ -133,6 +133,7 @@
 //! - `redis`: `RedisStore`, on Redis or Valkey; one server, Sentinel or Cluster.
 //! - `encryption`: answers that a store keeps are sealed by a `store::Keyring`.
 //! - `operator`: a page on which operators find unknown outcomes and decide: `Idempotency::operator_page`.
+//! - `serde`: the options of a layer from a file or the environment, `LayerOptions`.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
 //! - `testing`: for the tests of an application's own handlers, the module `testing`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -167,6 +168,9 @@ pub use self::layer::{
     Attempt, Drained, Idempotency, IdempotencyBuilder, IdempotencyFuture, IdempotencyKey,
     IdempotencyService, InFlight, InTransaction,
 };
+#[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+pub use self::options::LayerOptions;
 pub use self::options::{
     DEFAULT_LEASE, DEFAULT_MAX_BODY, DEFAULT_MAX_RESPONSE, DEFAULT_MAX_WAITERS,
     DEFAULT_MAX_WAITERS_PER_KEY, DEFAULT_RELEASE_ON, DEFAULT_STREAM_BUDGET,

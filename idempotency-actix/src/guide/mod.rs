@@ -57,7 +57,7 @@ pub mod webhooks {}
 pub mod late_retries {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
-#[doc = include_str!("../../guide/options.md")]
+#[cfg_attr(any(not(doctest), feature = "serde"), doc = include_str!("../../guide/options.md"))]
 pub mod options {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]

@@ -59,7 +59,7 @@ pub struct IdempotencyBuilder {
     options: Options,
     /// What is set like a route's options, for all routes.
     common: RouteOptions,
-    all_routes: bool,
+    pub(super) all_routes: bool,
     methods: Option<Vec<Method>>,
     routes: Vec<Entry>,
     label: Option<Label>,

@@ -26,6 +26,8 @@ mod unbuilt;
 mod uncovered;
 mod worker;
 mod wrapped;
+#[cfg(feature = "serde")]
+mod written_options;
 
 pub use self::attempt::Attempt;
 pub use self::builder::IdempotencyBuilder;

@@ -5,6 +5,11 @@ use super::recovery::Recover;
 
 /// What happens to a request with a key when the store cannot be asked for the claim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum OnStoreFailure {
     /// It is answered 503, and nothing runs: what keeps the promise.
@@ -22,6 +27,11 @@ pub enum OnStoreFailure {
 /// What happens to a retry when nobody knows whether the first request took effect: its process died, or
 /// lost touch with the store for longer than the lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum OnUnknown {
     /// It is answered 500 `outcome-unknown`, and nothing runs: what keeps the promise.
@@ -37,6 +47,11 @@ pub enum OnUnknown {
 
 /// What happens to a request with a new key once the layer [drains](crate::Idempotency::drain).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum OnDrain {
     /// It is answered 503 `draining`, with `Retry-After`, and nothing runs. Replays are given all the same.
@@ -49,6 +64,11 @@ pub enum OnDrain {
 
 /// What of an answer is recorded, for retries to get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum KeptAnswer {
     /// All of it: status, headers and body.

@@ -9,6 +9,8 @@ mod kept_headers;
 mod key_age;
 mod key_format;
 mod key_source;
+#[cfg(feature = "serde")]
+mod layer_options;
 mod limits;
 mod patterns;
 mod provided;
@@ -33,6 +35,8 @@ pub(crate) use self::key_age::Untimely;
 pub use self::key_format::{IntoChecked, KeyFormat, KeyFormatFn};
 pub(crate) use self::key_source::Sought;
 pub use self::key_source::{KeyFn, KeyFunction};
+#[cfg(feature = "serde")]
+pub use self::layer_options::LayerOptions;
 pub(crate) use self::patterns::Patterns;
 pub use self::provided::By;
 pub(crate) use self::provided::Provided;

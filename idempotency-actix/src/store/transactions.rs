@@ -97,6 +97,11 @@ impl TransactionOptions {
 
 /// What a handler's transaction sees of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Isolation {
     /// What the database has by default.

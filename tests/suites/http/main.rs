@@ -2,6 +2,7 @@
 //! request's way.
 
 // What several of them stand on.
+mod options_from_file;
 mod orphan;
 mod places;
 
