@@ -11,10 +11,13 @@ mod codec;
 pub mod conformance;
 mod contract;
 mod description;
+mod entry;
 mod erased;
 mod error;
 #[cfg(feature = "encryption")]
 mod keyring;
+mod loaded;
+mod machine;
 pub(crate) mod memory;
 mod not_kept;
 mod record;
@@ -23,9 +26,11 @@ mod record_error;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod response;
+mod saved;
 mod seal;
 mod shrink;
 mod slot;
+mod step;
 mod token;
 pub(crate) mod transactions;
 mod unknown;
@@ -41,6 +46,7 @@ pub use self::error::{StoreError, StoreErrorKind};
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::keyring::{Keyring, KeyringError};
+pub use self::loaded::Loaded;
 pub use self::not_kept::NotKept;
 pub use self::record::{
     Begun, Claim, Completion, Finished, Record, Released, Renewed, Resolved, State, Verdict,
@@ -54,6 +60,7 @@ pub use self::response::StoredResponse;
 pub(crate) use self::response::exact_lines;
 pub(crate) use self::shrink::{shrink_map, shrink_slab};
 pub(crate) use self::slot::{Filled, Slot, SlotOf};
+pub use self::step::{Change, Saved, Step};
 pub use self::token::Token;
 pub use self::transactions::{
     Committed, Opened, Recording, RolledBack, TransactionOptions, Transactions,

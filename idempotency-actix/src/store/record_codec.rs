@@ -240,7 +240,6 @@ impl RecordCodec {
     }
 
     /// The record that remembers the generation of a value that cannot be read; `None` if its head cannot be, either.
-    #[cfg(feature = "redis")]
     pub(super) fn given_up_unread(id: &RecordId, value: &[u8]) -> Option<StoredRecord> {
         let (head, _) = split(id, value).ok()?;
         let generation = generation_of(head).ok()?;
@@ -498,7 +497,6 @@ mod tests {
         ));
     }
 
-    #[cfg(feature = "redis")]
     #[test]
     fn a_value_that_cannot_be_read_tells_its_generation_while_its_head_is_whole() {
         let whole = write(&claim(7));

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{AttemptId, Description, RecordId};
+use super::{AttemptId, Description, RecordId, StoreError};
 
 /// An operation of which nobody can tell whether it happened: its claim lapsed, and no answer came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,13 @@ impl UnknownOutcome {
             .checked_add(self.lease)
             .unwrap_or(self.last_seen)
     }
+
+    /// Its place among others: its last sign of life in nanoseconds since 1970, and its id.
+    fn place(&self) -> (u64, RecordId) {
+        let since = self.last_seen.duration_since(UNIX_EPOCH);
+        let nanos = since.unwrap_or_default().as_nanos();
+        (u64::try_from(nanos).unwrap_or(u64::MAX), self.id)
+    }
 }
 
 /// Answer to [`Store::unknown`](super::Store::unknown).
@@ -63,6 +70,29 @@ impl Page {
     /// Those outcomes, and where the next page begins.
     pub fn new(outcomes: Vec<UnknownOutcome>, next: Option<Cursor>) -> Self {
         Self { outcomes, next }
+    }
+
+    /// The page behind a cursor, of all outcomes that are unknown, for stores that look at all their claims in flight in
+    /// one call. The oldest come first.
+    ///
+    /// # Errors
+    ///
+    /// The cursor is another store's, which is [`StoreError::refused`].
+    pub fn of_all(
+        outcomes: impl IntoIterator<Item = UnknownOutcome>,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Self, StoreError> {
+        let after = after.map(Cursor::time_and_id).transpose();
+        let after = after.map_err(StoreError::refused)?;
+        let is_behind = |it: &UnknownOutcome| after.is_none_or(|after| it.place() > after);
+        let mut outcomes: Vec<_> = outcomes.into_iter().filter(is_behind).collect();
+        outcomes.sort_unstable_by_key(UnknownOutcome::place);
+        let is_last = outcomes.len() <= limit;
+        outcomes.truncate(limit);
+        let last = outcomes.last().filter(|_| !is_last);
+        let next = last.map(|last| Cursor::behind(last.place().0, &last.id));
+        Ok(Self { outcomes, next })
     }
 }
 

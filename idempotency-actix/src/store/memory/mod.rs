@@ -2,9 +2,9 @@
 
 mod callers;
 mod capacity;
-mod entry;
 mod expiry_queue;
 mod hash;
+mod kept;
 mod shard;
 mod store;
 

@@ -1,15 +1,20 @@
-//! The state machine of the records in one shard. It knows neither locks nor clocks, but the time it is told.
+//! The records of one part of all ids: what a step makes of them is counted, queued and dropped in time. It knows neither
+//! locks nor clocks, but the time it is told.
 
 use std::collections::{BTreeSet, HashMap, hash_map};
 use std::time::Duration;
 
+use super::callers::CallerId;
 use super::capacity::Capacity;
-use super::entry::{Entry, EntryState};
 use super::expiry_queue::{ExpiryQueue, Item};
 use super::hash::IdHash;
+use super::kept::Kept;
+use crate::store::entry::{Entry, EntryState, Listed};
+use crate::store::machine;
+use crate::store::step::{Change, Step};
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
-    State, Token, Verdict, shrink_map,
+    Verdict, shrink_map,
 };
 
 /// How many due items of the queue an ordinary call looks at. A record makes three in its ordinary life of
@@ -22,7 +27,7 @@ const SLACK: usize = 64;
 /// The records of one part of all ids. Every method is one atomic step, under the shard's lock.
 pub(super) struct Shard {
     /// Boxed, so that a growing map moves little while its shard is locked.
-    records: HashMap<RecordId, Box<Entry>, IdHash>,
+    records: HashMap<RecordId, Box<Kept>, IdHash>,
     /// When to look at which record. An item that has not its record's ticket is stale.
     queue: ExpiryQueue,
     /// Those in flight or unknown: few among all records.
@@ -50,38 +55,24 @@ impl Shard {
         capacity: &Capacity,
     ) -> Option<Begun> {
         self.sweep(FEW, now, capacity);
-        let generation = match self.present(id, now, capacity) {
-            None if !capacity.take_for_claim(claim.caller()) => return None,
-            None => claim.generation(),
-            // A copy of a command that was sent again meets its own claim.
-            Some(entry) if entry.is_held_by(claim.token()) => {
-                entry.state.keep_alive(now);
-                let generation = entry.generation;
-                return Some(Begun::Claimed { generation });
-            }
-            Some(entry) => match entry.record(now) {
-                Some(record) => return Some(Begun::Found(record)),
-                None => claim.generation().max(entry.generation.saturating_add(1)),
-            },
-        };
-        self.put(id, Entry::held(claim, generation, now), now, capacity);
-        Some(Begun::Claimed { generation })
+        let entry = self.present(id, now, capacity);
+        let is_new = entry.is_none();
+        let step = machine::begin(entry, claim, now);
+        if is_new && !capacity.take_for_claim(claim.caller()) {
+            return None;
+        }
+        Some(self.apply(id, claim.caller(), step, now, capacity))
     }
 
     pub(super) fn renew(
         &mut self,
         id: &RecordId,
-        token: &Token,
+        claim: &Claim,
         now: u64,
         capacity: &Capacity,
     ) -> Renewed {
-        match self.present(id, now, capacity) {
-            Some(entry) if entry.is_held_by(token) => {
-                entry.state.keep_alive(now);
-                Renewed::Alive
-            }
-            _ => Renewed::Lost,
-        }
+        let step = machine::renew(self.present(id, now, capacity), claim.token(), now);
+        self.apply(id, claim.caller(), step, now, capacity)
     }
 
     pub(super) fn complete(
@@ -94,29 +85,12 @@ impl Shard {
         capacity: &Capacity,
     ) -> Completion {
         self.sweep(FEW, now, capacity);
-        let (entry, completion) = match self.present(id, now, capacity) {
-            Some(entry) if entry.is_held_by(claim.token()) => {
-                let state = EntryState::finished(finished, ttl, now);
-                (entry.at(state, now), Completion::Recorded)
-            }
-            Some(entry) => match entry.state {
-                EntryState::Finished { .. } if entry.owner == *claim.token() => {
-                    return Completion::Recorded;
-                }
-                EntryState::GivenUp { .. } if entry.generation < claim.generation() => {
-                    let entry = Entry::finished(claim, finished, ttl, now);
-                    (entry, Completion::RecordedAbsent)
-                }
-                _ => return Completion::Refused,
-            },
-            None => {
-                capacity.take_for_record(claim.caller());
-                let entry = Entry::finished(claim, finished, ttl, now);
-                (entry, Completion::RecordedAbsent)
-            }
-        };
-        self.put(id, entry, now, capacity);
-        completion
+        let entry = self.present(id, now, capacity);
+        if entry.is_none() {
+            capacity.take_for_record(claim.caller());
+        }
+        let step = machine::complete(entry, claim, finished, ttl, now);
+        self.apply(id, claim.caller(), step, now, capacity)
     }
 
     pub(super) fn release(
@@ -126,33 +100,19 @@ impl Shard {
         now: u64,
         capacity: &Capacity,
     ) -> Released {
-        match self.present(id, now, capacity) {
-            Some(entry) if entry.is_held_by(claim.token()) => {
-                match claim.is_fenced() {
-                    true => self.remember(id, now, capacity),
-                    false => self.give_up(id, now, capacity),
-                }
-                Released::Released
-            }
-            _ => Released::NotOwner,
-        }
+        let step = machine::release(self.present(id, now, capacity), claim, now);
+        self.apply(id, claim.caller(), step, now, capacity)
     }
 
     pub(super) fn inspect(&self, id: &RecordId, now: u64) -> Option<Record> {
-        self.records.get(id)?.record(now)
+        self.records.get(id)?.entry.record(now)
     }
 
-    /// Claims whose owner is gone, each with its last sign of life.
-    pub(super) fn unknown(&self, now: u64) -> Vec<(u64, RecordId, Record)> {
+    /// Claims whose owner is gone.
+    pub(super) fn unknown(&self, now: u64) -> Vec<(RecordId, Listed)> {
         let held = self.held.iter();
-        held.filter_map(|id| {
-            let entry = self.records.get(id)?;
-            let record = entry.record(now)?;
-            let is_unknown = matches!(record.state, State::Unknown { .. });
-            let is_listed = is_unknown && record.description.is_some();
-            is_listed.then(|| (entry.alive_at(), *id, record))
-        })
-        .collect()
+        held.filter_map(|id| Some((*id, self.records.get(id)?.entry.listed(now)?)))
+            .collect()
     }
 
     pub(super) fn resolve(
@@ -163,36 +123,8 @@ impl Shard {
         now: u64,
         capacity: &Capacity,
     ) -> Resolved {
-        let Some(entry) = self.present(id, now, capacity) else {
-            return Resolved::Refused;
-        };
-        if let Verdict::TakeOver(claim) = verdict
-            && entry.is_held_by(claim.token())
-        {
-            entry.state.keep_alive(now);
-            return Resolved::Done;
-        }
-        let is_open = match (verdict, &entry.state) {
-            (Verdict::Forget, EntryState::Finished { .. }) => true,
-            (_, state) => state.is_unknown(now),
-        };
-        if !is_open || entry.attempt() != *seen {
-            return Resolved::Refused;
-        }
-        match verdict {
-            Verdict::Finished(finished, ttl) => {
-                let mut entry = entry.at(EntryState::finished(finished, *ttl, now), now);
-                entry.owner = Token::NOBODY;
-                self.put(id, entry, now, capacity);
-            }
-            Verdict::TakeOver(claim) => {
-                let generation = entry.generation.saturating_add(1);
-                self.put(id, Entry::held(claim, generation, now), now, capacity);
-            }
-            Verdict::NotExecuted => self.give_up(id, now, capacity),
-            Verdict::Forget => self.remember(id, now, capacity),
-        }
-        Resolved::Done
+        let step = machine::resolve(self.present(id, now, capacity), seen, verdict, now);
+        self.apply(id, None, step, now, capacity)
     }
 
     /// Looks at no more than `most` due items, and drops the records that are over.
@@ -202,10 +134,10 @@ impl Shard {
                 return;
             };
             match self.records.get_mut(&item.id) {
-                Some(entry) if entry.ticket != item.ticket => {}
-                Some(entry) if !entry.state.is_over(now) => {
-                    let due = entry.state.next_check(now);
-                    entry.check_at = due;
+                Some(kept) if kept.ticket != item.ticket => {}
+                Some(kept) if !kept.entry.state.is_over(now) => {
+                    let due = kept.next_check(now);
+                    kept.check_at = due;
                     self.queue.put(Item { due, ..item }, now);
                 }
                 Some(_) => self.remove(&item.id, capacity),
@@ -215,39 +147,69 @@ impl Shard {
     }
 
     /// The entry under an id, dropped first if it is over.
-    fn present(&mut self, id: &RecordId, now: u64, capacity: &Capacity) -> Option<&mut Entry> {
-        if self.records.get(id)?.state.is_over(now) {
+    fn present(&mut self, id: &RecordId, now: u64, capacity: &Capacity) -> Option<&Entry> {
+        if self.records.get(id)?.entry.state.is_over(now) {
             self.remove(id, capacity);
         }
-        self.records.get_mut(id).map(|entry| &mut **entry)
+        self.records.get(id).map(|kept| &kept.entry)
     }
 
-    /// Writes an entry for which there is room, and queues it unless an earlier item leads to it.
-    fn put(&mut self, id: &RecordId, mut entry: Entry, now: u64, capacity: &Capacity) {
-        let due = entry.check_at;
-        let ticket = self.tickets;
-        entry.ticket = ticket;
-        let size = entry.state.size();
+    /// Does what a step says. A new entry takes the room of the caller, which was counted already.
+    fn apply<T>(
+        &mut self,
+        id: &RecordId,
+        caller: Option<CallerId>,
+        step: Step<T, Entry>,
+        now: u64,
+        capacity: &Capacity,
+    ) -> T {
+        match step.change {
+            Change::Nothing => {}
+            Change::Save(entry) => self.put(id, caller, entry, now, capacity),
+            Change::Remove => self.remove(id, capacity),
+        }
+        step.answer
+    }
+
+    /// Writes an entry, and queues it unless an earlier item leads to it.
+    fn put(
+        &mut self,
+        id: &RecordId,
+        caller: Option<CallerId>,
+        entry: Entry,
+        now: u64,
+        capacity: &Capacity,
+    ) {
         match entry.state {
             EntryState::Held { .. } => self.held.insert(*id),
             _ => self.held.remove(id),
         };
+        let ticket = self.tickets;
+        let mut kept = Kept {
+            entry,
+            caller,
+            check_at: 0,
+            ticket,
+        };
+        let due = kept.next_check(now);
+        kept.check_at = due;
+        let size = kept.size();
         match self.records.entry(*id) {
             hash_map::Entry::Vacant(place) => {
-                capacity.resize_answer(entry.caller, 0, size);
-                place.insert(Box::new(entry));
+                capacity.resize_answer(caller, 0, size);
+                place.insert(Box::new(kept));
             }
             hash_map::Entry::Occupied(mut place) => {
                 let old = place.get_mut();
-                entry.caller = old.caller;
-                capacity.resize_answer(old.caller, old.state.size(), size);
+                kept.caller = old.caller;
+                capacity.resize_answer(old.caller, old.size(), size);
                 let (queued, leading) = (old.check_at, old.ticket);
                 if queued <= due {
-                    (entry.check_at, entry.ticket) = (queued, leading);
-                    **old = entry;
+                    (kept.check_at, kept.ticket) = (queued, leading);
+                    **old = kept;
                     return;
                 }
-                **old = entry;
+                **old = kept;
             }
         }
         self.tickets += 1;
@@ -261,30 +223,14 @@ impl Shard {
     fn drop_stale_items(&mut self) {
         let records = &self.records;
         self.queue.retain(|item| {
-            let entry = records.get(&item.id);
-            entry.is_some_and(|entry| entry.ticket == item.ticket)
+            let kept = records.get(&item.id);
+            kept.is_some_and(|kept| kept.ticket == item.ticket)
         });
     }
 
-    /// Makes a record absent; above generation 1 its generation is remembered.
-    fn give_up(&mut self, id: &RecordId, now: u64, capacity: &Capacity) {
-        match self.records.get(id) {
-            Some(entry) if entry.generation > 1 => self.remember(id, now, capacity),
-            _ => self.remove(id, capacity),
-        }
-    }
-
-    /// Makes a record absent, and remembers its generation.
-    fn remember(&mut self, id: &RecordId, now: u64, capacity: &Capacity) {
-        if let Some(entry) = self.records.get(id) {
-            let entry = entry.at(entry.state.given_up(now), now);
-            self.put(id, entry, now, capacity);
-        }
-    }
-
     fn remove(&mut self, id: &RecordId, capacity: &Capacity) {
-        if let Some(entry) = self.records.remove(id) {
-            capacity.give_back(entry.caller, entry.state.size());
+        if let Some(kept) = self.records.remove(id) {
+            capacity.give_back(kept.caller, kept.size());
             self.held.remove(id);
             shrink_map(&mut self.records);
         }
@@ -303,9 +249,7 @@ impl Shard {
     }
 
     pub(super) fn counted_bytes(&self) -> usize {
-        let entries = self.records.values();
-        entries
-            .map(|entry| super::capacity::RECORD + entry.state.size())
-            .sum()
+        let all = self.records.values();
+        all.map(|kept| super::capacity::RECORD + kept.size()).sum()
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::callers::CallerId;
 use super::capacity::Capacity;
-use super::entry::nanos;
 use super::hash::IdHash;
 use super::shard::Shard;
 use crate::store::Wakeups;
 use crate::store::clock::Clock;
+use crate::store::entry::{Listed, nanos};
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released,
-    Renewed, Resolved, State, Store, StoreError, UnknownOutcome, Verdict,
+    Renewed, Resolved, Store, StoreError, UnknownOutcome, Verdict,
 };
 
 /// Many times the workers, so that two of them rarely want the same lock.
@@ -193,7 +193,7 @@ impl Store for MemoryStore {
 
     async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
         Ok(self.step(self.shard(id), |shard, now, capacity| {
-            shard.renew(id, claim.token(), now, capacity)
+            shard.renew(id, claim, now, capacity)
         }))
     }
 
@@ -245,27 +245,24 @@ impl Store for MemoryStore {
         for shard in 0..SHARDS {
             found.extend(self.step(shard, |shard, now, _| shard.unknown(now)));
         }
-        found.retain(|(seen, id, _)| after.is_none_or(|after| (*seen, *id) > after));
-        found.sort_unstable_by_key(|(seen, id, _)| (*seen, *id));
+        let place = |(id, listed): &(RecordId, Listed)| (listed.alive_at, *id);
+        found.retain(|it| after.is_none_or(|after| place(it) > after));
+        found.sort_unstable_by_key(place);
         let is_last = found.len() <= limit;
         found.truncate(limit);
         let next = found.last().filter(|_| !is_last);
-        let next = next.map(|(seen, id, _)| Cursor::behind(*seen, id));
+        let next = next.map(|(id, listed)| Cursor::behind(listed.alive_at, id));
         let (now, today) = (self.0.clock.now(), SystemTime::now());
-        let outcomes = found.into_iter().filter_map(|(seen, id, record)| {
-            let State::Unknown { lease } = record.state else {
-                return None;
-            };
-            let quiet = now.saturating_sub(Duration::from_nanos(seen));
+        let outcomes = found.into_iter().map(|(id, listed)| {
+            let quiet = now.saturating_sub(Duration::from_nanos(listed.alive_at));
             let last_seen = today.checked_sub(quiet).unwrap_or(UNIX_EPOCH);
-            let description = record.description?;
-            Some(UnknownOutcome::new(
-                id,
-                record.attempt,
+            let Listed {
+                attempt,
                 description,
-                last_seen,
                 lease,
-            ))
+                ..
+            } = listed;
+            UnknownOutcome::new(id, attempt, description, last_seen, lease)
         });
         Ok(Page::new(outcomes.collect(), next))
     }

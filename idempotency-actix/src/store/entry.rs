@@ -1,29 +1,21 @@
-//! One record in memory, and what the clock makes of it. It knows no other record, and not who asks.
+//! What is kept under one id, and what the clock makes of it. It knows no step, no other record, and not how it is kept.
 
 use std::time::Duration;
 
-use super::callers::CallerId;
-use crate::store::{
+use super::{
     AttemptId, Claim, Description, Fingerprint, Finished, MIN_CLAIM_RETENTION, Record, State, Token,
 };
 
-/// What one shard keeps under one id. Times are nanoseconds of the store's clock.
-#[derive(Debug)]
+/// What a store keeps under one id. Times are nanoseconds of the store's clock.
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) owner: Token,
     pub(super) generation: u64,
     pub(super) fingerprint: Fingerprint,
-    /// Whose room it takes; `None` where nobody counts.
-    pub(super) caller: Option<CallerId>,
     pub(super) state: EntryState,
-    /// When the entry's one current item in the queue comes due.
-    pub(super) check_at: u64,
-    /// The number of that item. The time alone would not do: where the clock stands still, a claim that is released
-    /// and made anew has an old item of the very same time.
-    pub(super) ticket: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum EntryState {
     /// In flight or unknown: the clock says which.
     Held {
@@ -50,45 +42,39 @@ impl Entry {
             alive_at: now,
             description: claim.description().cloned(),
         };
-        Self::new(claim, generation, state, now)
+        Self::new(claim, generation, state)
     }
 
     pub(super) fn finished(claim: &Claim, finished: &Finished, ttl: Duration, now: u64) -> Self {
         let state = EntryState::finished(finished, ttl, now);
-        Self::new(claim, claim.generation(), state, now)
+        Self::new(claim, claim.generation(), state)
     }
 
-    /// The same attempt in another state.
-    pub(super) fn at(&self, state: EntryState, now: u64) -> Self {
-        Self {
-            check_at: state.next_check(now),
-            state,
-            ..*self
-        }
-    }
-
-    fn new(claim: &Claim, generation: u64, state: EntryState, now: u64) -> Self {
+    fn new(claim: &Claim, generation: u64, state: EntryState) -> Self {
         Self {
             owner: *claim.token(),
             generation,
             fingerprint: *claim.fingerprint(),
-            caller: claim.caller(),
-            check_at: state.next_check(now),
-            ticket: 0,
             state,
         }
     }
 
-    pub(super) fn is_held_by(&self, token: &Token) -> bool {
-        matches!(self.state, EntryState::Held { .. }) && self.owner == *token
+    /// The same attempt in another state.
+    pub(super) fn at(&self, state: EntryState) -> Self {
+        Self { state, ..*self }
     }
 
-    /// The last sign of life of a claim.
-    pub(super) fn alive_at(&self) -> u64 {
-        match self.state {
-            EntryState::Held { alive_at, .. } => alive_at,
-            EntryState::Finished { .. } | EntryState::GivenUp { .. } => 0,
+    /// The same claim with its lease and retention started anew.
+    pub(super) fn alive(&self, now: u64) -> Self {
+        let mut alive = self.clone();
+        if let EntryState::Held { alive_at, .. } = &mut alive.state {
+            *alive_at = now;
         }
+        alive
+    }
+
+    pub(super) fn is_held_by(&self, token: &Token) -> bool {
+        matches!(self.state, EntryState::Held { .. }) && self.owner == *token
     }
 
     pub(super) fn attempt(&self) -> AttemptId {
@@ -118,6 +104,28 @@ impl Entry {
         let record = Record::new(self.attempt(), self.fingerprint, state);
         Some(record.described(description.clone()))
     }
+
+    /// What is listed for operators: a claim that is unknown and described.
+    pub(super) fn listed(&self, now: u64) -> Option<Listed> {
+        let record = self.record(now)?;
+        let State::Unknown { lease } = record.state else {
+            return None;
+        };
+        Some(Listed {
+            attempt: record.attempt,
+            description: record.description?,
+            alive_at: self.state.alive_at(),
+            lease,
+        })
+    }
+}
+
+/// A claim whose owner is gone, as operators are told of it.
+pub(super) struct Listed {
+    pub(super) attempt: AttemptId,
+    pub(super) description: Description,
+    pub(super) alive_at: u64,
+    pub(super) lease: Duration,
 }
 
 impl EntryState {
@@ -140,10 +148,11 @@ impl EntryState {
         Self::GivenUp { expires }
     }
 
-    /// Starts a claim's lease and retention anew.
-    pub(super) fn keep_alive(&mut self, now: u64) {
-        if let Self::Held { alive_at, .. } = self {
-            *alive_at = now;
+    /// The last sign of life of a claim; 0 where it is none.
+    pub(super) fn alive_at(&self) -> u64 {
+        match *self {
+            Self::Held { alive_at, .. } => alive_at,
+            Self::Finished { .. } | Self::GivenUp { .. } => 0,
         }
     }
 
@@ -153,7 +162,7 @@ impl EntryState {
     }
 
     /// A claim in flight is never over, however short its retention.
-    fn expires(&self) -> u64 {
+    pub(super) fn expires(&self) -> u64 {
         match *self {
             Self::Held {
                 lease,
@@ -169,29 +178,19 @@ impl EntryState {
         self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// When to look at the entry again. A live claim is looked at when its lease is over and not
-    /// when its retention is: it will be finished by then, and often with a shorter `ttl`.
-    pub(super) fn next_check(&self, now: u64) -> u64 {
-        match self.deadline() {
-            Some(deadline) if now < deadline => deadline,
-            _ => self.expires(),
-        }
-    }
-
-    /// Octets that it counts with: its answer's, or its claim's label.
-    pub(super) fn size(&self) -> usize {
+    /// From when on it is listed for operators.
+    pub(super) fn listed_from(&self) -> Option<u64> {
         match self {
-            Self::Finished { finished, .. } => finished.footprint(),
-            // Its other texts are shared.
-            Self::Held { description, .. } => {
-                let label = description.as_ref().and_then(Description::label);
-                label.map_or(0, str::len)
-            }
-            Self::GivenUp { .. } => 0,
+            Self::Held {
+                description: Some(_),
+                ..
+            } => self.deadline(),
+            _ => None,
         }
     }
 
-    fn deadline(&self) -> Option<u64> {
+    /// When a claim's lease is over.
+    pub(super) fn deadline(&self) -> Option<u64> {
         match *self {
             Self::Held {
                 lease, alive_at, ..
