@@ -103,12 +103,12 @@ impl<'a> Loaded<'a> {
 
     /// Claims the operation, or tells the record that is there.
     pub fn begin(self, claim: &Claim) -> Result<Step<Begun>, StoreError> {
-        self.step(|entry, now| machine::begin(entry, claim, now))
+        self.step(|entry, now, change| machine::begin(entry, claim, now, change))
     }
 
     /// Starts the lease of the own claim anew.
     pub fn renew(self, claim: &Claim) -> Result<Step<Renewed>, StoreError> {
-        self.step(|entry, now| machine::renew(entry, claim.token(), now))
+        self.step(|entry, now, change| machine::renew(entry, claim, now, change))
     }
 
     /// Finishes the own claim, to be kept for `ttl` from now.
@@ -118,12 +118,12 @@ impl<'a> Loaded<'a> {
         finished: &Finished,
         ttl: Duration,
     ) -> Result<Step<Completion>, StoreError> {
-        self.step(|entry, now| machine::complete(entry, claim, finished, ttl, now))
+        self.step(|entry, now, change| machine::complete(entry, claim, finished, ttl, now, change))
     }
 
     /// Gives the own claim up.
     pub fn release(self, claim: &Claim) -> Result<Step<Released>, StoreError> {
-        self.step(|entry, now| machine::release(entry, claim, now))
+        self.step(|entry, now, change| machine::release(entry, claim, now, change))
     }
 
     /// Decides about the attempt that was seen.
@@ -136,13 +136,15 @@ impl<'a> Loaded<'a> {
             (Found::Unreadable { .. }, Verdict::Forget) if *seen == AttemptId::UNREADABLE => {
                 Ok(self.forget_unreadable())
             }
-            _ => self.step(|entry, now| machine::resolve(entry, seen, verdict, now)),
+            _ => {
+                self.step(|entry, now, change| machine::resolve(entry, seen, verdict, now, change))
+            }
         }
     }
 
     /// Reads the record. The step changes nothing.
     pub fn inspect(self) -> Result<Step<Option<Record>>, StoreError> {
-        self.step(|entry, now| Step::nothing(entry.and_then(|entry| entry.record(now))))
+        self.step(|entry, now, _| machine::inspect(entry, now))
     }
 
     /// What operators are told, if it is a claim whose owner is gone and which is described. Octets that cannot be read
@@ -169,12 +171,14 @@ impl<'a> Loaded<'a> {
 
     fn step<T>(
         self,
-        act: impl FnOnce(Option<&Entry>, u64) -> Step<T, Entry>,
+        take: impl FnOnce(Option<&Entry>, u64, &mut Change<Entry>) -> T,
     ) -> Result<Step<T>, StoreError> {
         let Self { codec, id, now, .. } = self;
         let entry = self.entry()?;
-        let step = act(entry.as_ref(), now);
-        Ok(step.written(|entry| saved::write(codec, id, entry)))
+        let mut change = Change::Nothing;
+        let answer = take(entry.as_ref(), now, &mut change);
+        let change = saved::written(codec, id, change);
+        Ok(Step { answer, change })
     }
 
     fn entry(self) -> Result<Option<Entry>, StoreError> {
@@ -196,7 +200,10 @@ impl<'a> Loaded<'a> {
             Some(entry) => Change::Save(entry.at(entry.state.given_up(now))),
             None => Change::Remove,
         };
-        Step::new(Resolved::Done, change).written(|entry| saved::write(codec, id, entry))
+        Step {
+            answer: Resolved::Done,
+            change: saved::written(codec, id, change),
+        }
     }
 }
 

@@ -1,35 +1,53 @@
 //! The state machine of a record: each step as a pure function of the entry that is there, what is asked, and the time.
 //! It knows neither locks nor clocks, and not how an entry is kept.
+//!
+//! A step returns its answer, and sets the change where there is one: together they were a value so large that moving it
+//! took a fifth of a replay from memory.
 
 use std::time::Duration;
 
 use super::entry::{Entry, EntryState};
-use super::step::{Change, Step};
+use super::step::Change;
 use super::{
-    AttemptId, Begun, Claim, Completion, Finished, Released, Renewed, Resolved, Token, Verdict,
+    AttemptId, Begun, Claim, Completion, Finished, Record, Released, Renewed, Resolved, Token,
+    Verdict,
 };
 
-pub(super) fn begin(entry: Option<&Entry>, claim: &Claim, now: u64) -> Step<Begun, Entry> {
+pub(super) fn begin(
+    entry: Option<&Entry>,
+    claim: &Claim,
+    now: u64,
+    change: &mut Change<Entry>,
+) -> Begun {
     let generation = match present(entry, now) {
         None => claim.generation(),
         // A copy of a command that was sent again meets its own claim.
         Some(entry) if entry.is_held_by(claim.token()) => {
+            *change = Change::Save(entry.alive(now));
             let generation = entry.generation;
-            return Step::save(Begun::Claimed { generation }, entry.alive(now));
+            return Begun::Claimed { generation };
         }
         Some(entry) => match entry.record(now) {
-            Some(record) => return Step::nothing(Begun::Found(record)),
+            Some(record) => return Begun::Found(record),
             None => claim.generation().max(entry.generation.saturating_add(1)),
         },
     };
-    let claimed = Entry::held(claim, generation, now);
-    Step::save(Begun::Claimed { generation }, claimed)
+    *change = Change::Save(Entry::held(claim, generation, now));
+    Begun::Claimed { generation }
 }
 
-pub(super) fn renew(entry: Option<&Entry>, token: &Token, now: u64) -> Step<Renewed, Entry> {
+pub(super) fn renew(
+    entry: Option<&Entry>,
+    claim: &Claim,
+    now: u64,
+    change: &mut Change<Entry>,
+) -> Renewed {
     match present(entry, now) {
-        Some(entry) if entry.is_held_by(token) => Step::save(Renewed::Alive, entry.alive(now)),
-        _ => Step::nothing(Renewed::Lost),
+        Some(entry) if entry.is_held_by(claim.token()) => {
+            *change = Change::Save(entry.alive(now));
+            Renewed::Alive
+        }
+        _ => Renewed::Lost,
     }
 }
 
@@ -39,38 +57,53 @@ pub(super) fn complete(
     finished: &Finished,
     ttl: Duration,
     now: u64,
-) -> Step<Completion, Entry> {
-    let Some(entry) = present(entry, now) else {
-        let entry = Entry::finished(claim, finished, ttl, now);
-        return Step::save(Completion::RecordedAbsent, entry);
-    };
-    match entry.state {
-        EntryState::Held { .. } if entry.owner == *claim.token() => {
-            let entry = entry.at(EntryState::finished(finished, ttl, now));
-            Step::save(Completion::Recorded, entry)
-        }
-        EntryState::Finished { .. } if entry.owner == *claim.token() => {
-            Step::nothing(Completion::Recorded)
-        }
-        EntryState::GivenUp { .. } if entry.generation < claim.generation() => {
+    change: &mut Change<Entry>,
+) -> Completion {
+    let (entry, completion) = match present(entry, now) {
+        None => {
             let entry = Entry::finished(claim, finished, ttl, now);
-            Step::save(Completion::RecordedAbsent, entry)
+            (entry, Completion::RecordedAbsent)
         }
-        _ => Step::nothing(Completion::Refused),
-    }
+        Some(entry) if entry.is_held_by(claim.token()) => {
+            let entry = entry.at(EntryState::finished(finished, ttl, now));
+            (entry, Completion::Recorded)
+        }
+        Some(entry) => match entry.state {
+            EntryState::Finished { .. } if entry.owner == *claim.token() => {
+                return Completion::Recorded;
+            }
+            EntryState::GivenUp { .. } if entry.generation < claim.generation() => {
+                let entry = Entry::finished(claim, finished, ttl, now);
+                (entry, Completion::RecordedAbsent)
+            }
+            _ => return Completion::Refused,
+        },
+    };
+    *change = Change::Save(entry);
+    completion
 }
 
-pub(super) fn release(entry: Option<&Entry>, claim: &Claim, now: u64) -> Step<Released, Entry> {
+pub(super) fn release(
+    entry: Option<&Entry>,
+    claim: &Claim,
+    now: u64,
+    change: &mut Change<Entry>,
+) -> Released {
     match present(entry, now) {
         Some(entry) if entry.is_held_by(claim.token()) => {
-            let change = match claim.is_fenced() {
+            *change = match claim.is_fenced() {
                 true => remember(entry, now),
                 false => give_up(entry, now),
             };
-            Step::new(Released::Released, change)
+            Released::Released
         }
-        _ => Step::nothing(Released::NotOwner),
+        _ => Released::NotOwner,
     }
+}
+
+/// What a reader sees, which is never a change.
+pub(super) fn inspect(entry: Option<&Entry>, now: u64) -> Option<Record> {
+    entry?.record(now)
 }
 
 pub(super) fn resolve(
@@ -78,23 +111,25 @@ pub(super) fn resolve(
     seen: &AttemptId,
     verdict: &Verdict,
     now: u64,
-) -> Step<Resolved, Entry> {
+    change: &mut Change<Entry>,
+) -> Resolved {
     let Some(entry) = present(entry, now) else {
-        return Step::nothing(Resolved::Refused);
+        return Resolved::Refused;
     };
     if let Verdict::TakeOver(claim) = verdict
         && entry.is_held_by(claim.token())
     {
-        return Step::save(Resolved::Done, entry.alive(now));
+        *change = Change::Save(entry.alive(now));
+        return Resolved::Done;
     }
     let is_open = match (verdict, &entry.state) {
         (Verdict::Forget, EntryState::Finished { .. }) => true,
         (_, state) => state.is_unknown(now),
     };
     if !is_open || entry.attempt() != *seen {
-        return Step::nothing(Resolved::Refused);
+        return Resolved::Refused;
     }
-    let change = match verdict {
+    *change = match verdict {
         Verdict::Finished(finished, ttl) => Change::Save(Entry {
             owner: Token::NOBODY,
             ..entry.at(EntryState::finished(finished, *ttl, now))
@@ -106,7 +141,7 @@ pub(super) fn resolve(
         Verdict::NotExecuted => give_up(entry, now),
         Verdict::Forget => remember(entry, now),
     };
-    Step::new(Resolved::Done, change)
+    Resolved::Done
 }
 
 /// What is over counts as absent, whether or not it was dropped already.

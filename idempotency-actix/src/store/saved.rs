@@ -15,14 +15,23 @@ use actix_web::web::Bytes;
 
 use super::entry::{Entry, EntryState, nanos};
 use super::record_error::RecordError;
-use super::step::Saved;
+use super::step::{Change, Saved};
 use super::{RecordCodec, RecordId, StoredRecord, StoredState};
 
 const VERSION: u8 = 1;
 const TAIL: usize = 17;
 
+/// A change of an entry as one of octets.
+pub(super) fn written(codec: &RecordCodec, id: &RecordId, change: Change<Entry>) -> Change {
+    match change {
+        Change::Nothing => Change::Nothing,
+        Change::Save(entry) => Change::Save(write(codec, id, entry)),
+        Change::Remove => Change::Remove,
+    }
+}
+
 /// Writes the octets that [`read`] reads.
-pub(super) fn write(codec: &RecordCodec, id: &RecordId, entry: Entry) -> Saved {
+fn write(codec: &RecordCodec, id: &RecordId, entry: Entry) -> Saved {
     let state = in_whole_millis(entry.state);
     let (expires, alive_at) = (state.expires(), state.alive_at());
     let unknown_from = state.listed_from().map(time_of_day);

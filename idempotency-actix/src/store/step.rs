@@ -6,11 +6,11 @@ use std::time::SystemTime;
 #[derive(Clone, Debug)]
 #[must_use = "what is not saved has not happened"]
 #[non_exhaustive]
-pub struct Step<T, S = Saved> {
+pub struct Step<T> {
     /// The answer. It is true once the change is as durable as the store makes it.
     pub answer: T,
     /// What is to be written, in the transaction that read what was loaded.
-    pub change: Change<S>,
+    pub change: Change,
 }
 
 /// What becomes of what is stored under an id.
@@ -36,28 +36,4 @@ pub struct Saved {
     /// From when on [`Store::unknown`](super::Store::unknown) lists it, if no step changes it before; `None` for what is
     /// never listed.
     pub unknown_from: Option<SystemTime>,
-}
-
-impl<T, S> Step<T, S> {
-    pub(super) fn new(answer: T, change: Change<S>) -> Self {
-        Self { answer, change }
-    }
-
-    pub(super) fn save(answer: T, saved: S) -> Self {
-        Self::new(answer, Change::Save(saved))
-    }
-
-    pub(super) fn nothing(answer: T) -> Self {
-        Self::new(answer, Change::Nothing)
-    }
-
-    /// The same step, whose change is written in another form.
-    pub(super) fn written<W>(self, write: impl FnOnce(S) -> W) -> Step<T, W> {
-        let change = match self.change {
-            Change::Nothing => Change::Nothing,
-            Change::Save(saved) => Change::Save(write(saved)),
-            Change::Remove => Change::Remove,
-        };
-        Step::new(self.answer, change)
-    }
 }

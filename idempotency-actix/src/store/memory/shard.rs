@@ -11,7 +11,7 @@ use super::hash::IdHash;
 use super::kept::Kept;
 use crate::store::entry::{Entry, EntryState, Listed};
 use crate::store::machine;
-use crate::store::step::{Change, Step};
+use crate::store::step::Change;
 use crate::store::{
     AttemptId, Begun, Claim, Completion, Finished, Record, RecordId, Released, Renewed, Resolved,
     Verdict, shrink_map,
@@ -57,11 +57,13 @@ impl Shard {
         self.sweep(FEW, now, capacity);
         let entry = self.present(id, now, capacity);
         let is_new = entry.is_none();
-        let step = machine::begin(entry, claim, now);
+        let mut change = Change::Nothing;
+        let begun = machine::begin(entry, claim, now, &mut change);
         if is_new && !capacity.take_for_claim(claim.caller()) {
             return None;
         }
-        Some(self.apply(id, claim.caller(), step, now, capacity))
+        self.apply(id, claim.caller(), change, now, capacity);
+        Some(begun)
     }
 
     pub(super) fn renew(
@@ -71,8 +73,11 @@ impl Shard {
         now: u64,
         capacity: &Capacity,
     ) -> Renewed {
-        let step = machine::renew(self.present(id, now, capacity), claim.token(), now);
-        self.apply(id, claim.caller(), step, now, capacity)
+        let mut change = Change::Nothing;
+        let entry = self.present(id, now, capacity);
+        let renewed = machine::renew(entry, claim, now, &mut change);
+        self.apply(id, claim.caller(), change, now, capacity);
+        renewed
     }
 
     pub(super) fn complete(
@@ -89,8 +94,10 @@ impl Shard {
         if entry.is_none() {
             capacity.take_for_record(claim.caller());
         }
-        let step = machine::complete(entry, claim, finished, ttl, now);
-        self.apply(id, claim.caller(), step, now, capacity)
+        let mut change = Change::Nothing;
+        let completion = machine::complete(entry, claim, finished, ttl, now, &mut change);
+        self.apply(id, claim.caller(), change, now, capacity);
+        completion
     }
 
     pub(super) fn release(
@@ -100,12 +107,16 @@ impl Shard {
         now: u64,
         capacity: &Capacity,
     ) -> Released {
-        let step = machine::release(self.present(id, now, capacity), claim, now);
-        self.apply(id, claim.caller(), step, now, capacity)
+        let mut change = Change::Nothing;
+        let entry = self.present(id, now, capacity);
+        let released = machine::release(entry, claim, now, &mut change);
+        self.apply(id, claim.caller(), change, now, capacity);
+        released
     }
 
     pub(super) fn inspect(&self, id: &RecordId, now: u64) -> Option<Record> {
-        self.records.get(id)?.entry.record(now)
+        let kept = self.records.get(id);
+        machine::inspect(kept.map(|kept| &kept.entry), now)
     }
 
     /// Claims whose owner is gone.
@@ -123,8 +134,12 @@ impl Shard {
         now: u64,
         capacity: &Capacity,
     ) -> Resolved {
-        let step = machine::resolve(self.present(id, now, capacity), seen, verdict, now);
-        self.apply(id, None, step, now, capacity)
+        let mut change = Change::Nothing;
+        let entry = self.present(id, now, capacity);
+        let resolved = machine::resolve(entry, seen, verdict, now, &mut change);
+        // What it changes is there already, and takes the room of its own caller.
+        self.apply(id, None, change, now, capacity);
+        resolved
     }
 
     /// Looks at no more than `most` due items, and drops the records that are over.
@@ -155,20 +170,19 @@ impl Shard {
     }
 
     /// Does what a step says. A new entry takes the room of the caller, which was counted already.
-    fn apply<T>(
+    fn apply(
         &mut self,
         id: &RecordId,
         caller: Option<CallerId>,
-        step: Step<T, Entry>,
+        change: Change<Entry>,
         now: u64,
         capacity: &Capacity,
-    ) -> T {
-        match step.change {
+    ) {
+        match change {
             Change::Nothing => {}
             Change::Save(entry) => self.put(id, caller, entry, now, capacity),
             Change::Remove => self.remove(id, capacity),
         }
-        step.answer
     }
 
     /// Writes an entry, and queues it unless an earlier item leads to it.
