@@ -1,9 +1,13 @@
 //! The examples that end by themselves, run as their readers run them: what they print, and how they end.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use actix_web::rt::System;
 use idempotency_actix_tests::postgres::PgServer;
+use idempotency_actix_tests::{Process, Watchdog};
+use tempfile::TempDir;
 
 fn run(program: &str, args: &[&str]) -> (Option<i32>, String) {
     let Output {
@@ -89,4 +93,61 @@ fn the_outbox_charges_each_order_once_though_its_worker_dies() {
     assert_eq!(count("worker     dies"), 3);
     assert_eq!(count("processor  charges"), 3);
     assert!(printed.ends_with("\n3 orders, 3 charges\n"), "{printed}");
+}
+
+fn client(args: &[&str]) -> (Option<i32>, String) {
+    run(env!("CARGO_BIN_EXE_client"), args)
+}
+
+/// How many tries ended so.
+fn tries(printed: &str, outcome: &str) -> usize {
+    let lines = printed.lines();
+    lines.filter(|line| line.ends_with(outcome)).count()
+}
+
+const EACH_ONCE: &str = "\n6 operations, each in the books once\n";
+
+#[test]
+fn the_client_is_charged_once_for_each_order_though_requests_and_answers_are_lost() {
+    let (ended, printed) = client(&[]);
+    assert_eq!(ended, Some(0));
+    for outcome in ["connection lost", "no answer in time", "201, replayed"] {
+        assert!(tries(&printed, outcome) > 0, "{outcome}");
+    }
+    assert!(printed.ends_with(EACH_ONCE), "{printed}");
+}
+
+#[test]
+fn the_client_goes_on_with_its_keys_after_a_restart_and_stops_before_its_window_ends() {
+    let folder = TempDir::with_prefix("client-").expect("a folder for temporary files");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payments"));
+    command.args(["--bind", "127.0.0.1:0"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut payments = Process::spawn(&mut command, Arc::new(Watchdog::of(folder.path())));
+    let mut output = BufReader::new(payments.output());
+    let mut line = String::new();
+    output.read_line(&mut line).expect("an open pipe");
+    let (_, line) = line.split_once("http://").expect("a URL");
+    let (address, _) = line.split_once(". ").expect("an address");
+    let journal = |name| folder.path().join(name).display().to_string();
+    let key = |printed: &str| {
+        let row = printed.lines().nth(1).expect("a row");
+        row.split_whitespace().nth(1).expect("a key").to_owned()
+    };
+
+    // The second try reached the server, and its answer was lost.
+    let kept = journal("kept.json");
+    let kept = ["--server", address, "--journal", &kept];
+    let (ended, before) = client(&[&kept[..], &["--stop-after", "2"]].concat());
+    assert_eq!(ended, Some(3));
+    let (ended, after) = client(&kept);
+    assert_eq!(ended, Some(0));
+    assert_eq!(key(&before), key(&after));
+    assert!(after.ends_with(EACH_ONCE), "{after}");
+
+    let short = journal("short.json");
+    let short = ["--server", address, "--journal", &short, "--window", "2"];
+    let (ended, printed) = client(&short);
+    assert_eq!(ended, Some(1));
+    assert!(!printed.contains(EACH_ONCE), "{printed}");
 }
