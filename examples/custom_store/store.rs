@@ -3,16 +3,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::rt::task::spawn_blocking;
 use idempotency_actix::Clock;
-use idempotency_actix::store::*;
+use idempotency_actix::store::{
+    Change, LoadAndSave, Loaded, RecordCodec, RecordId, Step, StoreError, UnknownOutcome, Wakeups,
+};
 use redb::{Database, WriteTransaction};
 
 use crate::tables;
 
-/// A [`Store`] in a file, which one process may open at a time. Clones are handles to the same records.
+/// A store in a file, which one process may open at a time. Clones are handles to the same records.
 #[derive(Clone)]
 pub(crate) struct RedbStore {
     pub(crate) database: Arc<Database>,
@@ -32,22 +33,11 @@ impl RedbStore {
         })
     }
 
-    /// Takes a step on a thread that may block, where it is finished also if nobody waits for it any more.
-    async fn step<T: Send + 'static>(
-        &self,
-        id: RecordId,
-        take: impl FnOnce(Loaded<'_>) -> Result<Step<T>, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = self.clone();
-        let step = spawn_blocking(move || store.transact(&id, take));
-        step.await.map_err(StoreError::unavailable)?
-    }
-
     /// redb has one transaction that writes at a time, so that no other step is between reading and writing.
     fn transact<T>(
         &self,
         id: &RecordId,
-        take: impl FnOnce(Loaded<'_>) -> Result<Step<T>, StoreError>,
+        take: impl Fn(Loaded<'_>) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = self.database.begin_write().map_err(StoreError::refused)?;
         let loaded = self.load(&transaction, id).map_err(StoreError::refused)?;
@@ -87,7 +77,7 @@ impl RedbStore {
         Ok(())
     }
 
-    fn outcomes(&self) -> Result<Vec<UnknownOutcome>, redb::Error> {
+    fn unknown_outcomes(&self) -> Result<Vec<UnknownOutcome>, redb::Error> {
         let transaction = self.database.begin_write()?;
         let mut outcomes = Vec::new();
         for id in tables::claims(&transaction)? {
@@ -97,50 +87,26 @@ impl RedbStore {
     }
 }
 
-impl Store for RedbStore {
-    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-        let claim = claim.clone();
-        self.step(*id, move |loaded| loaded.begin(&claim)).await
-    }
-    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-        let claim = claim.clone();
-        self.step(*id, move |loaded| loaded.renew(&claim)).await
-    }
-    async fn complete(
+/// Each on a thread that may block, where it is finished also if nobody waits for it any more.
+impl LoadAndSave for RedbStore {
+    async fn step<T: Send + 'static>(
         &self,
         id: &RecordId,
-        claim: &Claim,
-        finished: &Finished,
-        ttl: Duration,
-    ) -> Result<Completion, StoreError> {
-        let (claim, finished) = (claim.clone(), finished.clone());
-        self.step(*id, move |loaded| loaded.complete(&claim, &finished, ttl))
-            .await
+        take: impl Fn(Loaded<'_>) -> Result<Step<T>, StoreError> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, id) = (self.clone(), *id);
+        let step = spawn_blocking(move || store.transact(&id, take));
+        step.await.map_err(StoreError::unavailable)?
     }
-    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-        let claim = claim.clone();
-        self.step(*id, move |loaded| loaded.release(&claim)).await
-    }
-    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        self.step(*id, |loaded| loaded.inspect()).await
-    }
-    async fn resolve(
-        &self,
-        id: &RecordId,
-        seen: &AttemptId,
-        verdict: &Verdict,
-    ) -> Result<Resolved, StoreError> {
-        let (seen, verdict) = (*seen, verdict.clone());
-        self.step(*id, move |loaded| loaded.resolve(&seen, &verdict))
-            .await
-    }
-    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+
+    async fn outcomes(&self) -> Result<Vec<UnknownOutcome>, StoreError> {
         let store = self.clone();
-        let outcomes = spawn_blocking(move || store.outcomes()).await;
-        let outcomes = outcomes.map_err(StoreError::refused)?;
-        Page::of_all(outcomes.map_err(StoreError::refused)?, after, limit)
+        let outcomes = spawn_blocking(move || store.unknown_outcomes());
+        let outcomes = outcomes.await.map_err(StoreError::refused)?;
+        outcomes.map_err(StoreError::refused)
     }
-    async fn changed(&self, id: &RecordId) {
+
+    async fn woken(&self, id: &RecordId) {
         self.wakeups.changed(id).await;
     }
 }

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use idempotency_actix::store::conformance::{Harness, TransactionHarness};
 use tempfile::TempDir;
 
-use crate::store::{DieselStore, Transaction};
+use crate::store::DieselStore;
+use crate::transaction::Transaction;
 
 struct OnDiesel(TempDir);
 
@@ -25,7 +26,7 @@ impl Harness for OnDiesel {
     type Store = DieselStore;
 
     async fn store(&self) -> DieselStore {
-        crate::open(self.path()).await.expect("a store")
+        DieselStore::open(&self.path()).expect("a store")
     }
 
     async fn pass(&self, time: Duration) {

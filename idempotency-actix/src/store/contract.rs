@@ -65,77 +65,9 @@ pub const MIN_CLAIM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// # Examples
 ///
-/// Methods are plain `async fn`s; their futures must be `Send`. Where a database has transactions, a store is load and
-/// save: [`Loaded`](super::Loaded) takes the steps. A whole one, whose lock stands for a transaction:
-///
-/// ```
-/// use std::collections::HashMap;
-/// use std::sync::{Mutex, PoisonError};
-/// use std::time::{Duration, SystemTime};
-///
-/// use actix_web::web::Bytes;
-/// use idempotency_actix::store::*;
-///
-/// #[derive(Default)]
-/// struct MapStore {
-///     codec: RecordCodec,
-///     rows: Mutex<HashMap<RecordId, Bytes>>,
-/// }
-///
-/// impl MapStore {
-///     fn transact<T>(
-///         &self,
-///         id: &RecordId,
-///         take: impl FnOnce(Loaded<'_>) -> Result<Step<T>, StoreError>,
-///     ) -> Result<T, StoreError> {
-///         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-///         let loaded = Loaded::new(&self.codec, id, rows.get(id).cloned(), SystemTime::now());
-///         let step = take(loaded)?;
-///         match step.change {
-///             Change::Nothing => None,
-///             Change::Save(saved) => rows.insert(*id, saved.octets.into()),
-///             Change::Remove => rows.remove(id),
-///         };
-///         Ok(step.answer)
-///     }
-/// }
-///
-/// impl Store for MapStore {
-///     async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-///         self.transact(id, |loaded| loaded.begin(claim))
-///     }
-///     async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-///         self.transact(id, |loaded| loaded.renew(claim))
-///     }
-///     async fn complete(
-///         &self,
-///         id: &RecordId,
-///         claim: &Claim,
-///         finished: &Finished,
-///         ttl: Duration,
-///     ) -> Result<Completion, StoreError> {
-///         self.transact(id, |loaded| loaded.complete(claim, finished, ttl))
-///     }
-///     async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-///         self.transact(id, |loaded| loaded.release(claim))
-///     }
-///     async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-///         self.transact(id, |loaded| loaded.inspect())
-///     }
-///     async fn resolve(
-///         &self,
-///         id: &RecordId,
-///         seen: &AttemptId,
-///         verdict: &Verdict,
-///     ) -> Result<Resolved, StoreError> {
-///         self.transact(id, |loaded| loaded.resolve(seen, verdict))
-///     }
-/// }
-/// # let layer = idempotency_actix::Idempotency::new(MapStore::default(), idempotency_actix::KeyScope::everyone());
-/// ```
-///
-/// The repository's `examples/custom_store` has one on an embedded database, which lists unknown outcomes and drops what is
-/// over as well.
+/// On a database with transactions a store is load and save: implement [`LoadAndSave`](super::LoadAndSave), which has a
+/// whole one for an example. Anything else implements this trait itself. Its methods are plain `async fn`s, whose futures
+/// must be `Send`.
 ///
 /// A store that adds something to another forwards every method, those with a default too: a default would hide what the
 /// other one has.

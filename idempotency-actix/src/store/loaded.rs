@@ -14,9 +14,7 @@ use super::{
 
 /// What a store found under an id, and what each step of the [contract](super::Store#contract) makes of it.
 ///
-/// With it a store on any database with transactions is load and save: in **one transaction**, which no other that
-/// touches the same id can overlap, it reads the octets, takes the step, and does what [`Step::change`] says. A
-/// transaction that the database may run again runs all of it again. The answer is given after the commit.
+/// With it a store on any database with transactions is [load and save](super::LoadAndSave).
 ///
 /// The steps are pure: they read no clock, and the same octets at the same time give the same step. The stored
 /// [form](Saved::octets) carries its version and is sealed where the codec has keys.
@@ -35,7 +33,7 @@ use super::{
 ///
 /// # Examples
 ///
-/// The [trait](super::Store#examples) shows a whole store of it. One step:
+/// One step, without a database:
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

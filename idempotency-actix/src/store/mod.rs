@@ -16,6 +16,7 @@ mod erased;
 mod error;
 #[cfg(feature = "encryption")]
 mod keyring;
+mod load_and_save;
 mod loaded;
 mod machine;
 pub(crate) mod memory;
@@ -46,6 +47,7 @@ pub use self::error::{StoreError, StoreErrorKind};
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use self::keyring::{Keyring, KeyringError};
+pub use self::load_and_save::LoadAndSave;
 pub use self::loaded::Loaded;
 pub use self::not_kept::NotKept;
 pub use self::record::{

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
 use crate::Clock;
+use crate::store::LoadAndSave;
 use crate::store::conformance::{Harness, run};
-use crate::store::{Cursor, Page, Store};
 
 #[derive(Clone)]
 struct InMap {
@@ -28,11 +28,13 @@ impl InMap {
     fn now(&self) -> SystemTime {
         self.clock.time_of_day() - Duration::from_secs(86_400)
     }
+}
 
-    fn transact<T>(
+impl LoadAndSave for InMap {
+    async fn step<T: Send + 'static>(
         &self,
         id: &RecordId,
-        take: impl FnOnce(Loaded<'_>) -> Result<Step<T>, StoreError>,
+        take: impl Fn(Loaded<'_>) -> Result<Step<T>, StoreError> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let step = take(Loaded::new(
@@ -48,51 +50,14 @@ impl InMap {
         };
         Ok(step.answer)
     }
-}
 
-impl Store for InMap {
-    async fn begin(&self, id: &RecordId, claim: &Claim) -> Result<Begun, StoreError> {
-        self.transact(id, |loaded| loaded.begin(claim))
-    }
-
-    async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-        self.transact(id, |loaded| loaded.renew(claim))
-    }
-
-    async fn complete(
-        &self,
-        id: &RecordId,
-        claim: &Claim,
-        finished: &Finished,
-        ttl: Duration,
-    ) -> Result<Completion, StoreError> {
-        self.transact(id, |loaded| loaded.complete(claim, finished, ttl))
-    }
-
-    async fn release(&self, id: &RecordId, claim: &Claim) -> Result<Released, StoreError> {
-        self.transact(id, |loaded| loaded.release(claim))
-    }
-
-    async fn inspect(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        self.transact(id, |loaded| loaded.inspect())
-    }
-
-    async fn resolve(
-        &self,
-        id: &RecordId,
-        seen: &AttemptId,
-        verdict: &Verdict,
-    ) -> Result<Resolved, StoreError> {
-        self.transact(id, |loaded| loaded.resolve(seen, verdict))
-    }
-
-    async fn unknown(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+    async fn outcomes(&self) -> Result<Vec<UnknownOutcome>, StoreError> {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
-        let outcomes = rows.iter().filter_map(|(id, octets)| {
-            Loaded::new(&self.codec, id, Some(octets.clone()), now).unknown()
-        });
-        Page::of_all(outcomes, after, limit)
+        let loaded = rows
+            .iter()
+            .map(|(id, octets)| Loaded::new(&self.codec, id, Some(octets.clone()), now));
+        Ok(loaded.filter_map(|loaded| loaded.unknown()).collect())
     }
 }
 
