@@ -17,9 +17,7 @@ use super::{
 /// With it a store on any database with transactions is [load and save](super::LoadAndSave).
 ///
 /// The steps are pure: they read no clock, and the same octets at the same time give the same step. The stored
-/// [form](Saved::octets) carries its version and is sealed where the codec has keys.
-///
-/// [`Saved::octets`]: super::Saved::octets
+/// [form](super::Saved::octets) carries its version and is sealed where the codec has keys.
 ///
 /// # Time
 ///
