@@ -5,18 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::rt::task::spawn_blocking;
+use actix_web::web::Bytes;
 use idempotency_actix::Clock;
 use idempotency_actix::store::{
     Change, LoadAndSave, Loaded, RecordCodec, RecordId, Step, StoreError, UnknownOutcome, Wakeups,
 };
-use redb::{Database, WriteTransaction};
+use redb::{Database, ReadableDatabase, WriteTransaction};
 
 use crate::tables;
 
 /// A store in a file, which one process may open at a time. Clones are handles to the same records.
 #[derive(Clone)]
 pub(crate) struct RedbStore {
-    pub(crate) database: Arc<Database>,
+    database: Arc<Database>,
     codec: RecordCodec,
     clock: Clock,
     wakeups: Arc<Wakeups>,
@@ -25,40 +26,47 @@ pub(crate) struct RedbStore {
 impl RedbStore {
     /// Opens the file, or makes it.
     pub(crate) fn open(path: &Path, clock: Clock) -> Result<Self, redb::Error> {
+        let database = Database::create(path)?;
+        let transaction = database.begin_write()?;
+        tables::create(&transaction)?;
+        transaction.commit()?;
         Ok(Self {
-            database: Arc::new(Database::create(path)?),
+            database: Arc::new(database),
             codec: RecordCodec::plain(),
             clock,
             wakeups: Arc::default(),
         })
     }
 
-    /// redb has one transaction that writes at a time, so that no other step is between reading and writing.
     fn transact<T>(
         &self,
         id: &RecordId,
         take: impl Fn(Loaded<'_>) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_write().map_err(StoreError::refused)?;
-        let loaded = self.load(&transaction, id).map_err(StoreError::refused)?;
-        let step = take(loaded)?;
-        if step.change != Change::Nothing {
-            let saved = self.save(&transaction, id, step.change);
-            saved.map_err(StoreError::refused)?;
-            // An error does not tell whether the commit was carried out.
-            transaction.commit().map_err(StoreError::unavailable)?;
-            self.wakeups.wake(id);
+        // What changes nothing, as a replay, does not wait for those who write.
+        let found = self.read(id).map_err(StoreError::refused)?;
+        let step = take(self.loaded(id, found))?;
+        if step.change == Change::Nothing {
+            return Ok(step.answer);
         }
+        // One transaction writes at a time, so that no other step is between its reading and its writing.
+        let transaction = self.database.begin_write().map_err(StoreError::refused)?;
+        let found = tables::read(&transaction, id).map_err(StoreError::refused)?;
+        let step = take(self.loaded(id, found))?;
+        let saved = self.save(&transaction, id, step.change);
+        saved.map_err(StoreError::refused)?;
+        // An error does not tell whether the commit was carried out.
+        transaction.commit().map_err(StoreError::unavailable)?;
+        self.wakeups.wake(id);
         Ok(step.answer)
     }
 
-    fn load<'a>(
-        &'a self,
-        transaction: &WriteTransaction,
-        id: &'a RecordId,
-    ) -> Result<Loaded<'a>, redb::Error> {
-        let (octets, now) = (tables::read(transaction, id)?, self.clock.time_of_day());
-        Ok(Loaded::new(&self.codec, id, octets, now))
+    fn loaded<'a>(&'a self, id: &'a RecordId, octets: Option<Bytes>) -> Loaded<'a> {
+        Loaded::new(&self.codec, id, octets, self.clock.time_of_day())
+    }
+
+    pub(crate) fn read(&self, id: &RecordId) -> Result<Option<Bytes>, redb::Error> {
+        tables::read_committed(&self.database.begin_read()?, id)
     }
 
     /// Does what a step says, and drops a few records that are over.
@@ -70,7 +78,8 @@ impl RedbStore {
     ) -> Result<(), redb::Error> {
         tables::write(transaction, id, change)?;
         for id in tables::take_ended(transaction, self.clock.time_of_day())? {
-            if self.load(transaction, &id)?.is_absent() {
+            let found = tables::read(transaction, &id)?;
+            if self.loaded(&id, found).is_absent() {
                 tables::write(transaction, &id, Change::Remove)?;
             }
         }
@@ -78,10 +87,11 @@ impl RedbStore {
     }
 
     fn unknown_outcomes(&self) -> Result<Vec<UnknownOutcome>, redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let transaction = self.database.begin_read()?;
         let mut outcomes = Vec::new();
         for id in tables::claims(&transaction)? {
-            outcomes.extend(self.load(&transaction, &id)?.unknown());
+            let found = tables::read_committed(&transaction, &id)?;
+            outcomes.extend(self.loaded(&id, found).unknown());
         }
         Ok(outcomes)
     }

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::web::Bytes;
 use idempotency_actix::store::{Change, RecordId};
-use redb::{Error, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Error, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 const RECORDS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("records");
 
@@ -17,8 +17,25 @@ const ENDS: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("en
 /// How many ends are taken at once. A step adds one at most, so that none is left for long.
 const FEW: usize = 4;
 
+/// Makes the tables that are read before anything is written.
+pub(crate) fn create(it: &WriteTransaction) -> Result<(), Error> {
+    it.open_table(RECORDS)?;
+    it.open_table(CLAIMS)?;
+    Ok(())
+}
+
 pub(crate) fn read(it: &WriteTransaction, id: &RecordId) -> Result<Option<Bytes>, Error> {
-    let records = it.open_table(RECORDS)?;
+    octets(&it.open_table(RECORDS)?, id)
+}
+
+pub(crate) fn read_committed(it: &ReadTransaction, id: &RecordId) -> Result<Option<Bytes>, Error> {
+    octets(&it.open_table(RECORDS)?, id)
+}
+
+fn octets(
+    records: &impl ReadableTable<&'static [u8; 32], &'static [u8]>,
+    id: &RecordId,
+) -> Result<Option<Bytes>, Error> {
     let octets = records.get(id.as_bytes())?;
     Ok(octets.map(|octets| Bytes::copy_from_slice(octets.value())))
 }
@@ -46,7 +63,7 @@ pub(crate) fn write(it: &WriteTransaction, id: &RecordId, change: Change) -> Res
     Ok(())
 }
 
-pub(crate) fn claims(it: &WriteTransaction) -> Result<Vec<RecordId>, Error> {
+pub(crate) fn claims(it: &ReadTransaction) -> Result<Vec<RecordId>, Error> {
     let mut ids = Vec::new();
     for claim in it.open_table(CLAIMS)?.iter()? {
         ids.push(RecordId::from_bytes(*claim?.0.value()));

@@ -13,7 +13,6 @@ use idempotency_actix::store::*;
 use tempfile::TempDir;
 
 use crate::store::RedbStore;
-use crate::tables;
 
 /// The path of the file, for the process that is killed.
 const FILE: &str = "CUSTOM_STORE_FILE";
@@ -91,12 +90,7 @@ async fn what_is_over_is_dropped_by_later_steps() {
     for n in 100..102 {
         store.begin(&id(n), &claim()).await.expect("a claim");
     }
-    let transaction = store.database.begin_write().expect("a transaction");
-    let is_kept = |n: &u64| {
-        tables::read(&transaction, &id(*n))
-            .expect("a row")
-            .is_some()
-    };
+    let is_kept = |n: &u64| store.read(&id(*n)).expect("a row").is_some();
     let kept: Vec<_> = (0..200).filter(is_kept).collect();
     assert_eq!(kept, [5, 6, 7, 8, 9, 100, 101]);
 }

@@ -10,8 +10,6 @@ use diesel::prelude::*;
 use diesel::result::Error::QueryBuilderError;
 use idempotency_actix::store::*;
 
-use crate::transaction::Running;
-
 diesel::table! {
     records (id) { id -> Binary, octets -> Binary, expires -> BigInt, }
 }

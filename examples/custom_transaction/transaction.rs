@@ -1,9 +1,7 @@
 //! Transactions of Diesel's, in which a record commits with what a handler writes. They do not know what that is.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::rt::task::spawn_blocking;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -19,7 +17,7 @@ const MARK: &str = "CREATE TEMP TABLE begun (it); SAVEPOINT begun";
 /// On a connection of its own, whose end rolls back.
 pub(crate) struct Transaction {
     pub(crate) connection: SyncConnectionWrapper<SqliteConnection, Blocking>,
-    _place: Option<Place>,
+    _place: Option<RunningPlace>,
 }
 
 /// Lets a statement go on whose future is dropped. The client's own waits for it, which panics on a worker of actix.
@@ -42,28 +40,11 @@ impl SpawnBlocking for Blocking {
     }
 }
 
-/// The operations that run: a second attempt does not wait for the right to write.
-#[derive(Clone, Default)]
-pub(crate) struct Running(Arc<Mutex<HashSet<RecordId>>>);
-
-struct Place(Running, RecordId);
-
-impl Running {
-    fn enter(&self, id: RecordId) -> Option<Place> {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.insert(id).then(|| Place(self.clone(), id))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut ids = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.remove(&self.1);
-    }
-}
-
 impl DieselStore {
-    async fn begin_transaction(&self, place: Option<Place>) -> Result<Transaction, StoreError> {
+    async fn begin_transaction(
+        &self,
+        place: Option<RunningPlace>,
+    ) -> Result<Transaction, StoreError> {
         let store = self.clone();
         let begun = spawn_blocking(move || {
             let mut it = store.connect()?;
@@ -90,7 +71,7 @@ impl Transactions for DieselStore {
         claim: &Claim,
         _: &TransactionOptions,
     ) -> Result<Opened<Transaction>, StoreError> {
-        let Some(place) = self.running.enter(*id) else {
+        let Some(place) = self.running.enter(id) else {
             return Ok(Opened::Busy);
         };
         // A replay does not wait for the right to write.

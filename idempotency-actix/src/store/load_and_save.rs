@@ -59,7 +59,7 @@ pub trait LoadAndSave: Send + Sync + 'static {
     ///
     /// It reads the octets, makes a [`Loaded`] of them and of the present time, takes the step, and does what its
     /// [change](Step::change) says. Where the database gives the transaction up for another's sake, all of that is done
-    /// again. The answer is given after the commit.
+    /// again. The answer is given after the commit. A step that changes nothing may be taken by reading alone.
     ///
     /// # Errors
     ///

@@ -27,6 +27,7 @@ mod record_error;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod response;
+mod running;
 mod saved;
 mod seal;
 mod shrink;
@@ -60,6 +61,7 @@ pub use self::record_error::RecordError;
 pub use self::redis::{RedisFinding, RedisPool, RedisReport, RedisServerReport, RedisSeverity};
 pub use self::response::StoredResponse;
 pub(crate) use self::response::exact_lines;
+pub use self::running::{Running, RunningPlace};
 pub(crate) use self::shrink::{shrink_map, shrink_slab};
 pub(crate) use self::slot::{Filled, Slot, SlotOf};
 pub use self::step::{Change, Saved, Step};
