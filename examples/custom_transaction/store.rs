@@ -73,9 +73,7 @@ pub(crate) fn save(it: &mut SqliteConnection, id: &RecordId, change: &Change) ->
         }
         Change::Remove => diesel::delete(records::table.find(id)).execute(it)?,
     };
-    let is_over = records::expires.lt(seconds(SystemTime::now()));
-    diesel::delete(records::table.filter(is_over)).execute(it)?;
-    Ok(())
+    it.batch_execute("DELETE FROM records WHERE expires < unixepoch()")
 }
 
 fn seconds(time: SystemTime) -> i64 {

@@ -102,14 +102,8 @@ impl Transactions for DieselStore {
         let store = self.clone();
         let recording = recording.map(|it| (*it.id, it.claim.clone(), it.finished.clone(), it.ttl));
         let commit = transaction.connection.spawn_blocking(move |it| {
-            match Fate::of(it) {
-                Fate::Open => {}
-                Fate::Committed => return Ok(Committed::Ended),
-                Fate::RolledBack => {
-                    return Ok(Committed::Refused(StoreError::refused(
-                        "a statement failed",
-                    )));
-                }
+            if let Some(ended) = ended(it) {
+                return Ok(ended);
             }
             if let Some((id, claim, finished, ttl)) = recording {
                 match store.load(it, &id)?.complete(&claim, &finished, ttl) {
@@ -126,27 +120,21 @@ impl Transactions for DieselStore {
     }
 
     async fn roll_back(&self, mut transaction: Transaction) -> RolledBack {
-        let fate = transaction.connection.spawn_blocking(|it| Ok(Fate::of(it)));
-        match fate.await {
-            Ok(Fate::Committed) => RolledBack::Ended,
+        let ended = transaction.connection.spawn_blocking(|it| Ok(ended(it)));
+        match ended.await {
+            Ok(Some(Committed::Ended)) => RolledBack::Ended,
             _ => RolledBack::Done,
         }
     }
 }
 
-/// What became of a transaction meanwhile.
-enum Fate {
-    Open,
-    Committed,
-    RolledBack,
-}
-
-impl Fate {
-    fn of(it: &mut SqliteConnection) -> Self {
-        match () {
-            () if it.batch_execute("RELEASE begun").is_ok() => Self::Open,
-            () if it.batch_execute("SELECT 1 FROM begun").is_ok() => Self::Committed,
-            () => Self::RolledBack,
-        }
+/// How the handler ended the transaction, if it did.
+fn ended(it: &mut SqliteConnection) -> Option<Committed> {
+    match () {
+        () if it.batch_execute("RELEASE begun").is_ok() => None,
+        () if it.batch_execute("SELECT 1 FROM begun").is_ok() => Some(Committed::Ended),
+        () => Some(Committed::Refused(StoreError::refused(
+            "a statement failed",
+        ))),
     }
 }
