@@ -31,7 +31,7 @@ async fn create_ticket() -> impl Responder {
 #[actix_web::main]
 async fn main() -> ExitCode {
     let about = "Tickets, each handed out once for a key, also after a restart.";
-    cli::run("custom_store", about, None, serve).await
+    cli::run("custom_store", about, serve).await
 }
 
 async fn serve(asked: &cli::Asked) -> io::Result<()> {
