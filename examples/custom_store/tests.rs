@@ -96,11 +96,8 @@ async fn what_is_over_is_dropped_by_later_steps() {
 }
 
 /// Every other operation is left in flight. What was acknowledged is printed.
-#[actix_web::test]
-#[ignore = "a process of its own, which the next test starts and kills"]
-async fn operations_until_the_process_is_killed() {
-    let path = std::env::var(FILE).expect("a path");
-    let store = open(Path::new(&path));
+async fn operate_until_killed(path: &Path) {
+    let store = open(path);
     for n in 0.. {
         let claim = claim();
         if let Begun::Found(_) = store.begin(&id(n), &claim).await.expect("a claim") {
@@ -114,14 +111,17 @@ async fn operations_until_the_process_is_killed() {
     }
 }
 
+/// Starts itself as the process that it kills.
 #[actix_web::test]
 async fn what_was_acknowledged_is_there_after_kill_9() {
+    if let Ok(path) = std::env::var(FILE) {
+        return operate_until_killed(Path::new(&path)).await;
+    }
     let folder = folder();
     let path = folder.path().join("killed.redb");
     for lines in [1, 20, 50] {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["operations_until_the_process_is_killed", "--ignored"])
-            .arg("--nocapture")
+            .args(["what_was_acknowledged_is_there_after_kill_9", "--nocapture"])
             .env(FILE, &path)
             .stdout(Stdio::piped())
             .spawn()
