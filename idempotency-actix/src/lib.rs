@@ -135,6 +135,7 @@
 //! - `operator`: a page on which operators find unknown outcomes and decide: `Idempotency::operator_page`.
 //! - `serde`: the options of a layer from a file or the environment, `LayerOptions`.
 //! - `conformance`: the test suite that every [store](store::Store) must pass.
+//! - `utoipa`: documents of OpenAPI that tell of keys, problems and replays: the module `openapi`.
 //! - `testing`: for the tests of an application's own handlers, the module `testing`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -143,6 +144,9 @@ mod claim;
 mod error;
 pub mod guide;
 mod layer;
+#[cfg(feature = "utoipa")]
+#[cfg_attr(docsrs, doc(cfg(feature = "utoipa")))]
+pub mod openapi;
 mod options;
 mod request;
 mod run;

@@ -3,6 +3,8 @@
 mod capture;
 mod coding;
 mod edited;
+#[cfg(feature = "utoipa")]
+mod every_problem;
 mod failure;
 mod in_transaction;
 mod not_executed;
@@ -16,6 +18,8 @@ mod reply;
 pub(crate) use self::capture::{Captured, CapturedHead, capture, capture_whole, set_body};
 pub(crate) use self::coding::Accepted;
 pub(crate) use self::edited::edited;
+#[cfg(feature = "utoipa")]
+pub(crate) use self::every_problem::every_problem;
 pub(crate) use self::failure::{AsError, answer_of, caught, misconfigured, panicked, rendered};
 pub use self::in_transaction::{Commit, RunAgain};
 pub use self::not_executed::NotExecuted;

@@ -101,7 +101,7 @@ impl Problem {
     }
 
     /// The last part of the problem's type.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.identity().0
     }
 

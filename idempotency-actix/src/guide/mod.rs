@@ -85,6 +85,10 @@ pub mod works_with {}
 pub mod profiles {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
+#[cfg_attr(any(not(doctest), feature = "utoipa"), doc = include_str!("../../guide/openapi.md"))]
+pub mod openapi {}
+
+#[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
 #[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../../guide/testing.md"))]
 pub mod testing {}
 

@@ -5,6 +5,8 @@ mod arguments;
 mod attempt;
 mod builder;
 mod description;
+#[cfg(feature = "utoipa")]
+mod documented;
 mod drain;
 #[cfg(feature = "testing")]
 mod for_test;

@@ -30,6 +30,8 @@ pub(crate) use self::first_sent::{InvalidFirstSent, first_sent};
 pub(crate) use self::host::host;
 pub use self::key::InvalidKey;
 pub(crate) use self::key::Key;
+#[cfg(feature = "utoipa")]
+pub(crate) use self::key::MAX_KEY;
 pub(crate) use self::key_form::{is_uuid, ulid_time, uuid7_time};
 #[cfg(feature = "json")]
 pub(crate) use self::media_type::json_type;

@@ -18,6 +18,8 @@ const RULES: Rules = Rules {
     rooms: &[
         // For the tests of applications: above everything, and used by nothing.
         room("testing", &["layer"], &[]),
+        // What documents say of a layer, and nothing of a request.
+        room("openapi", &["layer"], &["HttpRequest"]),
         room("layer", &["run"], &[]),
         room("run", &["answer", "claim"], &[]),
         room("answer", &["options"], &[]),
