@@ -47,5 +47,5 @@ SELECT
         CASE kind WHEN 1 THEN seen + max(lease, retention) ELSE expires END / 1000000.0,
         'unixepoch'
     ) AS expires,
-    octet_length(answer) AS octets
+    length(answer) AS octets
 FROM "idempotency_records";

@@ -2,8 +2,10 @@
 //! as an error.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use actix_web::http::header::ContentType;
 use actix_web::{Error, HttpResponse};
 
 use super::not_executed::NotExecuted;
@@ -48,9 +50,19 @@ pub(crate) fn answer_of(error: Error) -> HttpResponse {
     catch_unwind(render).unwrap_or_else(|panic| panicked(&*panic))
 }
 
-/// A plain 500 that binds nothing, for mistakes that only the application's author can mend.
-pub(crate) fn misconfigured() -> HttpResponse {
-    let mut response = HttpResponse::InternalServerError().finish();
+/// A plain 500 that binds nothing, for mistakes that only the application's author can mend. In debug builds it says what
+/// to change, as the log does.
+pub(crate) fn misconfigured(advice: impl fmt::Display) -> HttpResponse {
+    let mut response = match cfg!(debug_assertions) {
+        true => {
+            let text = format!("{advice}\n\nThis text is in answers of debug builds only.\n");
+            let plain = ContentType::plaintext();
+            HttpResponse::InternalServerError()
+                .content_type(plain)
+                .body(text)
+        }
+        false => HttpResponse::InternalServerError().finish(),
+    };
     NotExecuted::mark(&mut response);
     response
 }

@@ -112,12 +112,14 @@ const OTHER_STORE: &str =
 const TWICE: &str = "a handler has one transaction: take it once, and lend it to whatever needs it";
 
 fn misplaced(advice: &'static str, request: &HttpRequest) -> Error {
+    let advice =
+        format!("a handler cannot have its transaction here, so the request was refused: {advice}");
     tracing::error!(
         method = method_name(request.method()),
         route = request.match_pattern().unwrap_or_default(),
-        "a handler cannot have its transaction here, so the request was refused: {advice}",
+        "{advice}",
     );
-    InternalError::from_response("no transaction", misconfigured()).into()
+    InternalError::from_response("no transaction", misconfigured(advice)).into()
 }
 
 thread_local! {

@@ -116,13 +116,14 @@ impl Marked {
 
     /// Refuses a method that has an effect and is never covered: a marked handler does not run unprotected.
     fn unprotected(&self) -> Start {
+        let advice = "a handler marked with #[idempotent] is routed by a method that is never covered, so the request was \
+            refused: route it by POST, PUT, PATCH or DELETE, or take the attribute away";
         tracing::error!(
             method = method_name(self.request.method()),
             route = self.request.match_pattern().unwrap_or_default(),
-            "a handler marked with #[idempotent] is routed by a method that is never covered, so the request was \
-             refused: route it by POST, PUT, PATCH or DELETE, or take the attribute away",
+            "{advice}",
         );
-        Start::Answer(Box::new(misconfigured()))
+        Start::Answer(Box::new(misconfigured(advice)))
     }
 
     /// Under the claim of an outer layer, the handler overrides what that one decides afterwards.
@@ -132,14 +133,14 @@ impl Marked {
             return Start::Pass(Some(outer));
         };
         let pattern = self.request.match_pattern().unwrap_or_default();
-        tracing::error!(
-            option,
+        let advice = format!(
             "`{option}` of #[idempotent] comes too late under an all-routes layer, which has \
              claimed the key already: give the layer an entry \
              `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
             self.request.method(),
         );
-        Start::Answer(Box::new(misconfigured()))
+        tracing::error!(option, "{advice}");
+        Start::Answer(Box::new(misconfigured(advice)))
     }
 
     /// What actix-web does with an unmarked handler.
@@ -208,7 +209,8 @@ impl Marked {
         }
         let worker = Worker::of(&request.extensions()).cloned();
         let Some(worker) = worker else {
-            return misconfigured();
+            let what = "a handler that takes a transaction";
+            return HttpResponse::from_error(not_covered(what, &request));
         };
         let options = worker.marked(&request, route);
         let transactional = Transactional {

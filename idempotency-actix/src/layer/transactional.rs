@@ -35,13 +35,16 @@ pub(super) fn refuse_meaningless(
 ) -> Option<HttpResponse> {
     let worker = Worker::of(&request.extensions()).cloned()?;
     let (option, place) = worker.meaningless(request, attribute)?;
+    let advice = format!(
+        "`{option}` of {place} means nothing for a handler that takes a transaction, whose claim ends with it: take the \
+         option away"
+    );
     tracing::error!(
         option,
         route = request.match_pattern().unwrap_or_default(),
-        "`{option}` of {place} means nothing for a handler that takes a transaction, whose claim ends with it: take the \
-         option away",
+        "{advice}",
     );
-    Some(misconfigured())
+    Some(misconfigured(advice))
 }
 
 impl<F, Args> Transactional<F, Args>
@@ -113,12 +116,13 @@ where
         };
         let called = AssertUnwindSafe(call).catch_unwind().await;
         if !open.is_home() {
+            let advice = "a transaction has left its handler (stored, spawned or in the body of its answer), so it was refused \
+                and nothing is committed: whatever writes to it must end before the handler does";
             tracing::error!(
                 route = self.request.match_pattern().unwrap_or_default(),
-                "a transaction has left its handler (stored, spawned or in the body of its answer), so it was refused and \
-                 nothing is committed: whatever writes to it must end before the handler does",
+                "{advice}",
             );
-            let mut answer = misconfigured();
+            let mut answer = misconfigured(advice);
             mark(&mut answer, Outcome::Released);
             return Err(answer);
         }

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use actix_web::body::BoxBody;
 use actix_web::error::InternalError;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::worker::{Unkeyed, Worker};
 use crate::answer::{Problem, caught, misconfigured};
@@ -51,18 +49,9 @@ pub(super) fn not_covered(what: impl fmt::Display, request: &HttpRequest) -> Err
         route = request.match_pattern().unwrap_or_default(),
         "{advice}",
     );
-    let answer = match cfg!(debug_assertions) {
-        true => explained(misconfigured(), advice + IN_A_TEST),
-        false => misconfigured(),
-    };
+    let answer = misconfigured(advice + IN_A_TEST);
     InternalError::from_response("no idempotency layer", answer).into()
 }
 
 const IN_A_TEST: &str = ". In a test of something else, wrap `Idempotency::passthrough()` (feature `testing`); a \
-    `Condition::new(false, layer)` is no layer. This text is in answers of debug builds only.\n";
-
-fn explained(mut answer: HttpResponse, text: String) -> HttpResponse {
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, plain);
-    answer.map_body(|_, _| BoxBody::new(text))
-}
+    `Condition::new(false, layer)` is no layer";

@@ -245,14 +245,14 @@ impl Worker {
 
     /// Guards choose between resources, and the table has different rows for them.
     fn ambiguous(&self, request: &HttpRequest) -> Decided {
+        let advice = "several resources could take a request, and the table of the all-routes layer has different entries \
+            for them, so the request was refused: wrap each scope in a layer of its own, or give the entries the same options";
         tracing::error!(
             method = method_name(request.method()),
             path_rows = ?self.routes.patterns_of(request),
-            "several resources could take a request, and the table of the all-routes layer has different entries for \
-             them, so the request was refused: wrap each scope in a layer of its own, or give the entries the same \
-             options",
+            "{advice}",
         );
-        Decided::Refuse(Box::new(misconfigured()))
+        Decided::Refuse(Box::new(misconfigured(advice)))
     }
 
     /// The options of a request's route where all-routes mode has not claimed for it: its row of the
@@ -321,12 +321,13 @@ pub(super) fn formed(response: HttpResponse, request: &HttpRequest) -> HttpRespo
 
 /// A handler's attribute bounds the age of keys, and neither it nor the layer tells how old they are.
 fn timeless(request: &HttpRequest) -> Decided {
+    let advice = "`max_key_age` of #[idempotent] needs the time of a key, and its layer does not tell it either, so the \
+        request was refused: add `key_format = \"uuid7\"` or `\"ulid\"`, or a `first_sent_header`";
     tracing::error!(
         route = request.match_pattern().unwrap_or_default(),
-        "`max_key_age` of #[idempotent] needs the time of a key, and its layer does not tell it either, so the request was \
-         refused: add `key_format = \"uuid7\"` or `\"ulid\"`, or a `first_sent_header`",
+        "{advice}",
     );
-    Decided::Refuse(Box::new(misconfigured()))
+    Decided::Refuse(Box::new(misconfigured(advice)))
 }
 
 impl Deref for Worker {

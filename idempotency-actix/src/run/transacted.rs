@@ -80,11 +80,10 @@ impl Transacted {
             Finished::Completed(_) => {}
             Finished::NotKept(_) if ending == Ending::Release => {}
             Finished::NotKept(_) => {
-                tracing::error!(
-                    "an answer of a handler in a transaction cannot be kept, so the transaction was rolled back: it is \
-                     longer than `max_response`, an event stream, or a stream that broke off",
-                );
-                *response = misconfigured();
+                let advice = "an answer of a handler in a transaction cannot be kept, so the transaction was rolled back: it \
+                    is longer than `max_response`, an event stream, or a stream that broke off";
+                tracing::error!("{advice}");
+                *response = misconfigured(advice);
                 ending = Ending::Release;
             }
         }
@@ -162,7 +161,8 @@ impl Transacted {
             Committed::Refused(cause) => {
                 incident(Incident::CommitRefused, &subject(&open), &Chain(&cause));
                 open.tell(Outcome::Released);
-                Passed::Instead(Box::new(misconfigured()))
+                let advice = "the database refused the commit, so nothing was committed: the log has its reason";
+                Passed::Instead(Box::new(misconfigured(advice)))
             }
             Committed::Ended => self.ended(open).await,
             Committed::Unclear(cause) => {

@@ -79,6 +79,8 @@ fn each_is_a_500_that_binds_nothing_and_a_log_line_that_says_what_to_write() {
         assert!(!retry.is_replay(), "{option}");
         let entry = format!(".route(Method::POST, \"/{option}\", RouteOptions::new().{option}(");
         assert_eq!(log::lines_with(&[&entry]).len(), 2, "{option}");
+        // These tests are a debug build.
+        assert!(first.text().contains(&entry), "{first:?}");
     }
     assert_eq!((store.records(), site.runs.count()), (0, 0));
 }

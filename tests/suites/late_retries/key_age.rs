@@ -362,7 +362,10 @@ fn an_attribute_that_finds_no_time_with_its_layer_is_500_and_logged() {
     log::listen();
     let clock = Clock::manual();
     let site = Site::new(layer(&clock).build().expect("a layer"), attributes);
-    assert_eq!(site.send(Request::post("/timeless").key("k")).status, 500);
+    let refused = site.send(Request::post("/timeless").key("k"));
+    assert_eq!(refused.status, 500);
+    // These tests are a debug build.
+    assert!(refused.text().contains("`max_key_age` of #[idempotent]"));
     assert_eq!(
         log::lines_with(&["`max_key_age` of #[idempotent] needs the time"]).len(),
         1

@@ -9,6 +9,7 @@ use actix_web::http::header::HttpDate;
 
 use super::decision::Action;
 use super::document::{Text, document, encoded};
+use super::search::SCOPES;
 use crate::store::{
     AttemptId, Description, Finished, Page, Record, RecordId, State, UnknownOutcome,
 };
@@ -72,14 +73,16 @@ pub(super) fn unlisted(base: &str) -> HttpResponse {
 
 fn search(base: &str) -> String {
     let home = encoded(base);
+    let scopes = SCOPES
+        .map(|(value, words)| format!("<option value=\"{value}\">{words}"))
+        .concat();
     format!(
         "<section aria-labelledby=\"search\">\n<h2 id=\"search\">Search by key and caller</h2>\n\
          <form method=\"post\" action=\"{home}/search\" autocomplete=\"off\">\n\
          <label>Method <select name=\"method\"><option>POST<option>PUT<option>PATCH<option>DELETE</select></label>\n\
          <label class=\"wide\">Path <input name=\"path\" required placeholder=\"/accounts/7/charges\" spellcheck=\"false\"></label>\n\
          <label class=\"wide\">Key, without quotes <input name=\"key\" required spellcheck=\"false\"></label>\n\
-         <label>Callers are told apart by <select name=\"scope\"><option value=\"principal\">a principal\
-         <option value=\"header\">a header<option value=\"everyone\">nothing</select></label>\n\
+         <label>Callers are told apart by <select name=\"scope\">{scopes}</select></label>\n\
          <label class=\"wide\">Caller <input name=\"caller\" spellcheck=\"false\"></label>\n\
          <label>Host, if scopes are per host <input name=\"host\" spellcheck=\"false\"></label>\n\
          <button>Search</button>\n</form>\n</section>\n"
@@ -94,7 +97,8 @@ pub(super) fn record(
 ) -> HttpResponse {
     let mut body = told(came_to);
     let Some(record) = record else {
-        body.push_str("<p class=\"none\">There is no record: a request with its key runs.</p>\n");
+        body.push_str("<p class=\"none\">Nothing is kept under exactly this caller, method, path and key: check each of \
+                       them. A request of that name would run.</p>\n");
         _ = writeln!(body, "<dl><dt>Record</dt><dd class=\"id\">{id}</dd></dl>");
         return document(base, StatusCode::OK, "No record", &body);
     };

@@ -18,6 +18,8 @@ fn assert_refused(site: &Site, request: &Request, says: &[&str]) {
     let answer = site.send(request.clone());
     assert_eq!((answer.status, answer.header("retry-after")), (500, None));
     assert!(!log::lines_with(says).is_empty(), "no line with {says:?}");
+    // These tests are a debug build.
+    assert!(answer.text().contains(says[0]), "{answer:?}");
     assert_eq!(site.runs.count(), 0);
 }
 
