@@ -83,6 +83,18 @@ async fn a_user_that_may_not_see_the_configuration_or_its_own_address_gets_a_rep
 }
 
 #[actix_web::test]
+async fn a_user_that_may_not_write_or_run_scripts_is_fatal() {
+    for rules in [&["resetkeys", "~other:*"][..], &["-evalsha", "-eval"]] {
+        let report = with_user(rules).check().await.expect("a report");
+        assert_eq!(report.worst(), Some(RedisSeverity::Fatal), "{rules:?}");
+        let prefix = "idem:".to_owned();
+        let finding = RedisFinding::NotPermitted { prefix };
+        assert!(findings(&report).contains(&finding), "{rules:?}: {report}");
+        assert!(report.to_string().contains("~idem:*"), "{report}");
+    }
+}
+
+#[actix_web::test]
 async fn a_server_that_is_not_there_is_an_error() {
     let server = own_server(&[]);
     server.kill();

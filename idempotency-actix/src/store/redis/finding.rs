@@ -67,6 +67,11 @@ pub enum RedisFinding {
     },
     /// There are replicas, and `min-replicas-to-write` or `min-replicas-max-lag` is 0.
     NoMinReplicas,
+    /// The store's user may not write its keys, or may not run scripts on them.
+    NotPermitted {
+        /// What its keys start with.
+        prefix: String,
+    },
     /// The server does not tell something, which is thus not checked.
     Unreadable {
         /// `INFO`, or the name of its field.
@@ -78,9 +83,10 @@ impl RedisFinding {
     /// How much it endangers the promise.
     pub fn severity(&self) -> RedisSeverity {
         match self {
-            Self::Eviction { .. } | Self::NotPrimary | Self::VersionTooOld { .. } => {
-                RedisSeverity::Fatal
-            }
+            Self::Eviction { .. }
+            | Self::NotPrimary
+            | Self::VersionTooOld { .. }
+            | Self::NotPermitted { .. } => RedisSeverity::Fatal,
             Self::AppendFsync { policy } if policy.as_deref() != Some("no") => RedisSeverity::Note,
             Self::AppendOnlyOff
             | Self::AppendFsync { .. }
@@ -131,6 +137,10 @@ impl fmt::Display for RedisFinding {
             ),
             Self::NoMinReplicas => f.write_str(
                 "`min-replicas-to-write` is 0: a primary that is cut off from its replicas goes on granting claims, which the failover to a replica loses; set `min-replicas-to-write 1` and `min-replicas-max-lag 10`"
+            ),
+            Self::NotPermitted { prefix } => write!(
+                f,
+                "the store's user may not write keys that start with `{prefix}`, or not run scripts on them, so that every claim fails (503); allow it (`ACL SETUSER .. ~{prefix}* +@read +@write +@scripting`)"
             ),
             Self::Unreadable { what } => write!(
                 f,

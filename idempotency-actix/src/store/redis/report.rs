@@ -42,6 +42,14 @@ impl RedisReport {
         Self { servers }
     }
 
+    /// The same with what was found by way of any of them.
+    pub(super) fn with(mut self, finding: RedisFinding) -> Self {
+        if let Some(server) = self.servers.first_mut() {
+            server.findings.push(finding);
+        }
+        self
+    }
+
     /// One report a server: the primaries of a cluster, or the one server that takes claims.
     pub fn servers(&self) -> &[RedisServerReport] {
         &self.servers

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Client, Value, cmd};
 
+use super::failure::Failure;
+use super::finding::RedisFinding;
 use super::notifications::Notifications;
 use super::pool::RedisPool;
 use super::records::Records;
@@ -99,7 +101,8 @@ impl RedisStore {
     /// Reports what the configuration of the servers means for the promise of one run: for start-up.
     ///
     /// It asks the primaries of a cluster, or the one server that takes claims, for `INFO` and
-    /// `CONFIG GET appendfsync`. What they do not tell is a finding too.
+    /// `CONFIG GET appendfsync`, and writes one key as [`health`](Store::health) does. What they do not tell is a finding
+    /// too.
     ///
     /// # Errors
     ///
@@ -118,7 +121,26 @@ impl RedisStore {
     /// # }
     /// ```
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
-        Ok(RedisReport::of(&self.records.server).await?)
+        let report = RedisReport::of(&self.records.server).await?;
+        Ok(match self.try_key().await {
+            Err(failure) if failure.has_code("NOPERM") => report.with(RedisFinding::NotPermitted {
+                prefix: self.records.prefix.clone(),
+            }),
+            // What else stands in the way is a matter of health.
+            _ => report,
+        })
+    }
+
+    /// Writes a key of its own, and runs a script on it: a user without scripts could claim, and never complete.
+    async fn try_key(&self) -> Result<(), Failure> {
+        let key = format!("{}health", self.records.prefix);
+        let mut session = self.records.server.session(key.as_bytes());
+        let mut set = cmd("SET");
+        set.arg(&key).arg(1).arg("PX").arg(60_000);
+        session.send::<()>(Ask::Command(&set)).await?;
+        LOOK.run::<Value>(&mut session, &[key.as_bytes()], &[])
+            .await?;
+        Ok(())
     }
 }
 
@@ -185,15 +207,7 @@ impl Store for RedisStore {
     /// Writes a key of its own, `health` behind the prefix, and reads it by a script: a server may answer,
     /// and take no claim.
     async fn health(&self) -> Result<(), StoreError> {
-        let key = format!("{}health", self.records.prefix);
-        let mut session = self.records.server.session(key.as_bytes());
-        let mut set = cmd("SET");
-        set.arg(&key).arg(1).arg("PX").arg(60_000);
-        session.send::<()>(Ask::Command(&set)).await?;
-        // A user without scripts could claim, and never complete.
-        LOOK.run::<Value>(&mut session, &[key.as_bytes()], &[])
-            .await?;
-        Ok(())
+        Ok(self.try_key().await?)
     }
 
     fn timeout(&self) -> Option<Duration> {
