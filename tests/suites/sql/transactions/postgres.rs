@@ -13,7 +13,7 @@ use idempotency_actix_sqlx::sqlx::{
 };
 use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlConfigError, SqlError};
 use idempotency_actix_tests::app::{Counter, Gate, Site};
-use idempotency_actix_tests::postgres::{Cut, PgServer, Wire};
+use idempotency_actix_tests::postgres::{Cut, PgBouncer, PgServer, Wire};
 use idempotency_actix_tests::{
     Request, assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
 };
@@ -535,4 +535,54 @@ fn a_limit_that_cannot_be_told_to_the_server_is_refused() {
         });
         assert_eq!(built, Err(SqlConfigError::StatementTimeout(limit)));
     }
+}
+
+/// A bank whose connections go through a pooler in that mode, which is there for as long as the bank is used.
+fn through_pooler(mode: &str, test: impl FnOnce(&Bank)) {
+    let server = PgServer::shared();
+    let pooler = PgBouncer::before(server, mode);
+    test(&open(server, pooler.options(server), AMPLE));
+}
+
+#[test]
+fn a_pooler_that_keeps_sessions_is_as_good_as_the_server() {
+    through_pooler("session", |bank| {
+        for (key, status, effects) in [("a", 201, 1), ("b", 404, 0)] {
+            let asked = request(key).header("x-status", &status.to_string());
+            let first = bank.send(&asked);
+            assert_eq!((first.status, first.is_replay()), (status, false));
+            assert_replay(&bank.send(&asked), status, &first.text());
+            assert_eq!(bank.effects(key), effects);
+        }
+        let failing = request("c").header("x-status", "500");
+        assert_eq!(bank.send(&failing).status, 500);
+        assert_first(&bank.send(&request("c")), 201, "run 4");
+        let undone = request("d")
+            .header("x-trap", "40001")
+            .header("x-until", "5");
+        assert_first(&bank.send(&undone), 201, "run 6");
+        assert_eq!((bank.effects("c"), bank.effects("d")), (1, 1));
+    });
+}
+
+/// `check` calls it fatal; what is answered is true all the same.
+#[test]
+fn a_pooler_that_keeps_transactions_alone_makes_no_answer_wrong() {
+    through_pooler("transaction", |bank| {
+        for key in 0..20 {
+            let key = format!("k{key}");
+            let answers = [bank.send(&request(&key)), bank.send(&request(&key))];
+            let successes = answers.iter().filter(|answer| answer.status == 201);
+            let firsts = successes
+                .clone()
+                .filter(|answer| !answer.is_replay())
+                .count();
+            assert!(firsts <= 1, "{answers:?}");
+            assert_eq!(
+                bank.effects(&key),
+                i64::from(successes.count() > 0),
+                "{answers:?}"
+            );
+        }
+    });
 }
