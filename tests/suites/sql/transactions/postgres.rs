@@ -586,3 +586,40 @@ fn a_pooler_that_keeps_transactions_alone_makes_no_answer_wrong() {
         }
     });
 }
+
+/// Effect and answer are rows of one commit, so that a standby has both or neither.
+#[test]
+fn what_a_promoted_standby_has_is_replayed_and_what_it_has_not_runs() {
+    let primary: &PgServer = Box::leak(Box::new(PgServer::start(&[])));
+    let tables = Tables::new(primary);
+    let after = Tables {
+        charges: tables.charges.clone(),
+        records: tables.records.clone(),
+    };
+    let bank = tables.bank(primary, primary.options(), AMPLE);
+    let standby: &PgServer = Box::leak(Box::new(primary.standby()));
+    // From here on a commit is acknowledged once the standby has it.
+    now(primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'"));
+    now(primary.execute("SELECT pg_reload_conf()"));
+    eventually("a synchronous standby", || {
+        let sql = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        now(primary.number(sql)) == 1
+    });
+
+    let answered = bank.send(&request("answered"));
+    assert_first(&answered, 201, "run 1");
+    let mut cut_off = bank.ask(&asking("cut-off", "wait"));
+    bank.gate.wait();
+    primary.crash();
+    bank.gate.open();
+    let told = cut_off.receive();
+    assert!(told.status >= 500, "{told:?}");
+    now(standby.execute("SELECT pg_promote()"));
+    now(standby.execute("ALTER SYSTEM SET synchronous_standby_names = ''"));
+    now(standby.execute("SELECT pg_reload_conf()"));
+
+    let bank = after.bank(standby, standby.options(), AMPLE);
+    assert_replay(&bank.send(&request("answered")), 201, "run 1");
+    assert_first(&bank.send(&request("cut-off")), 201, "run 1");
+    assert_eq!((bank.effects("answered"), bank.effects("cut-off")), (1, 1));
+}
