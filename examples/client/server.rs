@@ -5,8 +5,16 @@ use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use serde::Deserialize;
+
 use crate::client::API_KEY;
 use crate::journal::Order;
+
+/// What a charge tells of itself, as far as it matters here.
+#[derive(Deserialize)]
+struct Charge {
+    order: Order,
+}
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -49,7 +57,9 @@ impl Server {
     pub(crate) async fn charges(&self) -> reqwest::Result<Vec<Order>> {
         let url = format!("http://{}/charges", self.address);
         let request = reqwest::Client::new().get(url).header(API_KEY.0, API_KEY.1);
-        request.send().await?.error_for_status()?.json().await
+        let answer = request.send().await?.error_for_status()?;
+        let charges: Vec<Charge> = answer.json().await?;
+        Ok(charges.into_iter().map(|charge| charge.order).collect())
     }
 }
 

@@ -128,7 +128,7 @@ fn the_client_goes_on_with_its_keys_after_a_restart_and_stops_before_its_window_
     let mut line = String::new();
     output.read_line(&mut line).expect("an open pipe");
     let (_, line) = line.split_once("http://").expect("a URL");
-    let (address, _) = line.split_once(". ").expect("an address");
+    let (address, _) = line.split_once('/').expect("an address");
     let journal = |name| folder.path().join(name).display().to_string();
     let key = |printed: &str| {
         let row = printed.lines().nth(1).expect("a row");
