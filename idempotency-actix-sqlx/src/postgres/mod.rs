@@ -6,6 +6,7 @@ mod extractor;
 mod finding;
 mod listening;
 mod migration;
+mod prepared;
 mod statements;
 mod store;
 mod table;

@@ -166,16 +166,23 @@ pub(super) fn hex(octets: &[u8]) -> String {
 /// An answer as a new row. Its values stand in the text, as a message of several statements takes no others.
 pub(super) fn record_new(table: &str, id: &RecordId, row: &NewRow) -> String {
     let values = values(id, row);
+    new_row(table, values.each_ref().map(String::as_str))
+}
+
+/// The same of any values: id, kind, token, generation, fingerprint, how long it is kept, answer, method, route and label.
+pub(super) fn new_row(table: &str, values: [&str; 10]) -> String {
+    let columns = columns(values);
     format!(
         "INSERT INTO {table} \
          (id, kind, token, generation, fingerprint, begun, seen, expires, answer, method, route, label) \
-         WITH {NOW} SELECT {values} FROM now"
+         WITH {NOW} SELECT {columns} FROM now"
     )
 }
 
 /// An answer over another row, if that may be, for a query over what was made. It takes several times as long to plan.
 pub(super) fn record_over(table: &str, id: &RecordId, row: &NewRow) -> String {
     let values = values(id, row);
+    let columns = columns(values.each_ref().map(String::as_str));
     let free = completable(
         "r",
         "EXCLUDED.token",
@@ -188,7 +195,7 @@ pub(super) fn record_over(table: &str, id: &RecordId, row: &NewRow) -> String {
             INSERT INTO {table} AS r \
             (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
              method, route, label) \
-            SELECT {values} FROM now \
+            SELECT {columns} FROM now \
             ON CONFLICT (id) DO UPDATE SET \
                 kind = EXCLUDED.kind, token = EXCLUDED.token, generation = EXCLUDED.generation, \
                 fingerprint = EXCLUDED.fingerprint, retention = NULL, lease = NULL, begun = EXCLUDED.begun, \
@@ -199,20 +206,41 @@ pub(super) fn record_over(table: &str, id: &RecordId, row: &NewRow) -> String {
     )
 }
 
-fn values(id: &RecordId, row: &NewRow) -> String {
+/// The values of a new row, as expressions.
+pub(super) fn values(id: &RecordId, row: &NewRow) -> [String; 10] {
     let octets = |octets: &[u8]| format!("decode('{}', 'hex')", hex(octets));
-    let (id, token, fingerprint) = (
-        octets(id.as_bytes()),
-        octets(&row.token),
-        octets(&row.fingerprint),
-    );
-    let answer = octets(row.answer.as_deref().unwrap_or_default());
     let text = |text: Option<&str>| match text {
         Some(text) => format!("convert_from({}, 'UTF8')", octets(text.as_bytes())),
         None => "NULL".to_owned(),
     };
-    let (method, route, label) = (text(row.method()), text(row.route()), text(row.label()));
-    let (kind, generation, kept) = (row.kind, row.generation, row.kept);
+    [
+        octets(id.as_bytes()),
+        row.kind.to_string(),
+        octets(&row.token),
+        row.generation.to_string(),
+        octets(&row.fingerprint),
+        row.kept.to_string(),
+        octets(row.answer.as_deref().unwrap_or_default()),
+        text(row.method()),
+        text(row.route()),
+        text(row.label()),
+    ]
+}
+
+/// The columns that they make, with the time of the statement.
+fn columns(values: [&str; 10]) -> String {
+    let [
+        id,
+        kind,
+        token,
+        generation,
+        fingerprint,
+        kept,
+        answer,
+        method,
+        route,
+        label,
+    ] = values;
     format!(
         "{id}, {kind}, {token}, {generation}, {fingerprint}, us, us, us + {kept}, {answer}, \
          {method}, {route}, {label}"

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::finding::PgFinding;
 use super::listening::keep_listening;
+use super::prepared::Prepared;
 use super::statements::Statements;
 use super::table::{self, PgTable};
 use super::telling::Telling;
@@ -494,6 +495,7 @@ impl PgStoreBuilder {
                 Beginning {
                     connections: Connections::new(most, Foreign::Use, Postgres::meaning, open),
                     statement_timeout: self.statement_timeout,
+                    prepared: Arc::new(Prepared::of(self.names.table())),
                 }
             },
             housekeeping: connections(1, Foreign::Replace),

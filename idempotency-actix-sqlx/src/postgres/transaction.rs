@@ -1,6 +1,7 @@
 //! One open transaction on a connection of the store's: how it begins, what is seen in it, and how it ends. When that is
 //! is not known here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -12,19 +13,16 @@ use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Executor, Row as _, SqlSafeStr};
 use tokio::time::Instant;
 
-use super::statements::hex;
+use super::prepared::{ENDED, Prepared, SETTING};
+use super::statements::{hex, record_new};
 use crate::connections::{Connections, Taken};
 use crate::failure::{Cause, Failure, Meaning, Trouble};
 use crate::nesting::{begin, depth, queue_rollback};
+use crate::row::NewRow;
 use crate::steps::{Engine, unreadable};
 
-/// A setting that is local to the transaction: while it is there, it still is the one that was begun.
-const SETTING: &str = "idempotency_actix.tx";
-
-/// What statements of the store's say by an error, since an error keeps the commit behind it in the same message from
-/// being carried out.
+/// What the statement says by an error that finds another attempt's record.
 const TAKEN: &str = "idempotency_actix:taken";
-const ENDED: &str = "idempotency_actix:ended";
 
 /// What transactions are begun by: connections for them alone, since they last as long as their handlers.
 #[derive(Debug)]
@@ -32,6 +30,8 @@ pub(super) struct Beginning {
     pub(super) connections: Arc<Connections<PgConnection>>,
     /// Of each statement in them; `None` leaves it to the server's configuration.
     pub(super) statement_timeout: Option<Duration>,
+    /// What each connection prepares.
+    pub(super) prepared: Arc<Prepared>,
 }
 
 /// An open transaction of a [`PgStore`](super::PgStore), which dereferences to its connection. Dropping it rolls back.
@@ -41,6 +41,8 @@ pub struct PgTransaction {
     /// What the setting holds.
     mark: String,
     has_seen_row: bool,
+    /// What its connection has prepared, if that is used.
+    prepared: Option<Arc<Prepared>>,
     /// Told when it is over without a record.
     told: Option<Box<dyn Fn()>>,
 }
@@ -98,39 +100,48 @@ impl PgTransaction {
             Isolation::Serializable => " ISOLATION LEVEL SERIALIZABLE",
             _ => "",
         };
-        let (locked, look) = match operation {
-            // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is told
-            // to come again that need not have been.
-            Some((table, id)) => (
-                format!(
-                    "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
-                     THEN '+' ELSE '-' END"
+        let message = |prepared: Option<&Arc<Prepared>>| {
+            let (locked, look) = match (operation, prepared) {
+                (Some((_, id)), Some(prepared)) => {
+                    let begin = prepared.begin(id, idle, &mark);
+                    return format!("BEGIN{isolation}; {limit}{begin}");
+                }
+                // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is
+                // told to come again that need not have been.
+                (Some((table, id)), None) => (
+                    format!(
+                        "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
+                         THEN '+' ELSE '-' END"
+                    ),
+                    format!(
+                        "; SELECT current_setting('{SETTING}', true), \
+                         EXISTS (SELECT FROM {table} WHERE id = decode('{}', 'hex')), \
+                         current_setting('transaction_isolation') LIKE 'read%'",
+                        hex(id.as_bytes())
+                    ),
                 ),
-                format!(
-                    "; SELECT current_setting('{SETTING}', true), \
-                     EXISTS (SELECT FROM {table} WHERE id = decode('{}', 'hex')), \
-                     current_setting('transaction_isolation') LIKE 'read%'",
-                    hex(id.as_bytes())
-                ),
-            ),
-            None => ("'+'".to_owned(), String::new()),
+                (None, _) => ("'+'".to_owned(), String::new()),
+            };
+            format!(
+                "BEGIN{isolation}; {limit}\
+                 SELECT set_config('idle_in_transaction_session_timeout', '{idle}', true), \
+                 set_config('{SETTING}', '{mark}' || {locked}, true){look}"
+            )
         };
-        let sql = format!(
-            "BEGIN{isolation}; {limit}\
-             SELECT set_config('idle_in_transaction_session_timeout', '{idle}', true), \
-             set_config('{SETTING}', '{mark}' || {locked}, true){look}"
-        );
         let mut has_resent = false;
         loop {
             let taken = by.connections.take(deadline).await?;
             let was_idle = !taken.is_fresh();
+            let uses_prepared = operation.is_some() && by.prepared.are_kept();
             let mut transaction = Self {
                 taken: Some(taken),
                 mark: format!("{mark}+"),
                 has_seen_row: false,
+                prepared: uses_prepared.then(|| Arc::clone(&by.prepared)),
                 told: None,
             };
-            let begun = transaction.send(sql.clone());
+            let sql = message(transaction.prepared.as_ref());
+            let begun = transaction.send(sql);
             let error = match tokio::time::timeout_at(deadline, begun).await {
                 Ok(Ok(mut rows)) => return Ok((transaction, rows.pop())),
                 Ok(Err(error)) => error,
@@ -141,6 +152,10 @@ impl PgTransaction {
             };
             // Nothing was written, whatever was begun: it ends with its connection.
             transaction.close();
+            if uses_prepared && is_unprepared(&error) {
+                by.prepared.give_up();
+                continue;
+            }
             if Postgres::meaning(&error) != Meaning::Broken || has_resent || !was_idle {
                 return Err(Failure::Refused(Postgres::explain(error)));
             }
@@ -154,14 +169,28 @@ impl PgTransaction {
     /// The client library, which shall make savepoints of what a handler begins, counts one transaction from the first to
     /// the last of a connection's: what it counted by itself, it would end by itself, by a message more.
     async fn send(&mut self, sql: String) -> Result<Vec<PgRow>, sqlx::Error> {
+        let prepared = self.prepared.clone();
         let connection = self.connection_mut();
         if depth::<Postgres>(connection) == 0 {
             begin::<Postgres>(connection, "BEGIN".into_sql_str()).await?;
-            connection.execute(sqlx::raw_sql("ROLLBACK")).await?;
+            match &prepared {
+                Some(prepared) => prepare(connection, prepared).await?,
+                None => {
+                    connection.execute(sqlx::raw_sql("ROLLBACK")).await?;
+                }
+            }
         }
-        connection
-            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
+        let sent = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.clone())));
+        match (sent.await, &prepared) {
+            // Its first transaction was one without a key.
+            (Err(error), Some(prepared)) if is_unprepared(&error) => {
+                prepare(connection, prepared).await?;
+                connection
+                    .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
+                    .await
+            }
+            (sent, _) => sent,
+        }
     }
 
     /// Begins one for an operation, and looks for its record in it.
@@ -211,6 +240,14 @@ impl PgTransaction {
         self.has_seen_row
     }
 
+    /// Records an answer as a new row.
+    pub(super) fn record_new(&self, table: &str, id: &RecordId, row: &NewRow) -> String {
+        match &self.prepared {
+            Some(prepared) => prepared.record(id, row),
+            None => record_new(table, id, row),
+        }
+    }
+
     /// Has that called when it is over, unless it was committed.
     pub(super) fn tell(&mut self, told: impl Fn() + 'static) {
         self.told = Some(Box::new(told));
@@ -234,7 +271,10 @@ impl PgTransaction {
     pub(super) async fn commit(mut self, write: Write<'_>) -> Sent {
         let mark = &self.mark;
         let is_own = format!("current_setting('{SETTING}', true) = '{mark}'");
-        let alone = format!("SELECT (CASE WHEN {is_own} THEN '1' ELSE '{ENDED}' END)::integer");
+        let alone = match &self.prepared {
+            Some(prepared) => prepared.own(mark),
+            None => format!("SELECT (CASE WHEN {is_own} THEN '1' ELSE '{ENDED}' END)::integer"),
+        };
         let sql = match &write {
             Write::Nothing => alone,
             Write::New { sql, .. } => format!("{sql}; {alone}"),
@@ -262,6 +302,9 @@ impl PgTransaction {
         };
         let sent = match Postgres::meaning(&error) {
             Meaning::Broken => {
+                if let (Some(prepared), true) = (&self.prepared, is_unprepared(&error)) {
+                    prepared.give_up();
+                }
                 self.close();
                 return Sent::Unclear(Postgres::explain(error));
             }
@@ -322,6 +365,24 @@ impl PgTransaction {
             taken.close();
         }
     }
+}
+
+/// Rolls back, and prepares what is not there yet. Of one name there is one text, so one that is there is as good.
+async fn prepare(connection: &mut PgConnection, prepared: &Prepared) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(prepared.all());
+    match connection.execute(sqlx::raw_sql(sql)).await {
+        Err(error) if code(&error).as_deref() == Some("42P05") => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+/// Whether the server's process knows nothing of what was prepared.
+fn is_unprepared(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("26000")
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }
 
 impl Deref for PgTransaction {

@@ -9,7 +9,7 @@ use idempotency_actix::store::{
 };
 use sqlx::postgres::Postgres;
 
-use super::statements::{record_new, record_over};
+use super::statements::record_over;
 use super::store::PgStore;
 use super::transaction::{Begun, PgTransaction, Sent, Write};
 use crate::row::{NewRow, Parsed, Progress, Row};
@@ -102,7 +102,7 @@ impl Transactions for PgStore {
             match transaction.has_seen_row() {
                 true => Write::Over(record_over(&table, recording.id, &row)),
                 false => Write::New {
-                    sql: record_new(&table, recording.id, &row),
+                    sql: transaction.record_new(&table, recording.id, &row),
                     table: names.table.as_str(),
                 },
             }

@@ -623,3 +623,44 @@ fn what_a_promoted_standby_has_is_replayed_and_what_it_has_not_runs() {
     assert_first(&bank.send(&request("cut-off")), 201, "run 1");
     assert_eq!((bank.effects("answered"), bank.effects("cut-off")), (1, 1));
 }
+
+/// As a handler may, and as a pooler does that gives each transaction another of the server's processes.
+#[test]
+fn a_server_that_forgets_what_was_prepared_answers_all_the_same() {
+    #[post("/forgetting")]
+    #[idempotent]
+    async fn forgetting(
+        mut tx: PgTx,
+        request: HttpRequest,
+        charges: Data<Charges>,
+    ) -> Result<HttpResponse, SqlError> {
+        let (table, note) = (&charges.0, header(&request, "x-note"));
+        let sql = format!(
+            "INSERT INTO {table} (note, run, trap) VALUES ('{note}', 1, ''); DEALLOCATE ALL"
+        );
+        tx.execute(raw_sql(AssertSqlSafe(sql))).await?;
+        Ok(HttpResponse::Created().finish())
+    }
+
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let charges = tables.charges.clone();
+    let store = now(async { tables.builder(server, server.options(), AMPLE).build() });
+    let store = store.expect("options that hold");
+    now(store.migrate()).expect("a table");
+    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
+    let layer = layer.build().expect("options that hold");
+    let site = Site::new(layer, move |config| {
+        config
+            .app_data(Data::new(Charges(tables.charges.clone())))
+            .service(forgetting);
+    });
+    for key in ["a", "b", "c"] {
+        let asked = Request::post("/forgetting").key(key).header("x-note", key);
+        let (first, retry) = site.twice(&asked);
+        assert_eq!((first.status, first.is_replay()), (201, false), "{first:?}");
+        assert_replay(&retry, 201, "");
+        let sql = format!("SELECT count(*) FROM {charges} WHERE note = '{key}'");
+        assert_eq!(now(server.number(&sql)), 1, "{key}");
+    }
+}

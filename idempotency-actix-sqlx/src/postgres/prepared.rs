@@ -1,0 +1,117 @@
+//! The statements of a transaction that the server keeps: it reads and plans them once for a connection, which is most of what
+//! they cost it. A message of several statements takes no values, so they are prepared and executed by SQL. When that is done is
+//! not known here.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use idempotency_actix::store::RecordId;
+
+use super::statements::{hex, new_row, values};
+use crate::row::NewRow;
+
+/// A setting that is local to the transaction: while it is there, it still is the one that was begun.
+pub(super) const SETTING: &str = "idempotency_actix.tx";
+
+/// What the store's last statement says by an error where the transaction is another one, since an error keeps the commit
+/// behind it in the same message from being carried out.
+pub(super) const ENDED: &str = "idempotency_actix:ended";
+
+/// The statements of one table.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    table: String,
+    /// What their names begin with. They are named after their texts, so that of one name there is one text, whoever made it:
+    /// behind a pooler it may be another process.
+    prefix: String,
+    all: String,
+    are_kept: AtomicBool,
+}
+
+impl Prepared {
+    pub(super) fn of(table: String) -> Self {
+        let texts = [
+            (
+                "begin(text, text, text)",
+                format!(
+                    "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
+                     set_config('{SETTING}', $2 || CASE WHEN \
+                     pg_try_advisory_xact_lock(hashtextextended($3, 0)) THEN '+' ELSE '-' END, true)"
+                ),
+            ),
+            (
+                "look(bytea)",
+                format!(
+                    "SELECT current_setting('{SETTING}', true), \
+                     EXISTS (SELECT FROM {table} WHERE id = $1), \
+                     current_setting('transaction_isolation') LIKE 'read%'"
+                ),
+            ),
+            (
+                "record(bytea, integer, bytea, bigint, bytea, bigint, bytea, text, text, text)",
+                new_row(
+                    &table,
+                    ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10"],
+                ),
+            ),
+            (
+                "own(text)",
+                format!(
+                    "SELECT (CASE WHEN current_setting('{SETTING}', true) = $1 \
+                     THEN '1' ELSE '{ENDED}' END)::integer"
+                ),
+            ),
+        ];
+        let mut hasher = DefaultHasher::new();
+        texts.hash(&mut hasher);
+        let prefix = format!("idempotency_{:016x}_", hasher.finish());
+        let prepare = |(head, text): (&str, String)| format!("; PREPARE {prefix}{head} AS {text}");
+        let all = texts.map(prepare).concat();
+        Self {
+            table,
+            prefix,
+            all,
+            are_kept: AtomicBool::new(true),
+        }
+    }
+
+    /// Whether what a connection prepares is there later, as far as is known: a pooler may give each transaction another of
+    /// the server's processes, and a handler may tell the server to forget.
+    pub(super) fn are_kept(&self) -> bool {
+        self.are_kept.load(Ordering::Relaxed)
+    }
+
+    /// Has the store do without them from now on.
+    pub(super) fn give_up(&self) {
+        self.are_kept.store(false, Ordering::Relaxed);
+    }
+
+    /// Prepares them, after a transaction that is rolled back.
+    pub(super) fn all(&self) -> String {
+        format!("ROLLBACK{}", self.all)
+    }
+
+    /// Tries for the operation's lock, and looks for its record in the next statement.
+    pub(super) fn begin(&self, id: &RecordId, idle: u128, mark: &str) -> String {
+        let Self { table, prefix, .. } = self;
+        format!(
+            "EXECUTE {prefix}begin('{idle}', '{mark}', '{table}:{id}'); \
+             EXECUTE {prefix}look(decode('{}', 'hex'))",
+            hex(id.as_bytes())
+        )
+    }
+
+    /// Records an answer as a new row.
+    pub(super) fn record(&self, id: &RecordId, row: &NewRow) -> String {
+        format!(
+            "EXECUTE {}record({})",
+            self.prefix,
+            values(id, row).join(", ")
+        )
+    }
+
+    /// Fails where it is another transaction than the one that has this mark.
+    pub(super) fn own(&self, mark: &str) -> String {
+        format!("EXECUTE {}own('{mark}')", self.prefix)
+    }
+}
