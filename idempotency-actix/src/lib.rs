@@ -26,8 +26,8 @@
 //! #[derive(Clone)]
 //! struct AccountId(u64);
 //!
-//! fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
-//!     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+//! fn principal(req: &HttpRequest) -> Option<u64> {
+//!     req.extensions().get::<AccountId>().map(|id| id.0)
 //! }
 //!
 //! let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::by(principal));

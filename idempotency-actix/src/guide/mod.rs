@@ -61,7 +61,7 @@ pub mod late_retries {}
 pub mod options {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]
-#[doc = include_str!("../../guide/operations.md")]
+#[cfg_attr(any(not(doctest), feature = "operator"), doc = include_str!("../../guide/operations.md"))]
 pub mod operations {}
 
 #[cfg_attr(not(doctest), doc = include_str!("../../guide/links.md"))]

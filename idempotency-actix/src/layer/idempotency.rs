@@ -21,8 +21,8 @@ use crate::store::StoreError;
 /// #[derive(Clone)]
 /// struct AccountId(u64); // put into the request's extensions by your authentication
 ///
-/// fn principal(req: &HttpRequest) -> Option<[u8; 8]> {
-///     req.extensions().get::<AccountId>().map(|id| id.0.to_be_bytes())
+/// fn principal(req: &HttpRequest) -> Option<u64> {
+///     req.extensions().get::<AccountId>().map(|id| id.0)
 /// }
 ///
 /// #[post("/charges")]

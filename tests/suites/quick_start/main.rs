@@ -17,6 +17,7 @@ use crate::workspace::Workspace;
 const PROGRAMS: &[(&str, usize)] = &[
     ("README.md", 2),
     ("idempotency-actix/guide/modes.md", 1),
+    ("idempotency-actix/guide/operations.md", 1),
     ("idempotency-actix/guide/quick_start.md", 1),
     ("idempotency-actix/guide/redis.md", 1),
     ("idempotency-actix/guide/transactions.md", 1),
