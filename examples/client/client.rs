@@ -30,7 +30,7 @@ pub(crate) enum Setback {
     Cut(reqwest::Error),
     NotYet(Reply, Option<Duration>),
     /// A person has to look.
-    Unknown(Reply),
+    Ask(Reply),
 }
 
 impl Sender {
@@ -55,7 +55,7 @@ impl Sender {
         };
         send.retry(pauses)
             .sleep(sleep)
-            .when(|setback| !matches!(setback, Setback::Unknown(_)))
+            .when(|setback| !matches!(setback, Setback::Ask(_)))
             .adjust(|setback, pause| {
                 let told = setback.retry_after();
                 let pause = pause.map(|pause| told.map_or(pause, |told| told.max(pause)))?;
@@ -73,12 +73,12 @@ impl Sender {
         let response = request.send().await.map_err(Setback::Cut)?;
         let (status, headers) = (response.status(), response.headers().clone());
         // An answer of which the end is missing is none.
-        let body = response.bytes().await.map_err(Setback::Cut)?;
-        let reply = Reply::new(status, &headers, &body);
+        response.bytes().await.map_err(Setback::Cut)?;
+        let reply = Reply::new(status, &headers);
         match reply.meaning() {
             Meaning::Answer => Ok(reply),
             Meaning::NotYet(after) => Err(Setback::NotYet(reply, after)),
-            Meaning::Unknown => Err(Setback::Unknown(reply)),
+            Meaning::Ask => Err(Setback::Ask(reply)),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Setback {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NotYet(_, after) => *after,
-            Self::Cut(_) | Self::Unknown(_) => None,
+            Self::Cut(_) | Self::Ask(_) => None,
         }
     }
 }
@@ -97,9 +97,13 @@ impl fmt::Display for Setback {
         match self {
             Self::Cut(error) if error.is_timeout() => f.write_str("no answer in time"),
             Self::Cut(_) => f.write_str("connection lost"),
-            Self::NotYet(reply, _) | Self::Unknown(reply) => {
-                let problem = reply.problem.as_deref().unwrap_or("come again");
-                write!(f, "{} {problem}", reply.status.as_u16())
+            Self::NotYet(reply, _) | Self::Ask(reply) => {
+                let status = reply.status.as_u16();
+                match &reply.problem {
+                    Some(problem) => write!(f, "{status} {problem}"),
+                    None if reply.is_replay => write!(f, "{status}, replayed"),
+                    None => write!(f, "{status}"),
+                }
             }
         }
     }

@@ -7,10 +7,14 @@
 //! | what comes | what the client does |
 //! |---|---|
 //! | no connection, none in time, or one that is cut | tries again with the same key |
-//! | 409, 429 or 5xx with `Retry-After`; the problems `in-flight`, `quota-exceeded`, `store-unavailable`, `draining` | tries again with the same key, not before the time that is told |
-//! | an answer with `Idempotent-Replayed`, of any status | takes it: it is the answer of an earlier try |
-//! | the problem `outcome-unknown` | stops, and asks a person |
-//! | any other answer, such as 2xx, 402, 410, 412, 422, or a 5xx without more | takes it: a retry would get the same |
+//! | `Idempotent-Replayed`, status below 500 | takes it: it is the answer of an earlier try |
+//! | `Idempotent-Replayed`, 5xx | stops, and looks in the books |
+//! | the problems `in-flight`, `quota-exceeded`, `store-unavailable`, `draining` | tries again with the same key |
+//! | any other problem of the layer's; 401, 403 | stops, and looks in the books |
+//! | 408, 425, 429, 5xx | tries again with the same key |
+//! | any other answer, such as 2xx or 402 | takes it: a retry would get the same |
+//!
+//! It never tries again before the time that `Retry-After` tells.
 //!
 //! Pauses grow, with jitter. No try is made once the key is as old as the window, by the time in the key: past that the server
 //! may have forgotten the operation, and a retry would be another one.
@@ -42,7 +46,7 @@ use reqwest::Client;
 use uuid::Uuid;
 
 use crate::cli::{Asked, Command};
-use crate::client::Sender;
+use crate::client::{Sender, Setback};
 use crate::journal::{Journal, Order, State};
 use crate::server::Server;
 use crate::table::Table;
@@ -99,11 +103,21 @@ async fn play(asked: Asked) -> Result<(), Box<dyn Error>> {
         let order = &journal.operations[number].order;
         match sender.send(order, key, &table).await {
             Ok(reply) => journal.take_in(number, reply.status.as_u16())?,
+            Err(Setback::Ask(reply)) if is_in(&server.charges().await?, order) => {
+                say(&format!("{:>8}  {key}  is in the books", "asked"));
+                journal.take_in(number, reply.status.as_u16())?;
+            }
             // The key stays: whoever looks can find the operation by it.
             Err(setback) => return Err(format!("{key} needs a person: {setback}").into()),
         }
     }
     check(&journal, &server.charges().await?)
+}
+
+fn is_in(charges: &[Order], order: &Order) -> bool {
+    charges
+        .iter()
+        .any(|it| it.amount_cents == order.amount_cents)
 }
 
 /// Of amounts that no earlier order has had, so that a charge is known by its amount.

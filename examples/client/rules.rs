@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LINK, RETRY_AFTER};
 
 /// Problems of the layer's that pass: nothing ran by this try.
 const PASSING: [&str; 4] = [
@@ -13,6 +13,13 @@ const PASSING: [&str; 4] = [
     "draining",
 ];
 
+/// The request did not come whole, or too early, or too often.
+const NOTHING_RAN: [StatusCode; 3] = [
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::TOO_EARLY,
+    StatusCode::TOO_MANY_REQUESTS,
+];
+
 /// What an answer means for the operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -20,8 +27,8 @@ pub(crate) enum Meaning {
     Answer,
     /// A retry with the same key may get another, after so long if that is told.
     NotYet(Option<Duration>),
-    /// The server cannot tell whether it happened. A person has to look before anything is sent again.
-    Unknown,
+    /// It may have happened, and no retry would tell. Somebody has to look before anything is sent again.
+    Ask,
 }
 
 /// What of an answer decides.
@@ -31,19 +38,14 @@ pub(crate) struct Reply {
     /// Whether it is the recorded answer of an earlier try.
     pub(crate) is_replay: bool,
     retry_after: Option<Duration>,
-    /// The last part of the problem's type, where the body is one.
+    /// The last part of the problem's type, where it is a problem of the layer's.
     pub(crate) problem: Option<String>,
 }
 
 impl Reply {
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok();
-        let is_problem = text("content-type") == Some("application/problem+json");
-        let problem = is_problem.then(|| serde_json::from_slice::<serde_json::Value>(body).ok());
-        let kind = problem.flatten().and_then(|problem| {
-            let kind = problem.get("type")?.as_str()?;
-            Some(kind.rsplit(['/', '#', ':']).next()?.to_owned())
-        });
+        let last_part = |uri: &str| Some(uri.rsplit(['/', '#', ':']).next()?.to_owned());
         Self {
             status,
             is_replay: text("idempotent-replayed") == Some("true"),
@@ -51,24 +53,26 @@ impl Reply {
             retry_after: text(RETRY_AFTER.as_str())
                 .and_then(|seconds| seconds.parse().ok())
                 .map(Duration::from_secs),
-            problem: kind,
+            problem: text(LINK.as_str())
+                .and_then(described_by)
+                .and_then(last_part),
         }
     }
 
     pub(crate) fn meaning(&self) -> Meaning {
         let problem = self.problem.as_deref();
         match self.status {
-            // Whatever its status: it was given once, and a retry is given the same.
+            // It failed, and every retry is told the same.
+            status if self.is_replay && status.is_server_error() => Meaning::Ask,
             _ if self.is_replay => Meaning::Answer,
-            _ if problem == Some("outcome-unknown") => Meaning::Unknown,
             _ if problem.is_some_and(|it| PASSING.contains(&it)) => {
                 Meaning::NotYet(self.retry_after)
             }
-            // Who says when to come again did not act. A 5xx that does not may have acted, and the key is bound to it.
-            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS if self.retry_after.is_some() => {
-                Meaning::NotYet(self.retry_after)
-            }
-            status if status.is_server_error() && self.retry_after.is_some() => {
+            // Of the others some are a bug in the client, and the rest cannot tell what happened.
+            _ if problem.is_some() => Meaning::Ask,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Meaning::Ask,
+            // A retry runs where it is known that nothing was done, and else is told the same, as a replay.
+            status if status.is_server_error() || NOTHING_RAN.contains(&status) => {
                 Meaning::NotYet(self.retry_after)
             }
             _ => Meaning::Answer,
@@ -76,67 +80,103 @@ impl Reply {
     }
 }
 
+/// The target of a link to what describes the answer.
+fn described_by(link: &str) -> Option<&str> {
+    let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
+    parameters.contains("rel=\"describedby\"").then_some(target)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reply(status: u16, lines: &[(&'static str, &'static str)], body: &str) -> Reply {
+    fn meaning(status: u16, lines: &[(&'static str, &'static str)]) -> Meaning {
         let lines = lines.iter().map(|(name, value)| {
             let name = reqwest::header::HeaderName::from_static(name);
             (name, reqwest::header::HeaderValue::from_static(value))
         });
         let status = StatusCode::from_u16(status).expect("a status");
-        Reply::new(status, &lines.collect(), body.as_bytes())
+        Reply::new(status, &lines.collect()).meaning()
     }
 
-    fn problem(status: u16, kind: &str, retry_after: Option<&'static str>) -> Meaning {
-        let mut lines = vec![("content-type", "application/problem+json")];
-        lines.extend(retry_after.map(|seconds| ("retry-after", seconds)));
-        let body = format!(r#"{{"type":"https://example.com/problems/{kind}"}}"#);
-        reply(status, &lines, &body).meaning()
+    const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+    const SECOND: (&str, &str) = ("retry-after", "1");
+
+    fn after_a_second() -> Meaning {
+        Meaning::NotYet(Some(Duration::from_secs(1)))
     }
 
     #[test]
-    fn a_replay_is_the_answer_whatever_its_status() {
-        let replayed = ("idempotent-replayed", "true");
-        for status in [201, 402, 409, 429, 500, 503] {
-            let lines = [replayed, ("retry-after", "1")];
-            assert_eq!(reply(status, &lines, "").meaning(), Meaning::Answer);
+    fn a_replay_is_the_answer_unless_it_tells_of_a_failure() {
+        for status in [201, 402, 409, 429] {
+            assert_eq!(meaning(status, &[REPLAYED, SECOND]), Meaning::Answer);
+        }
+        for status in [500, 503] {
+            assert_eq!(meaning(status, &[REPLAYED, SECOND]), Meaning::Ask);
         }
     }
 
     #[test]
     fn what_passes_is_tried_again_after_the_time_that_is_told() {
-        let second = Meaning::NotYet(Some(Duration::from_secs(1)));
-        assert_eq!(problem(409, "in-flight", Some("1")), second);
-        assert_eq!(problem(429, "quota-exceeded", Some("1")), second);
-        assert_eq!(problem(503, "store-unavailable", Some("1")), second);
-        assert_eq!(problem(503, "draining", None), Meaning::NotYet(None));
-        assert_eq!(reply(429, &[("retry-after", "1")], "").meaning(), second);
-        assert_eq!(reply(502, &[("retry-after", "1")], "").meaning(), second);
-    }
-
-    #[test]
-    fn what_is_wrong_with_the_request_stays_wrong() {
-        for (status, kind) in [
-            (400, "invalid-key"),
-            (410, "response-not-kept"),
-            (412, "key-expired"),
-            (422, "key-reused"),
+        for (status, link) in [
+            (
+                409,
+                "<urn:problem-type:idempotency-actix:in-flight>; rel=\"describedby\"",
+            ),
+            (
+                429,
+                "<https://example.com/problems/quota-exceeded>; rel=\"describedby\"",
+            ),
+            (
+                503,
+                "<https://example.com/problems#store-unavailable>; rel=\"describedby\"",
+            ),
+            (
+                503,
+                "<urn:problem-type:idempotency-actix:draining>; rel=\"describedby\"",
+            ),
         ] {
-            assert_eq!(problem(status, kind, None), Meaning::Answer, "{kind}");
+            assert_eq!(
+                meaning(status, &[("link", link), SECOND]),
+                after_a_second(),
+                "{link}"
+            );
         }
-        assert_eq!(reply(402, &[], "").meaning(), Meaning::Answer);
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert_eq!(meaning(status, &[SECOND]), after_a_second(), "{status}");
+            assert_eq!(meaning(status, &[]), Meaning::NotYet(None), "{status}");
+        }
     }
 
     #[test]
-    fn a_failure_of_the_handler_is_bound_to_the_key() {
-        assert_eq!(reply(500, &[], "").meaning(), Meaning::Answer);
-        assert_eq!(reply(503, &[], "").meaning(), Meaning::Answer);
+    fn what_no_retry_would_tell_is_asked() {
+        for (status, link) in [
+            (
+                500,
+                "<urn:problem-type:idempotency-actix:outcome-unknown>; rel=\"describedby\"",
+            ),
+            (
+                410,
+                "<urn:problem-type:idempotency-actix:response-not-kept>; rel=\"describedby\"",
+            ),
+            (
+                412,
+                "<urn:problem-type:idempotency-actix:key-expired>; rel=\"describedby\"",
+            ),
+            (
+                422,
+                "<urn:problem-type:idempotency-actix:key-reused>; rel=\"describedby\"",
+            ),
+        ] {
+            assert_eq!(meaning(status, &[("link", link)]), Meaning::Ask, "{link}");
+        }
+        assert_eq!(meaning(401, &[]), Meaning::Ask);
     }
 
     #[test]
-    fn what_the_server_does_not_know_is_nothing_to_try_again() {
-        assert_eq!(problem(500, "outcome-unknown", None), Meaning::Unknown);
+    fn every_other_answer_is_the_last_word() {
+        for status in [200, 201, 303, 402, 404, 409, 410, 422] {
+            assert_eq!(meaning(status, &[SECOND]), Meaning::Answer, "{status}");
+        }
     }
 }
