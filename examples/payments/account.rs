@@ -38,9 +38,9 @@ pub(crate) async fn authenticate(
 }
 
 /// What the idempotency layer scopes keys by.
-pub(crate) fn principal(request: &HttpRequest) -> Option<[u8; 8]> {
+pub(crate) fn principal(request: &HttpRequest) -> Option<u64> {
     let extensions = request.extensions();
-    extensions.get().map(|AccountId(id)| id.to_be_bytes())
+    extensions.get().map(|AccountId(id)| *id)
 }
 
 impl FromRequest for AccountId {

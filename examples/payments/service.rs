@@ -41,6 +41,7 @@ pub(crate) async fn serve(asked: &Asked, books: &Path) -> io::Result<()> {
     })
     // A browser sends a request a second time by itself when a connection breaks that it has used before.
     .keep_alive(KeepAlive::Disabled)
+    .shutdown_timeout(stop::SHUTDOWN)
     .shutdown_signal(stop)
     .bind(&asked.bind)
     .map_err(|error| io::Error::other(format!("cannot serve on {}: {error}", asked.bind)))?;

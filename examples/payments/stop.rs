@@ -8,8 +8,12 @@ use idempotency_actix::Idempotency;
 use idempotency_actix_examples::cli;
 use tokio::sync::oneshot;
 
-/// Less than what a platform grants between its signal and the kill, which is 30 s mostly.
-const LONGEST: Duration = Duration::from_secs(25);
+/// With what the server then waits for requests without a key, less than what a platform grants between its signal and the
+/// kill, which is 30 s mostly.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// How long, in seconds, the server waits for requests without a key.
+pub(crate) const SHUTDOWN: u64 = 5;
 
 /// Ready when the service is asked to stop, and all that is in flight is done.
 pub(crate) async fn drained(idempotency: Idempotency) {

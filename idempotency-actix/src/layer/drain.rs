@@ -62,20 +62,27 @@ impl Idempotency {
     ///
     /// Call it **before** the server stops: actix-web waits for connections and for nothing else, and what its workers
     /// have left is dropped with them. `HttpServer::shutdown_signal` takes a future that waits for the signal and
-    /// then for this.
+    /// then for this; it takes the place of actix-web's own signals, so wait for Ctrl-C there too. After it actix-web waits for
+    /// requests without a key, for `shutdown_timeout`, which is 30 s unless told otherwise: both times together must be less
+    /// than what the platform grants between its signal and the kill.
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use std::time::Duration;
     ///
+    /// use actix_web::rt::signal::ctrl_c;
     /// use actix_web::rt::signal::unix::{SignalKind, signal};
     /// use actix_web::{App, HttpServer};
     /// use idempotency_actix::{Idempotency, KeyScope, MemoryStore};
     ///
     /// async fn drained(idempotency: Idempotency) {
-    ///     signal(SignalKind::terminate()).expect("a signal to wait for").recv().await;
-    ///     let drained = idempotency.drain(Duration::from_secs(25)).await;
+    ///     let mut terminate = signal(SignalKind::terminate()).expect("a signal to wait for");
+    ///     tokio::select! {
+    ///         _ = terminate.recv() => {}
+    ///         _ = ctrl_c() => {}
+    ///     }
+    ///     let drained = idempotency.drain(Duration::from_secs(20)).await;
     ///     println!("{} finished, {} given up", drained.finished, drained.abandoned);
     /// }
     ///
@@ -84,6 +91,7 @@ impl Idempotency {
     ///     let idempotency = Idempotency::new(MemoryStore::new(), KeyScope::everyone());
     ///     let layer = idempotency.clone();
     ///     HttpServer::new(move || App::new().wrap(layer.clone()))
+    ///         .shutdown_timeout(5)
     ///         .shutdown_signal(drained(idempotency))
     ///         .bind(("127.0.0.1", 8080))?
     ///         .run()

@@ -29,6 +29,8 @@ impl Idempotency {
     ///
     /// # Examples
     ///
+    /// The account is a number here, as the scope returns it: its text would be another caller.
+    ///
     /// ```
     /// use actix_web::http::Method;
     /// use actix_web::{HttpResponse, Responder, web};
@@ -37,7 +39,7 @@ impl Idempotency {
     ///
     /// /// `GET /support/charges/{account}/{key}`, for those who may see everybody's.
     /// async fn show(
-    ///     path: web::Path<(String, String)>,
+    ///     path: web::Path<(u64, String)>,
     ///     idempotency: web::Data<Idempotency>,
     /// ) -> impl Responder {
     ///     let (account, key) = path.into_inner();
