@@ -11,6 +11,11 @@ use tempfile::TempDir;
 /// One whatever the host is, so that the table is.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+const BARE: &str = "actix-web = { version = \"4\", default-features = false }";
+
+/// As the README takes it.
+const WHOLE: &str = "actix-web = \"4\"";
+
 const HEADING: &str = "## Over actix-web alone";
 
 /// Each crate by name and version, with the names of those that ask for it.
@@ -21,12 +26,12 @@ fn repository() -> &'static Path {
     tests.parent().expect("the workspace")
 }
 
-/// What a package of this one dependency is built from, with the versions of our own `Cargo.lock`.
-fn tree(dependency: &str) -> Tree {
+/// What a package of these dependencies is built from, with the versions of our own `Cargo.lock`.
+fn tree(dependencies: &str) -> Tree {
     let folder = TempDir::with_prefix("tree-").expect("a folder for temporary files");
     let package = "[package]\nname = \"application\"\nedition = \"2024\"\n\n[lib]\npath = \"lib.rs\"\n\n[dependencies]\n";
     let write = |name, text: String| fs::write(folder.path().join(name), text).expect("a file");
-    write("Cargo.toml", format!("{package}{dependency}\n"));
+    write("Cargo.toml", format!("{package}{dependencies}\n"));
     write("lib.rs", String::new());
     write("Cargo.lock", read("Cargo.lock"));
     let mut cargo = Command::new(env!("CARGO"));
@@ -68,11 +73,13 @@ fn parse(lines: &str) -> Tree {
     tree
 }
 
-/// Those that the layer adds, each with who asks for it. Its own crates are not counted.
-fn added() -> BTreeSet<(String, String)> {
-    let alone = tree("actix-web = { version = \"4\", default-features = false }");
+/// Those that the layer adds to such an actix-web, each with who asks for it. Its own crates are not counted.
+fn added(actix_web: &str) -> BTreeSet<(String, String)> {
+    let alone = tree(actix_web);
     let path = repository().join("idempotency-actix");
-    let layer = tree(&format!("idempotency-actix = {{ path = {path:?} }}"));
+    let layer = tree(&format!(
+        "{actix_web}\nidempotency-actix = {{ path = {path:?} }}"
+    ));
     let is_ours = |name: &str| name.starts_with("idempotency-actix");
     let added = layer
         .into_iter()
@@ -102,7 +109,7 @@ fn crates_over_actix_web_alone_are_those_of_the_table() {
     let page = read("docs/dependencies.md");
     let (_, section) = page.split_once(HEADING).expect("the section");
     let section = section.split("\n## ").next().unwrap_or_default();
-    let (added, kept) = (added(), kept(section));
+    let (added, kept) = (added(BARE), kept(section));
     println!("{} crates over actix-web alone:", added.len());
     for (name, askers) in &added {
         println!("  {name}, for {askers}");
@@ -117,11 +124,17 @@ fn crates_over_actix_web_alone_are_those_of_the_table() {
         gone.is_empty(),
         "to be struck from docs/dependencies.md: {gone:?}"
     );
-    let told = format!("The {} crates", added.len());
-    assert!(
-        section.contains(&told),
-        "docs/dependencies.md does not say {told:?}"
-    );
+    let fewer = self::added(WHOLE).len();
+    println!("{fewer} over actix-web with its default features");
+    for told in [
+        format!("The {} crates", added.len()),
+        format!("it is {fewer}."),
+    ] {
+        assert!(
+            section.contains(&told),
+            "docs/dependencies.md does not say {told:?}"
+        );
+    }
 }
 
 #[test]
