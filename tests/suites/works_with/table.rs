@@ -58,7 +58,7 @@ const TRACING: Row = Row {
 const HEAD: &str = "| | version tried | with marked handlers | with all routes | what holds | tests |\n|---|---|---|---|---|---|\n";
 
 fn of_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 fn read(path: &Path) -> String {
@@ -105,7 +105,7 @@ fn the_guide_has_the_table_that_the_tests_make() {
     }
     assert_eq!(
         written, table,
-        "write it anew: IDEMPOTENCY_WRITE_TABLE=1 cargo test -p idempotency-actix-tests --all-features --test works_with table"
+        "write it anew: IDEMPOTENCY_WRITE_TABLE=1 cargo test -p idempotency-actix-works-with table"
     );
 }
 
