@@ -58,7 +58,9 @@ const TRACING: Row = Row {
 const HEAD: &str = "| | version tried | with marked handlers | with all routes | what holds | tests |\n|---|---|---|---|---|---|\n";
 
 fn of_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
 }
 
 fn read(path: &Path) -> String {
