@@ -8,7 +8,7 @@ use std::time::Duration;
 use idempotency_actix::store::Keyring;
 use idempotency_actix::store::{
     AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordCodec, RecordId,
-    Released, Renewed, Resolved, Store, StoreError, Verdict, Wakeups,
+    Released, Renewed, Resolved, Running, Store, StoreError, Verdict, Wakeups,
 };
 use sqlx::SqlitePool;
 use sqlx::sqlite::Sqlite;
@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::finding::SqliteFinding;
 use super::statements::Statements;
 use super::table::SqliteTable;
-use super::transaction::Running;
 use super::{check, migration, place};
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};

@@ -1,13 +1,12 @@
 //! One open transaction on the connection that writes: how it begins, what became of it, and how it ends. When that is is
 //! not known here.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use idempotency_actix::store::RecordId;
+use idempotency_actix::store::RunningPlace;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection, SqlSafeStr};
 use tokio::time::{Instant, timeout_at};
@@ -16,38 +15,6 @@ use crate::connections::{Connections, Taken};
 use crate::failure::{Failure, Meaning, Trouble};
 use crate::nesting::{begin, commit, depth, queue_rollback};
 use crate::steps::Engine;
-
-/// The operations that run in this process: a second attempt is told so, and does not wait for the writer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Running(Arc<Mutex<HashSet<RecordId>>>);
-
-impl Running {
-    /// `None` if it runs already.
-    pub(super) fn enter(&self, id: &RecordId) -> Option<Place> {
-        let is_new = self.lock().insert(*id);
-        is_new.then(|| Place {
-            running: self.clone(),
-            id: *id,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<RecordId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The place of one attempt among them, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Place {
-    running: Running,
-    id: RecordId,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.running.lock().remove(&self.id);
-    }
-}
 
 /// What SQLite tells of a transaction while it is open.
 #[derive(Debug, Default)]
@@ -62,7 +29,7 @@ pub struct SqliteTransaction {
     /// `None` once it is closed.
     taken: Option<Taken<SqliteConnection>>,
     fate: Arc<Fate>,
-    place: Option<Place>,
+    place: Option<RunningPlace>,
     /// Called when it is over without a record.
     told: Option<Box<dyn Fn()>>,
 }
@@ -121,7 +88,7 @@ impl SqliteTransaction {
     }
 
     /// Keeps the place while it is open, and has that called when it is over, unless it was committed.
-    pub(super) fn run_for(&mut self, place: Place, told: impl Fn() + 'static) {
+    pub(super) fn run_for(&mut self, place: RunningPlace, told: impl Fn() + 'static) {
         self.place = Some(place);
         self.told = Some(Box::new(told));
     }
