@@ -4,7 +4,6 @@
 //! and send the same key once more.
 
 mod store;
-mod tables;
 #[cfg(test)]
 mod tests;
 
