@@ -26,6 +26,10 @@ pub(crate) fn mark(answer: &mut HttpResponse, outcome: Outcome) {
 /// Tells of an answer in place of the handler's, and leaves its outcome for middleware around the layer. An answer of the
 /// application's own is no outcome.
 pub(crate) fn told(request: &HttpRequest, answer: &mut HttpResponse, options: &Options) {
+    // What a handler's run came to was told when it was recorded.
+    if !is_replay(answer) && !answer.extensions().contains::<Told>() {
+        return;
+    }
     let context = Context::of(&request.extensions()).cloned();
     match context {
         Some(context) => context.tell_of(options, answer),

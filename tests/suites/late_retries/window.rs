@@ -110,6 +110,7 @@ fn keys_of_a_bounded_age_tell_that() {
                 .header("repeatability-first-sent", &now);
             let (first, retry) = site.twice(&request);
             assert_eq!((told(&first), told(&retry)), (vec!["600"], vec!["600"]));
+            assert_eq!(site.runs.count(), 1);
         },
     );
 }
@@ -128,6 +129,7 @@ fn what_is_not_recorded_tells_nothing() {
             let reused = site.send(Request::post(path).key("b").body("another"));
             assert_problem(&reused, 422, "key-reused");
             assert_eq!(told(&reused), [""; 0]);
+            assert_eq!(site.runs.count(), 3);
         },
     );
 }
@@ -143,6 +145,7 @@ fn an_answer_that_is_not_kept_tells_how_long_its_key_is_used_up() {
             let (first, retry) = site.twice(&request);
             assert_eq!(told(&first), ["86400"]);
             assert_problem(&retry, 410, "response-not-kept");
+            assert_eq!(site.runs.count(), 1);
         },
     );
 }

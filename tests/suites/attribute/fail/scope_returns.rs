@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use idempotency_actix::{Caller, KeyScope, idempotent};
 
-struct AccountId(#[allow(dead_code)] u64);
+struct AccountId(u64);
 
 fn borrowed(request: &HttpRequest) -> Option<&str> {
     request.match_info().get("tenant")
