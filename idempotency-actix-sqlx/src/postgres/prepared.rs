@@ -30,37 +30,15 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn of(table: String) -> Self {
+        let row = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10"];
         let texts = [
-            (
-                "begin(text, text, text)",
-                format!(
-                    "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
-                     set_config('{SETTING}', $2 || CASE WHEN \
-                     pg_try_advisory_xact_lock(hashtextextended($3, 0)) THEN '+' ELSE '-' END, true)"
-                ),
-            ),
-            (
-                "look(bytea)",
-                format!(
-                    "SELECT current_setting('{SETTING}', true), \
-                     EXISTS (SELECT FROM {table} WHERE id = $1), \
-                     current_setting('transaction_isolation') LIKE 'read%'"
-                ),
-            ),
+            ("begin(text, text, text)", lock("$1", "$2", "$3")),
+            ("look(bytea)", look(&table, "$1")),
             (
                 "record(bytea, integer, bytea, bigint, bytea, bigint, bytea, text, text, text)",
-                new_row(
-                    &table,
-                    ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10"],
-                ),
+                new_row(&table, row),
             ),
-            (
-                "own(text)",
-                format!(
-                    "SELECT (CASE WHEN current_setting('{SETTING}', true) = $1 \
-                     THEN '1' ELSE '{ENDED}' END)::integer"
-                ),
-            ),
+            ("own(text)", own("$1")),
         ];
         let mut hasher = DefaultHasher::new();
         texts.hash(&mut hasher);
@@ -110,8 +88,45 @@ impl Prepared {
         )
     }
 
-    /// Fails where it is another transaction than the one that has this mark.
+    /// The same as [`own`], planned before.
     pub(super) fn own(&self, mark: &str) -> String {
         format!("EXECUTE {}own('{mark}')", self.prefix)
     }
+}
+
+/// The same as [`Prepared::begin`], read and planned anew.
+pub(super) fn begin(table: &str, id: &RecordId, idle: u128, mark: &str) -> String {
+    let lock = lock(
+        &format!("'{idle}'"),
+        &format!("'{mark}'"),
+        &format!("'{table}:{id}'"),
+    );
+    let id = format!("decode('{}', 'hex')", hex(id.as_bytes()));
+    format!("{lock}; {}", look(table, &id))
+}
+
+/// Marks the transaction, and tries for an operation's lock. It is of a name with the table's in it, since the lock is one of
+/// the whole database. Where two operations share one, a request is told to come again that need not have been.
+fn lock(idle: &str, mark: &str, name: &str) -> String {
+    format!(
+        "SELECT set_config('idle_in_transaction_session_timeout', {idle}, true), \
+         set_config('{SETTING}', {mark} || CASE WHEN \
+         pg_try_advisory_xact_lock(hashtextextended({name}, 0)) THEN '+' ELSE '-' END, true)"
+    )
+}
+
+fn look(table: &str, id: &str) -> String {
+    format!(
+        "SELECT current_setting('{SETTING}', true), \
+         EXISTS (SELECT FROM {table} WHERE id = {id}), \
+         current_setting('transaction_isolation') LIKE 'read%'"
+    )
+}
+
+/// Fails where it is another transaction than the one that has this mark.
+pub(super) fn own(mark: &str) -> String {
+    format!(
+        "SELECT (CASE WHEN current_setting('{SETTING}', true) = {mark} \
+         THEN '1' ELSE '{ENDED}' END)::integer"
+    )
 }

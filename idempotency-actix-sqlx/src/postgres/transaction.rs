@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Executor, Row as _, SqlSafeStr};
 use tokio::time::Instant;
 
-use super::prepared::{ENDED, Prepared, SETTING};
+use super::prepared::{self, ENDED, Prepared, SETTING};
 use super::statements::{hex, record_new};
 use crate::connections::{Connections, Taken};
 use crate::failure::{Cause, Failure, Meaning, Trouble};
@@ -101,32 +101,15 @@ impl PgTransaction {
             _ => "",
         };
         let message = |prepared: Option<&Arc<Prepared>>| {
-            let (locked, look) = match (operation, prepared) {
-                (Some((_, id)), Some(prepared)) => {
-                    let begin = prepared.begin(id, idle, &mark);
-                    return format!("BEGIN{isolation}; {limit}{begin}");
-                }
-                // Of the table's, since the lock is one of the whole database. Where two operations share one, a request is
-                // told to come again that need not have been.
-                (Some((table, id)), None) => (
-                    format!(
-                        "CASE WHEN pg_try_advisory_xact_lock(hashtextextended('{table}:{id}', 0)) \
-                         THEN '+' ELSE '-' END"
-                    ),
-                    format!(
-                        "; SELECT current_setting('{SETTING}', true), \
-                         EXISTS (SELECT FROM {table} WHERE id = decode('{}', 'hex')), \
-                         current_setting('transaction_isolation') LIKE 'read%'",
-                        hex(id.as_bytes())
-                    ),
+            let statements = match (operation, prepared) {
+                (Some((_, id)), Some(prepared)) => prepared.begin(id, idle, &mark),
+                (Some((table, id)), None) => prepared::begin(table, id, idle, &mark),
+                (None, _) => format!(
+                    "SELECT set_config('idle_in_transaction_session_timeout', '{idle}', true), \
+                     set_config('{SETTING}', '{mark}+', true)"
                 ),
-                (None, _) => ("'+'".to_owned(), String::new()),
             };
-            format!(
-                "BEGIN{isolation}; {limit}\
-                 SELECT set_config('idle_in_transaction_session_timeout', '{idle}', true), \
-                 set_config('{SETTING}', '{mark}' || {locked}, true){look}"
-            )
+            format!("BEGIN{isolation}; {limit}{statements}")
         };
         let mut has_resent = false;
         loop {
@@ -273,7 +256,7 @@ impl PgTransaction {
         let is_own = format!("current_setting('{SETTING}', true) = '{mark}'");
         let alone = match &self.prepared {
             Some(prepared) => prepared.own(mark),
-            None => format!("SELECT (CASE WHEN {is_own} THEN '1' ELSE '{ENDED}' END)::integer"),
+            None => prepared::own(&format!("'{mark}'")),
         };
         let sql = match &write {
             Write::Nothing => alone,
