@@ -8,12 +8,15 @@ thread_local! {
     static FRAME: RefCell<Frame> = const { RefCell::new(Frame(Vec::new())) };
 }
 
+/// Up to this many octets a body is framed with the rest. It is what BLAKE3 hashes as one chunk.
+const SHORT: usize = blake3::CHUNK_LEN;
+
 /// Fields on their way into a digest.
 pub(crate) struct Frame(Vec<u8>);
 
 impl Frame {
     /// Lends this thread's frame, emptied, and gives back what one long field made of it.
-    pub(crate) fn with<T>(act: impl FnOnce(&mut Self) -> T) -> T {
+    fn with<T>(act: impl FnOnce(&mut Self) -> T) -> T {
         FRAME.with_borrow_mut(|frame| {
             frame.0.clear();
             frame.0.shrink_to(4096);
@@ -37,27 +40,49 @@ impl Frame {
         }
     }
 
-    pub(crate) fn number(&mut self, number: usize) {
-        self.0.extend((number as u64).to_le_bytes());
+    /// Adds a number as LEB128: seven bits an octet, the lowest first, so that most take one.
+    pub(crate) fn number(&mut self, mut number: usize) {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
     }
 
     /// Adds octets whose length is plain from what they are.
     pub(crate) fn octets(&mut self, octets: &[u8]) {
         self.0.extend_from_slice(octets);
     }
+}
 
-    /// The digest of what is long, uncopied, and then of the frame.
-    pub(crate) fn digest_after(&self, long: &[u8]) -> [u8; 32] {
+/// The digest of a body, and then of what is framed. A body that is copied sooner than a hasher takes two pieces is copied.
+pub(crate) fn digest_of(body: &[u8], frame_rest: impl FnOnce(&mut Frame)) -> [u8; 32] {
+    Frame::with(|frame| {
+        if body.len() <= SHORT {
+            frame.octets(body);
+            frame_rest(frame);
+            return blake3::hash(&frame.0).into();
+        }
+        frame_rest(frame);
         let mut hasher = blake3::Hasher::new();
-        *hasher.update(long).update(&self.0).finalize().as_bytes()
-    }
+        hasher.update(body).update(&frame.0).finalize().into()
+    })
 }
 
 /// The digest of framed fields.
 pub(crate) fn digest(fields: &[&[u8]]) -> [u8; 32] {
     Frame::with(|frame| {
         fields.iter().for_each(|octets| frame.field(octets));
-        *blake3::hash(&frame.0).as_bytes()
+        blake3::hash(&frame.0).into()
+    })
+}
+
+/// The digest of framed fields for one use. No other use has the same digest, as each has a key of its own, which is no
+/// secret.
+pub(crate) fn digest_for(usage: &[u8; 32], fields: &[&[u8]]) -> [u8; 32] {
+    Frame::with(|frame| {
+        fields.iter().for_each(|octets| frame.field(octets));
+        blake3::keyed_hash(usage, &frame.0).into()
     })
 }
 

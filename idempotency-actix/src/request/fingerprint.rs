@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
 
-use super::digest::{Frame, digest, short};
+use super::digest::{digest, digest_of, short};
 use super::host::hosts;
 use super::path::{path_of, spelled};
 
@@ -114,7 +114,7 @@ impl Fingerprint {
         form: &[u8],
     ) -> Self {
         let (path, query) = (spelled(path_of(request)), request.uri().query());
-        let digest = Frame::with(|rest| {
+        let digest = digest_of(body, |rest| {
             rest.target(&path, query);
             for (name, form) in [(CONTENT_TYPE, media), (CONTENT_ENCODING, None)] {
                 if let Some(form) = form {
@@ -128,7 +128,6 @@ impl Fingerprint {
             }
             rest.octets(form);
             rest.number(body.len());
-            rest.digest_after(body)
         });
         Self::new(scheme, digest)
     }
@@ -280,10 +279,10 @@ mod tests {
         assert_eq!(
             digests,
             [
-                "3 b8b38d1cb0675f6b3512a37c75287375d8a17f9992e59155c409a35837560cf9",
-                "4 3ec1737e22e2ec5231f17bdd5f519600cb445c882b0944e7c88d420a1046d3a8",
-                "5 97713e8315bac73826591e921bb25bdd744527356f70705feb88a55b598ab1b0",
-                "129 63408f22f2199c02b3f2c672a1a70a567305fa68f9eac23c27dff0dc0f323f01",
+                "3 c7811ec5da52a34efeaadc2c8ada11234c2e487266284d1695e61dadebbff32c",
+                "4 7f6bcd4327161e073be6e2bef3b00353c61f4d778098a99ee3bdd8dbb1d97e8e",
+                "5 719b65f7b25b3f43a5dfe88df3d157c9ed005602b731da3096a0289249eb8d2c",
+                "129 dcf35ef4bcd43d722ecaee2d02a19512cd1ff5248911c327c9fa4e87e333d25e",
             ]
         );
     }
@@ -301,7 +300,7 @@ mod tests {
             (fingerprint.scheme(), hex.as_str()),
             (
                 1,
-                "cf8ae38dbac3e1d3456173018e96e4f93fa64a8e7b8cb2d6893202d767d6fa75"
+                "ad7bb39ddf288a83c1d9a098646854eee1a7e054e982e7b6c434a522fa7f1b39"
             )
         );
     }
