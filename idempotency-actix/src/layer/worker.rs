@@ -159,10 +159,12 @@ impl Worker {
         let problem = match sought {
             Ok(Sought::Found(Ok(key))) => match options.check_age(request, &key, &self.clock) {
                 Ok(()) => {
-                    return match self.describe(request, routing) {
-                        Ok(it) => Decided::Run(Keyed::new(&self.0.claims, own(), key, it)),
-                        Err(answer) => Decided::Refuse(answer),
+                    let described = match self.describe(request, routing) {
+                        Ok(described) => described,
+                        Err(answer) => return Decided::Refuse(answer),
                     };
+                    let claims = &self.0.claims;
+                    return Decided::Run(Keyed::new(claims, own(), key, described, request));
                 }
                 Err(Untimely::Expired { max_key_age }) => Problem::KeyExpired { max_key_age },
                 Err(Untimely::Key(reason)) => Problem::InvalidKey(reason),
@@ -189,11 +191,10 @@ impl Worker {
         request: &HttpRequest,
         routing: Routing,
     ) -> Result<Description, Box<HttpResponse>> {
-        let method = request.method();
         let mut known = self.0.descriptions.borrow_mut();
         let description = match routing {
-            Routing::Done => known.of(method, request.match_pattern().as_deref()),
-            Routing::Ahead => known.of(method, self.0.patterns.borrow_mut().first(request)),
+            Routing::Done => known.of(request.method(), request.match_pattern().as_deref()),
+            Routing::Ahead => known.ahead(request, &mut self.0.patterns.borrow_mut()),
         };
         drop(known);
         let label = match &self.label {

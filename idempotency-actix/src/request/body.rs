@@ -88,5 +88,6 @@ pub(crate) async fn drain(request: &HttpRequest, payload: &mut Payload) -> bool 
 
 fn declared_length(request: &HttpRequest) -> Option<u64> {
     let value = request.headers().get(CONTENT_LENGTH)?;
-    str::from_utf8(value.as_bytes()).ok()?.trim().parse().ok()
+    let digits = value.as_bytes().trim_ascii();
+    str::from_utf8(digits).ok()?.parse().ok()
 }

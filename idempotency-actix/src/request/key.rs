@@ -38,25 +38,28 @@ impl Key {
         let line = line.trim_ascii();
         let value = match line.first() {
             None => return Err(InvalidKey::Empty),
-            Some(b'"') => Cow::Owned(quoted(line)?),
+            Some(b'"') => quoted(line)?,
             Some(_) if strict => return Err(InvalidKey::NotAString),
-            Some(_) => Cow::Borrowed(bare(line)?),
+            // Its characters have been looked at.
+            Some(_) => return Self::of_length(bare(line)?),
         };
         Self::new(&value)
     }
 
     /// Takes a decoded value for a key: 1 to 255 characters %x20-7E.
     pub(crate) fn new(value: &str) -> Result<Self, InvalidKey> {
+        let is_printable = |all, octet| all & (0x20..0x7f).contains(&octet);
+        let key = Self::of_length(value)?;
+        match value.bytes().fold(true, is_printable) {
+            true => Ok(key),
+            false => Err(InvalidKey::Malformed),
+        }
+    }
+
+    fn of_length(value: &str) -> Result<Self, InvalidKey> {
         match value.len() {
             0 => Err(InvalidKey::Empty),
-            1..=MAX_KEY
-                if value
-                    .bytes()
-                    .fold(true, |all, b| all & (0x20..0x7f).contains(&b)) =>
-            {
-                Ok(Self(value.into()))
-            }
-            1..=MAX_KEY => Err(InvalidKey::Malformed),
+            1..=MAX_KEY => Ok(Self(value.into())),
             _ => Err(InvalidKey::TooLong),
         }
     }

@@ -8,7 +8,8 @@ use actix_web::HttpRequest;
 /// text, it is the path as it came, since other octets may be another resource.
 pub(crate) fn path_of(request: &HttpRequest) -> &str {
     let decoded = request.match_info().as_str();
-    match decoded.contains(char::REPLACEMENT_CHARACTER) {
+    // Most paths are ASCII, which is seen sooner.
+    match !decoded.is_ascii() && decoded.contains(char::REPLACEMENT_CHARACTER) {
         true => request.uri().path(),
         false => decoded,
     }

@@ -1,7 +1,7 @@
 //! What an operation shares with its handler's extractors and its connection: key, attempt, accepted codings. It decides
 //! nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::store::Description;
 pub(crate) struct Context {
     key: Key,
     description: Description,
-    accepted: OnceLock<Accepted>,
+    accepted: Accepted,
     record: OnceLock<RecordId>,
     waited: OnceLock<Duration>,
     replay: Replay,
@@ -29,7 +29,8 @@ pub(crate) struct Context {
 /// What is known of a replay until it is told of.
 #[derive(Default)]
 struct Replay {
-    age: OnceLock<Duration>,
+    /// In microseconds; 0 where it is not known.
+    age: AtomicU64,
     is_told: AtomicBool,
 }
 
@@ -42,11 +43,11 @@ pub(crate) struct Run {
 }
 
 impl Context {
-    pub(crate) fn new(key: Key, description: Description) -> Self {
+    pub(crate) fn new(key: Key, description: Description, accepted: Accepted) -> Self {
         Self {
             key,
             description,
-            accepted: OnceLock::new(),
+            accepted,
             record: OnceLock::new(),
             waited: OnceLock::new(),
             replay: Replay::default(),
@@ -56,10 +57,11 @@ impl Context {
 
     /// The same operation for another attempt.
     pub(crate) fn for_attempt(&self, run: Run) -> Self {
+        let (key, description) = (self.key.clone(), self.description.clone());
         Self {
             record: self.record.clone(),
             run: run.into(),
-            ..Self::new(self.key.clone(), self.description.clone())
+            ..Self::new(key, description, Accepted::default())
         }
     }
 
@@ -77,9 +79,11 @@ impl Context {
         &self.description
     }
 
-    /// Notes how long it has waited for another attempt.
-    pub(super) fn wait(&self, time: Duration) {
-        self.waited.get_or_init(|| time);
+    /// Notes how long it has waited for another attempt, if it has.
+    pub(super) fn wait_since(&self, since: Option<Instant>) {
+        if let Some(since) = since {
+            self.waited.get_or_init(|| since.elapsed());
+        }
     }
 
     /// How long it has waited for another attempt, if it has.
@@ -89,12 +93,16 @@ impl Context {
 
     /// Notes how old the answer is that it is told of.
     pub(super) fn note_age(&self, age: Duration) {
-        self.replay.age.get_or_init(|| age);
+        let micros = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+        self.replay.age.store(micros.max(1), Ordering::Relaxed);
     }
 
     /// How old the answer is that it is told of, where that is known.
     pub(super) fn age(&self) -> Option<Duration> {
-        self.replay.age.get().copied()
+        match self.replay.age.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
     }
 
     /// Whether its replay is still to be told of, which it is once.
@@ -102,13 +110,9 @@ impl Context {
         !self.replay.is_told.swap(true, Ordering::Relaxed)
     }
 
-    pub(crate) fn accept(&self, codings: Accepted) {
-        self.accepted.get_or_init(|| codings);
-    }
-
     /// Which content codings the client accepts.
     pub(crate) fn accepted(&self) -> &Accepted {
-        self.accepted.get_or_init(Accepted::default)
+        &self.accepted
     }
 
     pub(crate) fn bind(&self, record: RecordId) {

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::hold::Hold;
 use super::spawn::spawn;
 use crate::claim::Claims;
+use crate::telemetry::current_span;
 
 /// Holds a request's future and polls it in place. If the connection drops it when it is committed, it moves to
 /// the worker's own task and is finished there.
@@ -50,7 +51,7 @@ impl<F: Future + ?Sized> Future for Work<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.span.get_or_insert_with(tracing::Span::current);
+        this.span.get_or_insert_with(current_span);
         *this.is_polled = true;
         let _entered = this.hold.enter();
         let poll = this.future.poll(cx);

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use actix_web::http::Method;
 
 use super::context::{Context, Run};
+use crate::answer::Accepted;
 use crate::claim::{Grant, Lease, Moment, Seat};
 use crate::options::{DEFAULT_LEASE, DEFAULT_TTL};
 use crate::request::{Caller, Fingerprint, Key, RecordId};
@@ -21,7 +22,7 @@ pub(crate) fn running(key: Key, method: &Method, path: &str, generation: u64) ->
     let (seat, grant) = (Seat::Uncounted, Grant::ByStore);
     let lease = Lease::new(id, claim, seat, asked, grant, DEFAULT_TTL);
     let description = Description::new(method.clone(), None, SystemTime::now());
-    let context = Context::new(key, description);
+    let context = Context::new(key, description, Accepted::default());
     context.bind(id);
     context.begin(Run {
         generation,

@@ -24,7 +24,7 @@ pub(crate) struct Keyed {
     options: Rc<Options>,
     context: Arc<Context>,
     /// Where the key was found in it.
-    body: Option<Bytes>,
+    body: Option<Box<Bytes>>,
 }
 
 /// What is known of an operation before its caller is.
@@ -56,11 +56,13 @@ impl Keyed {
         options: Rc<Options>,
         key: Key,
         description: Description,
+        request: &HttpRequest,
     ) -> Self {
+        let context = Context::new(key, description, Accepted::by(request));
         Self {
             claims: Rc::clone(claims),
             options,
-            context: Arc::new(Context::new(key, description)),
+            context: Arc::new(context),
             body: None,
         }
     }
@@ -68,7 +70,7 @@ impl Keyed {
     /// The same where the key was found in the body.
     pub(crate) fn with_body(self, body: Bytes) -> Self {
         Self {
-            body: Some(body),
+            body: Some(Box::new(body)),
             ..self
         }
     }
@@ -84,12 +86,11 @@ impl Keyed {
         payload: &mut Payload,
     ) -> Result<Announced, Box<HttpResponse>> {
         let body = match self.body.take() {
-            Some(body) => body,
+            Some(body) => *body,
             None => whole_body(request, payload, &self.options).await?,
         };
         let fingerprint = caught(|| self.options.fingerprint_of(request, &body))?;
         let context = Arc::clone(&self.context);
-        context.accept(Accepted::by(request));
         request.extensions_mut().insert(context);
         Ok(Announced {
             body,

@@ -4,9 +4,18 @@ use std::time::Duration;
 
 use tracing::Span;
 use tracing::field::display;
+use tracing::level_filters::LevelFilter;
 
 use super::advice::advise;
 use super::outcome::{Outcome, OutcomeEvent};
+
+/// The current span, for which no subscriber is asked that wants none.
+pub(crate) fn current_span() -> Span {
+    match LevelFilter::current() {
+        LevelFilter::OFF => Span::none(),
+        _ => Span::current(),
+    }
+}
 
 /// Tells the log, the current span and the metrics. What a person should see is logged as `info`.
 pub(crate) fn tell(event: &OutcomeEvent<'_>) {
@@ -25,8 +34,7 @@ pub(crate) fn tell(event: &OutcomeEvent<'_>) {
         ran,
     } = *event;
     let (outcome, record) = (outcome.as_str(), record.map(display));
-    let (age_ms, waited_ms, ran_ms) = (millis(age), millis(waited), millis(ran));
-    let span = Span::current();
+    let span = current_span();
     if !span.is_none() {
         span.record("idempotency.outcome", outcome)
             .record("idempotency.problem", problem)
@@ -34,9 +42,9 @@ pub(crate) fn tell(event: &OutcomeEvent<'_>) {
             .record("idempotency.route", route)
             .record("idempotency.record", &record)
             .record("idempotency.generation", generation)
-            .record("idempotency.age_ms", age_ms)
-            .record("idempotency.waited_ms", waited_ms)
-            .record("idempotency.ran_ms", ran_ms);
+            .record("idempotency.age_ms", millis(age))
+            .record("idempotency.waited_ms", millis(waited))
+            .record("idempotency.ran_ms", millis(ran));
     }
     macro_rules! log {
         ($level:ident) => {
@@ -47,9 +55,9 @@ pub(crate) fn tell(event: &OutcomeEvent<'_>) {
                 route,
                 record,
                 generation,
-                age_ms,
-                waited_ms,
-                ran_ms,
+                age_ms = millis(age),
+                waited_ms = millis(waited),
+                ran_ms = millis(ran),
                 "idempotent request answered"
             )
         };
