@@ -27,8 +27,8 @@ pin_project! {
         #[pin]
         call: F,
         timeout: Duration,
-        #[pin]
-        timer: Option<Sleep>,
+        // Behind a pointer, since a call that waits is dearer than an allocation, and every request has room for one.
+        timer: Option<Pin<Box<Sleep>>>,
     }
 }
 
@@ -39,16 +39,13 @@ where
     type Output = Result<T, StoreError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(answer) = this.call.poll(cx) {
             return Poll::Ready(answer);
         }
         let timeout = *this.timeout;
-        if this.timer.is_none() {
-            this.timer.set(Some(sleep(timeout)));
-        }
-        let timer = this.timer.as_pin_mut().expect("a timer that was just set");
-        ready!(timer.poll(cx));
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(StoreError::unavailable(format!(
             "no answer in {timeout:?}"
         ))))

@@ -3,6 +3,7 @@
 use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
@@ -15,88 +16,68 @@ use super::outer_claim::{OuterClaim, Progress, Unstarted};
 use super::worker::{Decided, InBody, Worker, formed};
 use super::wrapped::{Outcome, finish_inside};
 use crate::answer::{AsError, panicked, refuse, rendered};
+use crate::claim::HeldClaim;
 use crate::options::Options;
 use crate::request::unread;
-use crate::run::{Admitted, Binding, Finishing, Keyed, Operation, admit, gate};
+use crate::run::{Admitted, Binding, Context, Finishing, Keyed, Operation, admit, gate};
 use crate::telemetry::{self, Told};
 
 /// Runs everything inside the layer once for the request's key.
 ///
 /// The same steps as for a marked handler, around the inner service. Replays never reach what is
 /// inside, inner authentication included.
-pub(super) async fn once<S, B>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for its arguments twice, and every request has room for this"
+)]
+pub(super) fn once<S, B>(
     service: Rc<S>,
     worker: Worker,
     mut request: ServiceRequest,
     keyed: Keyed,
-) -> Outcome<B>
+) -> impl Future<Output = Outcome<B>>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let told = |worker: &Worker, request: ServiceRequest, answer| {
-        let answer = worker.formed(answer, request.request());
-        match AsError::is_marked(&answer) {
-            true => Err(InternalError::from_response("replayed error", answer).into()),
-            false => Ok(request.into_response(answer).map_into_right_body()),
+    async move {
+        let unmatched = request.match_info().unprocessed().len();
+        let (held, claim, context) = match claim(&worker, &mut request, keyed).await {
+            Ok(claimed) => claimed,
+            Err(answer) if AsError::is_marked(&answer) => {
+                return Err(InternalError::from_response("replayed error", *answer).into());
+            }
+            Err(answer) => return Ok(request.into_response(*answer).map_into_right_body()),
+        };
+        {
+            let mut extensions = request.extensions_mut();
+            extensions.insert(worker);
+            extensions.insert(claim.clone());
         }
-    };
-    let unmatched = request.match_info().unprocessed().len();
-    let mut payload = request.take_payload();
-    let identified = identify(request.request(), &mut payload, keyed);
-    let mut operation = match identified.await {
-        Ok(operation) => operation,
-        Err(refusal) => {
-            let refusal = worker.formed(*refusal, request.request());
-            let refusal = Box::pin(refuse(refusal, request.request(), payload)).await;
-            return Ok(request.into_response(refusal).map_into_right_body());
+        let call = async { service.call(request).await };
+        let (returned, mut response, (held, context)) = called(call, (held, context)).await;
+        let options = claim.options();
+        match returned.binding(claim.progress(), unmatched, &response, &options) {
+            Some(binding) => {
+                let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
+                let passed = finishing.pass().await;
+                passed.change(&mut response, Some(&options));
+            }
+            // What inner middleware cut off by itself is not finished by half.
+            None => {
+                context.tell(&options, Told::new(telemetry::Outcome::Unknown));
+                drop(held);
+            }
         }
-    };
-    let held = match admit(&operation, request.request(), &mut payload, || ()).await {
-        Admitted::Run(held) => held,
-        Admitted::Answer(answer) => {
-            let answer = operation.edited(answer, request.request());
-            return told(&worker, request, answer);
-        }
-    };
-    let held = match gate(&operation, held).await {
-        Admitted::Run(held) => held,
-        Admitted::Answer(answer) => {
-            let answer = operation.edited(answer, request.request());
-            return told(&worker, request, answer);
-        }
-    };
-    request.set_payload(unread(mem::take(&mut operation.body)));
-    let claim = OuterClaim::new(&operation.options, held.lease());
-    // What else is known of the operation has no room in the future while the handler runs.
-    let context = operation.context;
-    {
-        let mut extensions = request.extensions_mut();
-        extensions.insert(worker);
-        extensions.insert(claim.clone());
-    }
-    let (returned, mut response) = called(async { service.call(request).await }).await;
-    let options = claim.options();
-    match returned.binding(claim.progress(), unmatched, &response, &options) {
-        Some(binding) => {
-            let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
-            let passed = finishing.pass().await;
-            passed.change(&mut response, Some(&options));
-        }
-        // What inner middleware cut off by itself is not finished by half.
-        None => {
-            context.tell(&options, Told::new(telemetry::Outcome::Unknown));
-            drop(held);
-        }
-    }
-    match returned {
-        Returned::Back(request) => {
-            let response = formed(response, &request);
-            Ok(ServiceResponse::new(request, response).map_into_right_body())
-        }
-        Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
-        Returned::Panicked => {
-            Err(InternalError::from_response("handler panicked", response).into())
+        match returned {
+            Returned::Back(request) => {
+                let response = formed(response, &request);
+                Ok(ServiceResponse::new(request, response).map_into_right_body())
+            }
+            Returned::Failed(error) => Err(InternalError::from_response(error, response).into()),
+            Returned::Panicked => {
+                Err(InternalError::from_response("handler panicked", response).into())
+            }
         }
     }
 }
@@ -131,12 +112,46 @@ where
     }
 }
 
+/// Claims for the request, or gives the answer in place of a run. What else is known of the operation has no room in the
+/// future while the handler runs.
+async fn claim(
+    worker: &Worker,
+    request: &mut ServiceRequest,
+    keyed: Keyed,
+) -> Result<(HeldClaim, OuterClaim, Arc<Context>), Box<HttpResponse>> {
+    let mut payload = request.take_payload();
+    let mut operation = identify(worker, request.request(), &mut payload, keyed).await?;
+    let told = |answer, request: &HttpRequest| {
+        let answer = operation.edited(answer, request);
+        Err(Box::new(worker.formed(answer, request)))
+    };
+    let held = match admit(&operation, request.request(), &mut payload, || ()).await {
+        Admitted::Run(held) => held,
+        Admitted::Answer(answer) => return told(answer, request.request()),
+    };
+    let held = match gate(&operation, held).await {
+        Admitted::Run(held) => held,
+        Admitted::Answer(answer) => return told(answer, request.request()),
+    };
+    request.set_payload(unread(mem::take(&mut operation.body)));
+    let claim = OuterClaim::new(&operation.options, held.lease());
+    Ok((held, claim, operation.context))
+}
+
+/// The operation, or the answer where there is none.
 async fn identify(
+    worker: &Worker,
     request: &HttpRequest,
     payload: &mut Payload,
     keyed: Keyed,
 ) -> Result<Operation, Box<HttpResponse>> {
-    keyed.read(request, payload).await?.identify(request)
+    let identified = async { keyed.read(request, payload).await?.identify(request) };
+    let refusal = match identified.await {
+        Ok(operation) => return Ok(operation),
+        Err(refusal) => worker.formed(*refusal, request),
+    };
+    let refused = Box::pin(refuse(refusal, request, payload.take()));
+    Err(Box::new(refused.await))
 }
 
 /// How an answer came out of what the layer wraps.
@@ -170,28 +185,34 @@ impl Returned {
     }
 }
 
-/// The answer of what the layer wraps, also where it fails or panics.
-async fn called<B>(
+/// The answer of what the layer wraps, also where it fails or panics. What is `kept` for afterwards would take room of
+/// the answer's beside it.
+async fn called<B, K>(
     call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
-) -> (Returned, HttpResponse)
+    kept: K,
+) -> (Returned, HttpResponse, K)
 where
     B: MessageBody + 'static,
 {
     match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
-            (Returned::Back(request), response.map_into_boxed_body())
+            (
+                Returned::Back(request),
+                response.map_into_boxed_body(),
+                kept,
+            )
         }
         // An error or a panic took the request with it, so the answer travels as an error too.
         Ok(Err(error)) => {
             let mut response = rendered(&error);
             AsError::mark(&mut response);
-            (Returned::Failed(error), response)
+            (Returned::Failed(error), response, kept)
         }
         Err(panic) => {
             let mut response = panicked(&*panic);
             AsError::mark(&mut response);
-            (Returned::Panicked, response)
+            (Returned::Panicked, response, kept)
         }
     }
 }

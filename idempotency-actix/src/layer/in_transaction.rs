@@ -3,15 +3,17 @@
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::future::{Future, Ready, poll_fn, ready};
+use std::future::{Future, Ready, ready};
 use std::ops::{Deref, DerefMut};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use pin_project_lite::pin_project;
 
 use super::outer_claim::OuterClaim;
 use super::uncovered::not_covered;
@@ -127,14 +129,25 @@ thread_local! {
     static IS_OFFERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Extracts a handler's arguments, which may be a transaction.
-pub(super) async fn offering<T>(arguments: impl Future<Output = T>) -> T {
-    let mut arguments = pin!(arguments);
-    poll_fn(|cx| {
+pin_project! {
+    /// Extracts a handler's arguments, which may be a transaction.
+    pub(super) struct Offering<F> {
+        #[pin]
+        arguments: F,
+    }
+}
+
+pub(super) fn offering<F>(arguments: F) -> Offering<F> {
+    Offering { arguments }
+}
+
+impl<F: Future> Future for Offering<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let _offer = Offer(IS_OFFERED.replace(true));
-        arguments.as_mut().poll(cx)
-    })
-    .await
+        self.project().arguments.poll(cx)
+    }
 }
 
 /// Puts back what was there before.

@@ -47,41 +47,57 @@ impl FromRequest for Marked {
 
 impl Marked {
     /// Runs the handler once for the request's key.
-    pub async fn run<F, Args>(mut self, handler: F, route: &'static RouteOptions) -> HttpResponse
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` has room for its arguments twice, and every request has room for this"
+    )]
+    pub fn run<F, Args>(
+        mut self,
+        handler: F,
+        route: &'static RouteOptions,
+    ) -> impl Future<Output = HttpResponse>
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder,
         F::Future: 'static,
     {
-        // Middleware inside may call twice for one request. What its first call came to is finished before the second is
-        // looked at, which may be its retry.
-        if let Some(mut earlier) = handed_up() {
-            Box::pin(async move { earlier.pass().await }).await;
-        }
-        let start = match self.start(route) {
-            Ok(start) => start,
-            Err(in_body) => {
-                let read = in_body.read(&self.request, &mut self.payload);
-                Box::pin(read).await.into()
+        async move {
+            // Middleware inside may call twice for one request. What its first call came to is finished before the second is
+            // looked at, which may be its retry.
+            if let Some(mut earlier) = handed_up() {
+                Box::pin(async move { earlier.pass().await }).await;
             }
-        };
-        match start {
-            Start::Pass(outer) => self.pass(handler, outer, route).await,
-            // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
-            // its own has cut that tie, so it is held and finished here.
-            Start::Run(keyed) => match is_held() {
-                true => self.once(keyed, handler, route).await,
-                false => {
-                    let request = self.request.clone();
-                    let claims = Rc::clone(keyed.claims());
-                    let once = finish_here(self.once(keyed, handler, route));
-                    formed(Detach::new(claims, once).await, &request)
+            let start = match self.start(route) {
+                Ok(start) => start,
+                Err(in_body) => {
+                    let read = in_body.read(&self.request, &mut self.payload);
+                    Box::pin(read).await.into()
                 }
-            },
-            Start::Answer(answer) => {
-                let answer = formed(*answer, &self.request);
-                Box::pin(refuse(answer, &self.request, self.payload)).await
+            };
+            match start {
+                Start::Pass(outer) => self.pass(handler, outer, route).await,
+                // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
+                // its own has cut that tie, so it is held and finished here.
+                Start::Run(keyed) => match is_held() {
+                    true => {
+                        let answer = self.once(keyed, handler, route).await;
+                        formed(answer, &self.request)
+                    }
+                    false => {
+                        let request = self.request.clone();
+                        let claims = Rc::clone(keyed.claims());
+                        let once = async move {
+                            let answer = self.once(keyed, handler, route).await;
+                            formed(answer, &self.request)
+                        };
+                        formed(Detach::new(claims, finish_here(once)).await, &request)
+                    }
+                },
+                Start::Answer(answer) => {
+                    let answer = formed(*answer, &self.request);
+                    Box::pin(refuse(answer, &self.request, self.payload)).await
+                }
             }
         }
     }
@@ -229,24 +245,8 @@ impl Marked {
         formed(answer, &request)
     }
 
-    /// Runs it for its key, and gives the answer its form.
+    /// Runs it for its key. Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
     async fn once<F, Args>(
-        mut self,
-        keyed: Keyed,
-        handler: F,
-        route: &'static RouteOptions,
-    ) -> HttpResponse
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder,
-    {
-        let answer = self.answer(keyed, handler, route).await;
-        formed(answer, &self.request)
-    }
-
-    /// Body, arguments and caller first; then claim, handler and answer, which outlive the connection.
-    async fn answer<F, Args>(
         &mut self,
         keyed: Keyed,
         handler: F,
@@ -260,10 +260,7 @@ impl Marked {
         let Self { request, payload } = self;
         let (mut operation, args) = match identify(request, payload, keyed).await {
             Ok(identified) => identified,
-            Err(answer) => {
-                let answer = formed(*answer, request);
-                return Box::pin(refuse(answer, request, payload.take())).await;
-            }
+            Err(answer) => return *answer,
         };
         if let Some(wanted) = Wanted::take(request) {
             if let Some(answer) = refuse_meaningless(request, route) {
@@ -301,7 +298,7 @@ impl Marked {
             let output = handler.call(args).await;
             output.respond_to(request).map_into_boxed_body()
         };
-        let (binding, mut response) = answered(call, &operation.options).await;
+        let (binding, mut response, held) = answered(call, &operation.options, held).await;
         let Operation {
             options, context, ..
         } = operation;
@@ -345,20 +342,32 @@ async fn identify<Args: FromRequest>(
     payload: &mut Payload,
     keyed: Keyed,
 ) -> Result<(Operation, Args), Box<HttpResponse>> {
-    let announced = keyed.read(request, payload).await?;
-    let args = extract(request, announced.body.clone()).await?;
-    Ok((announced.identify(request)?, args))
+    let identified = async {
+        let announced = keyed.read(request, payload).await?;
+        let args = extract(request, announced.body.clone()).await?;
+        let operation = announced.identify(request)?;
+        Ok::<_, Box<HttpResponse>>((operation, args))
+    };
+    let refusal = match identified.await {
+        Ok(identified) => return Ok(identified),
+        Err(refusal) => formed(*refusal, request),
+    };
+    let refused = Box::pin(refuse(refusal, request, payload.take()));
+    Err(Box::new(refused.await))
 }
 
-/// The answer of a handler, and what it asks for; also where it panics.
-async fn answered(
+/// The answer of a handler, and what it asks for; also where it panics. The claim is kept here, since beside the call it would
+/// take room of its own.
+fn answered(
     call: impl Future<Output = HttpResponse>,
     options: &Options,
-) -> (Binding, HttpResponse) {
-    match AssertUnwindSafe(call).catch_unwind().await {
-        Ok(response) => (Binding::of(&response, options), response),
-        Err(panic) => (Binding::Bind, panicked(&*panic)),
-    }
+    held: HeldClaim,
+) -> impl Future<Output = (Binding, HttpResponse, HeldClaim)> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    call.map(move |returned| match returned {
+        Ok(response) => (Binding::of(&response, options), response, held),
+        Err(panic) => (Binding::Bind, panicked(&*panic), held),
+    })
 }
 
 /// The arguments of an operation that gave them up while it waited for its claim.

@@ -61,20 +61,20 @@ where
         Ok(Ok(response)) => {
             let (request, response) = response.into_parts();
             let mut response = response.map_into_boxed_body();
-            finishing.replace(&mut response).await;
+            Box::pin(finishing.replace(&mut response)).await;
             let response = formed(response, &request);
             Ok(ServiceResponse::new(request, response).map_into_right_body())
         }
         Ok(Err(error)) => {
             let mut response = rendered(&error);
             AsError::mark(&mut response);
-            finishing.replace(&mut response).await;
+            Box::pin(finishing.replace(&mut response)).await;
             Err(InternalError::from_response(error, response).into())
         }
         Err(panic) => {
             let mut response: HttpResponse = panicked(&*panic);
             AsError::mark(&mut response);
-            finishing.replace(&mut response).await;
+            Box::pin(finishing.replace(&mut response)).await;
             Err(InternalError::from_response("inner middleware panicked", response).into())
         }
     }

@@ -32,46 +32,55 @@ pub(crate) enum Admitted<H = HeldClaim> {
 ///
 /// The request is committed from the first step that could claim: a claim whose owner is gone would only become
 /// unknown. While it waits it may be dropped.
-pub(crate) async fn admit(
+pub(crate) fn admit(
     operation: &Operation,
     request: &HttpRequest,
     payload: &mut Payload,
     gives_way: impl FnMut(),
-) -> Admitted {
-    let ask = async || begin(operation, request).await;
-    admit_by(operation, payload, gives_way, ask).await
+) -> impl Future<Output = Admitted> {
+    admit_by(operation, payload, gives_way, async || {
+        begin(operation, request).await
+    })
 }
 
 /// The same by another way to ask.
-pub(super) async fn admit_by<H>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for its arguments twice, and every request has room for this"
+)]
+pub(super) fn admit_by<H>(
     operation: &Operation,
     payload: &mut Payload,
     mut gives_way: impl FnMut(),
     ask: impl AsyncFn() -> Turn<H>,
-) -> Admitted<H> {
-    let mut waiter = None;
-    let mut since: Option<Instant> = None;
-    loop {
-        commit();
-        let turn = ask().await;
-        if let (Some(since), Turn::Run(_) | Turn::Answer(_)) = (since, &turn) {
-            operation.context.wait(since.elapsed());
-        }
-        let change = match turn {
-            Turn::Run(held) => return Admitted::Run(held),
-            Turn::Answer(answer) => return Admitted::Answer(answer),
-            Turn::Wait(change) => change,
-        };
-        let since = *since.get_or_insert_with(Instant::now);
-        gives_way();
-        if !withdraw() {
-            // Nobody is there to be told, or to be counted.
-            let problem_base = &operation.options.problem_base;
-            return Admitted::Answer(Problem::InFlight.response(problem_base));
-        }
-        if !Box::pin(pause(&mut waiter, operation, payload, change)).await {
-            operation.context.wait(since.elapsed());
-            return Admitted::Answer(operation.told(State::InFlight));
+) -> impl Future<Output = Admitted<H>> {
+    async move {
+        let mut waiter = None;
+        let mut since: Option<Instant> = None;
+        loop {
+            commit();
+            let change = match ask().await {
+                Turn::Run(held) => {
+                    operation.context.wait_since(since);
+                    return Admitted::Run(held);
+                }
+                Turn::Answer(answer) => {
+                    operation.context.wait_since(since);
+                    return Admitted::Answer(answer);
+                }
+                Turn::Wait(change) => change,
+            };
+            let since = *since.get_or_insert_with(Instant::now);
+            gives_way();
+            if !withdraw() {
+                // Nobody is there to be told, or to be counted.
+                let problem_base = &operation.options.problem_base;
+                return Admitted::Answer(Problem::InFlight.response(problem_base));
+            }
+            if !Box::pin(pause(&mut waiter, operation, payload, change)).await {
+                operation.context.wait_since(Some(since));
+                return Admitted::Answer(operation.told(State::InFlight));
+            }
         }
     }
 }
@@ -124,14 +133,15 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
     }
     let asked = Moment::now();
     let claim = operation.claim(asked);
-    let (id, claims) = (&operation.id, &operation.claims);
-    let timeout = operation.options.store_timeout();
-    match guarded(timeout, || claims.store.begin(id, &claim)).await {
+    let call = || operation.claims.store.begin(&operation.id, &claim);
+    match guarded(operation.options.store_timeout(), call).await {
         Ok(Begun::Claimed { generation }) => {
             let claim = claim.with_generation(generation);
             let Some(seat) = operation.seat() else {
                 // Others have taken the last one while the store was asked.
-                claims.retries.release(*id, claim, timeout);
+                let timeout = operation.options.store_timeout();
+                let retries = &operation.claims.retries;
+                retries.release(operation.id, claim, timeout);
                 return Look::Turn(Turn::over_quota(operation));
             };
             Look::Turn(Turn::Run(take_up(
@@ -145,10 +155,10 @@ async fn look(operation: &Operation, request: &HttpRequest) -> Look {
         Ok(Begun::Found(record)) => found(operation, request, record),
         Err(error) if operation.options.runs_despite(&error) && !operation.is_retry() => {
             let Some(seat) = operation.seat() else {
-                release_ungranted(operation, *id, claim, &error);
+                release_ungranted(operation, operation.id, claim, &error);
                 return Look::Turn(Turn::over_quota(operation));
             };
-            incident(Incident::Unprotected, id, &Chain(&error));
+            incident(Incident::Unprotected, &operation.id, &Chain(&error));
             Look::Turn(Turn::Run(take_up(
                 operation,
                 claim,
