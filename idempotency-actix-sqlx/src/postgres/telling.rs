@@ -18,6 +18,10 @@ const MOST: usize = 100;
 /// How many changes are kept to be told while the server is away. Who waits for the others polls.
 const KEPT: usize = 10_000;
 
+/// How long changes are gathered after a message, so that a busy server has few of them: each is a transaction to it. The
+/// first after a while is told at once.
+const GATHER: Duration = Duration::from_millis(10);
+
 const PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,7 +52,7 @@ impl Telling {
         queue.has_some.notify_one();
     }
 
-    /// Tells them for ever. What piles up while one message is sent goes in the next.
+    /// Tells them for ever. What piles up meanwhile goes in the next message.
     pub(super) async fn keep_telling(
         &self,
         connections: Arc<Connections<PgConnection>>,
@@ -74,6 +78,8 @@ impl Telling {
                 if let Err(failure) = step::<Postgres>(&connections, deadline, tell).await {
                     tracing::debug!(?failure, "changes of records could not be told");
                     sleep(PAUSE).await;
+                } else if some.len() < MOST {
+                    sleep(GATHER).await;
                 }
             }
         }
