@@ -5,6 +5,7 @@ mod engine;
 mod extractor;
 mod finding;
 mod listening;
+mod mark;
 mod migration;
 mod prepared;
 mod statements;

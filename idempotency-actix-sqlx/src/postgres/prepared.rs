@@ -7,15 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use idempotency_actix::store::RecordId;
 
+use super::mark::{SETTING, own};
 use super::statements::{hex, new_row, values};
 use crate::row::NewRow;
-
-/// A setting that is local to the transaction: while it is there, it still is the one that was begun.
-pub(super) const SETTING: &str = "idempotency_actix.tx";
-
-/// What the store's last statement says by an error where the transaction is another one, since an error keeps the commit
-/// behind it in the same message from being carried out.
-pub(super) const ENDED: &str = "idempotency_actix:ended";
 
 /// The statements of one table.
 #[derive(Debug)]
@@ -30,13 +24,13 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn of(table: String) -> Self {
-        let row = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10"];
+        let row = ["$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11"];
         let texts = [
             ("begin(text, text, text)", lock("$1", "$2", "$3")),
             ("look(bytea)", look(&table, "$1")),
             (
-                "record(bytea, integer, bytea, bigint, bytea, bigint, bytea, text, text, text)",
-                new_row(&table, row),
+                "record(text, bytea, integer, bytea, bigint, bytea, bigint, bytea, text, text, text)",
+                new_row(&table, "$1", row),
             ),
             ("own(text)", own("$1")),
         ];
@@ -79,13 +73,10 @@ impl Prepared {
         )
     }
 
-    /// Records an answer as a new row.
-    pub(super) fn record(&self, id: &RecordId, row: &NewRow) -> String {
-        format!(
-            "EXECUTE {}record({})",
-            self.prefix,
-            values(id, row).join(", ")
-        )
+    /// Records an answer as a new row. Fails where it is another transaction than the one that has this mark.
+    pub(super) fn record(&self, mark: &str, id: &RecordId, row: &NewRow) -> String {
+        let values = values(id, row).join(", ");
+        format!("EXECUTE {}record('{mark}', {values})", self.prefix)
     }
 
     /// The same as [`own`], planned before.
@@ -120,13 +111,5 @@ fn look(table: &str, id: &str) -> String {
         "SELECT current_setting('{SETTING}', true), \
          EXISTS (SELECT FROM {table} WHERE id = {id}), \
          current_setting('transaction_isolation') LIKE 'read%'"
-    )
-}
-
-/// Fails where it is another transaction than the one that has this mark.
-pub(super) fn own(mark: &str) -> String {
-    format!(
-        "SELECT (CASE WHEN current_setting('{SETTING}', true) = {mark} \
-         THEN '1' ELSE '{ENDED}' END)::integer"
     )
 }

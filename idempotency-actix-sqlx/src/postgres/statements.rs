@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use idempotency_actix::store::RecordId;
 
+use super::mark::if_own;
 use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, listed, over, own};
 use crate::name::Names;
 use crate::row::{COLUMNS, NewRow};
@@ -163,14 +164,17 @@ pub(super) fn hex(octets: &[u8]) -> String {
     text
 }
 
-/// An answer as a new row. Its values stand in the text, as a message of several statements takes no others.
-pub(super) fn record_new(table: &str, id: &RecordId, row: &NewRow) -> String {
+/// An answer as a new row, in the transaction that has this mark and no other. Its values stand in the text, as a message of
+/// several statements takes no others.
+pub(super) fn record_new(table: &str, mark: &str, id: &RecordId, row: &NewRow) -> String {
     let values = values(id, row);
-    new_row(table, values.each_ref().map(String::as_str))
+    new_row(table, mark, values.each_ref().map(String::as_str))
 }
 
 /// The same of any values: id, kind, token, generation, fingerprint, how long it is kept, answer, method, route and label.
-pub(super) fn new_row(table: &str, values: [&str; 10]) -> String {
+pub(super) fn new_row(table: &str, mark: &str, mut values: [&str; 10]) -> String {
+    let kind = if_own(mark, values[1]);
+    values[1] = &kind;
     let columns = columns(values);
     format!(
         "INSERT INTO {table} \

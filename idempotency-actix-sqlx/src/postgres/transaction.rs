@@ -13,7 +13,8 @@ use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{AssertSqlSafe, Executor, Row as _, SqlSafeStr};
 use tokio::time::Instant;
 
-use super::prepared::{self, ENDED, Prepared, SETTING};
+use super::mark::{self, ENDED, SETTING, if_own};
+use super::prepared::{self, Prepared};
 use super::statements::{hex, record_new};
 use crate::connections::{Connections, Taken};
 use crate::failure::{Cause, Failure, Meaning, Trouble};
@@ -223,11 +224,11 @@ impl PgTransaction {
         self.has_seen_row
     }
 
-    /// Records an answer as a new row.
+    /// Records an answer as a new row, if it still is the same transaction.
     pub(super) fn record_new(&self, table: &str, id: &RecordId, row: &NewRow) -> String {
         match &self.prepared {
-            Some(prepared) => prepared.record(id, row),
-            None => record_new(table, id, row),
+            Some(prepared) => prepared.record(&self.mark, id, row),
+            None => record_new(table, &format!("'{}'", self.mark), id, row),
         }
     }
 
@@ -252,19 +253,17 @@ impl PgTransaction {
     /// Commits, in one message with what is written before. Of a transaction that was undone by an error a commit reports
     /// success; the statement before it does not.
     pub(super) async fn commit(mut self, write: Write<'_>) -> Sent {
-        let mark = &self.mark;
-        let is_own = format!("current_setting('{SETTING}', true) = '{mark}'");
-        let alone = match &self.prepared {
-            Some(prepared) => prepared.own(mark),
-            None => prepared::own(&format!("'{mark}'")),
-        };
         let sql = match &write {
-            Write::Nothing => alone,
-            Write::New { sql, .. } => format!("{sql}; {alone}"),
-            Write::Over(made) => format!(
-                "{made} SELECT (CASE WHEN {is_own} THEN CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END \
-                 ELSE '{ENDED}' END)::integer FROM made"
-            ),
+            Write::Nothing => match &self.prepared {
+                Some(prepared) => prepared.own(&self.mark),
+                None => mark::own(&format!("'{}'", self.mark)),
+            },
+            Write::New { sql, .. } => sql.clone(),
+            Write::Over(made) => {
+                let number = format!("CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END");
+                let number = if_own(&format!("'{}'", self.mark), &number);
+                format!("{made} SELECT {number} FROM made")
+            }
         };
         let sql = AssertSqlSafe(sql + "; COMMIT");
         let sent = self.connection_mut().execute(sqlx::raw_sql(sql));
