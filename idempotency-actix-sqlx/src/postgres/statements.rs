@@ -172,8 +172,9 @@ pub(super) fn record_new(table: &str, mark: &str, id: &RecordId, row: &NewRow) -
 }
 
 /// The same of any values: id, kind, token, generation, fingerprint, how long it is kept, answer, method, route and label.
-pub(super) fn new_row(table: &str, mark: &str, mut values: [&str; 10]) -> String {
+pub(super) fn new_row(table: &str, mark: &str, values: [&str; 10]) -> String {
     let kind = if_own(mark, values[1]);
+    let mut values: [&str; 10] = values;
     values[1] = &kind;
     let columns = columns(values);
     format!(
