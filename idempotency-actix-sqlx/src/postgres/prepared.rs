@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use idempotency_actix::store::RecordId;
 
 use super::mark::{SETTING, own};
-use super::statements::{hex, new_row, values};
+use super::statements::{new_row, octets, values};
 use crate::row::NewRow;
 
 /// The statements of one table.
@@ -68,8 +68,8 @@ impl Prepared {
         let Self { table, prefix, .. } = self;
         format!(
             "EXECUTE {prefix}begin('{idle}', '{mark}', '{table}:{id}'); \
-             EXECUTE {prefix}look(decode('{}', 'hex'))",
-            hex(id.as_bytes())
+             EXECUTE {prefix}look({})",
+            octets(id.as_bytes())
         )
     }
 
@@ -92,8 +92,7 @@ pub(super) fn begin(table: &str, id: &RecordId, idle: u128, mark: &str) -> Strin
         &format!("'{mark}'"),
         &format!("'{table}:{id}'"),
     );
-    let id = format!("decode('{}', 'hex')", hex(id.as_bytes()));
-    format!("{lock}; {}", look(table, &id))
+    format!("{lock}; {}", look(table, &octets(id.as_bytes())))
 }
 
 /// Marks the transaction, and tries for an operation's lock. It is of a name with the table's in it, since the lock is one of

@@ -44,7 +44,7 @@ impl At {
     /// What stands in it, and in no other.
     fn sql(self) -> &'static str {
         match self {
-            Self::Look => "now WHERE id = $1",
+            Self::Look => "::bigint, kind",
             Self::Begin => "BEGIN",
             Self::Effect => "_charges",
             Self::Commit => COMMIT,
