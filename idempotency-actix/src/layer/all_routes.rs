@@ -59,7 +59,10 @@ where
         let options = claim.options();
         match returned.binding(claim.progress(), unmatched, &response, &options) {
             Some(binding) => {
-                let mut finishing = Finishing::of(binding, held, &mut response, &options, context);
+                // What this caller alone may see is no other's to replay.
+                let mut instead = returned.misrouted(&options);
+                let kept = instead.as_deref_mut().unwrap_or(&mut response);
+                let mut finishing = Finishing::of(binding, held, kept, &options, context);
                 let passed = finishing.pass().await;
                 passed.change(&mut response, Some(&options));
             }
@@ -182,6 +185,18 @@ impl Returned {
             true => Binding::Release,
             false => Binding::of(response, options),
         })
+    }
+}
+
+impl Returned {
+    /// What retries get where the request was routed by another path than it was claimed by, and the table tells callers
+    /// of that one apart in another way.
+    fn misrouted(&self, claimed: &Options) -> Option<Box<HttpResponse>> {
+        let Self::Back(request) = self else {
+            return None;
+        };
+        let worker = Worker::of(&request.extensions()).cloned()?;
+        worker.misrouted(request, claimed)
     }
 }
 

@@ -256,6 +256,26 @@ impl Worker {
         Decided::Refuse(Box::new(misconfigured(advice)))
     }
 
+    /// The answer to retries of a request which inner middleware gave another path, if the table has another scope for that.
+    pub(super) fn misrouted(
+        &self,
+        request: &HttpRequest,
+        claimed: &Options,
+    ) -> Option<Box<HttpResponse>> {
+        if self.routes.is_empty() || self.options_of(request).scope == claimed.scope {
+            return None;
+        }
+        let advice = "middleware inside of the all-routes layer changes the path of a request, so that it was claimed by another \
+            scope than the layer's entry for its route has: its answer is kept from retries, since they may be another \
+            caller's. Wrap what changes the path around the layer";
+        tracing::error!(
+            method = method_name(request.method()),
+            route = request.match_pattern().unwrap_or_default(),
+            "{advice}",
+        );
+        Some(Box::new(misconfigured(advice)))
+    }
+
     /// The options of a request's route where all-routes mode has not claimed for it: its row of the
     /// table holds all the same.
     pub(super) fn options_of(&self, request: &HttpRequest) -> &Options {

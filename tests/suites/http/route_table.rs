@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::NormalizePath;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Responder, get, post};
+use actix_web::{App, HttpRequest, HttpResponse, Responder, get, post};
 use idempotency_actix::Clock;
 use idempotency_actix::{
     ConfigError, Idempotency, IdempotencyBuilder, IdempotencyKey, KeyScope, MemoryStore,
@@ -359,4 +360,34 @@ fn a_pattern_that_cannot_be_read_is_refused() {
         let layer = covering().route(Method::POST, pattern, RouteOptions::new());
         assert_eq!(refusal(layer).1, RouteMistake::Pattern, "{pattern}");
     }
+}
+
+/// Its answer is one caller's by the entry's scope, and was claimed as everybody's.
+#[test]
+fn an_entry_with_another_scope_that_inner_middleware_leads_to_is_no_others_to_replay() {
+    let by_user = KeyScope::by(|request| {
+        let user = request.headers().get("x-user")?;
+        Some(user.as_bytes().to_vec())
+    });
+    let options = RouteOptions::new().scope(by_user);
+    let layer = covering().route(Method::POST, "/plain", options);
+    let layer = layer.build().expect("a layer");
+    let site = Site::serve(move |runs| {
+        App::new()
+            .app_data(runs)
+            .wrap(NormalizePath::trim())
+            .wrap(layer.clone())
+            .route("/plain", web::post().to(any))
+    });
+    let send = |path, user| {
+        let request = Request::post(path).key("k").header("x-user", user);
+        site.send(request)
+    };
+    assert_eq!(send("/plain/", "one").status, 201);
+    let retry = send("/plain/", "one");
+    assert_eq!(retry.status, 500, "{retry:?}");
+    assert!(retry.text().contains("changes the path"), "{retry:?}");
+    assert_eq!(send("/plain/", "other").text(), retry.text());
+    assert_eq!(send("/plain", "one").text(), "2");
+    assert_eq!(send("/plain", "other").text(), "3");
 }
