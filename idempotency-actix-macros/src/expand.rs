@@ -17,6 +17,14 @@ pub(crate) fn expand(handler: &Handler, args: &Args) -> TokenStream {
     quote!(#outer #beside)
 }
 
+/// The function without its mark, as one that can be routed.
+pub(crate) fn unmarked(handler: &Handler) -> TokenStream {
+    let (attributes, visibility) = (&handler.attributes, &handler.visibility);
+    let (signature, body) = (&handler.signature, &handler.body);
+    let head = handler.is_plain().then(|| quote!(async));
+    quote!(#(#attributes)* #visibility #head #signature #body)
+}
+
 /// What the rest of the application may name although the attribute has mistakes.
 pub(crate) fn stand_in(handler: &Handler, args: &Args) -> Option<TokenStream> {
     let original = Original::new(handler, args);

@@ -3,7 +3,9 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Result, Signature, Visibility, token};
+use syn::{
+    Attribute, Error, Path, Result, ReturnType, Signature, Type, TypeParamBound, Visibility, token,
+};
 
 use crate::args::Args;
 use crate::mistakes::Mistakes;
@@ -61,6 +63,11 @@ impl Parse for Handler {
 }
 
 impl Handler {
+    /// Whether it is neither `async` nor returns a future.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.signature.asyncness.is_none() && is_no_future(&self.signature.output)
+    }
+
     /// Another body in the place of the user's.
     pub(crate) fn braced(&self, statements: TokenStream) -> Group {
         let mut body = Group::new(Delimiter::Brace, statements);
@@ -81,6 +88,10 @@ impl Handler {
             let expected = "expected a type that is visible in a function of its own: \
                             write `associated` to use `Self`";
             mistakes.push(Error::new(span, expected));
+        }
+        if self.is_plain() {
+            let expected = "expected an `async` function, or one that returns a future: actix-web awaits a handler";
+            mistakes.push(Error::new_spanned(signature.fn_token, expected));
         }
         if let Some(unsafety) = &signature.unsafety {
             let expected = "expected a safe function: actix-web cannot call an `unsafe` handler";
@@ -104,6 +115,32 @@ impl Handler {
         }
         placement::check(&self.attributes, mistakes);
         routing::check(&self.attributes, signature.fn_token.span, mistakes);
+    }
+}
+
+/// Whether a function certainly returns no future, as far as a name tells.
+fn is_no_future(output: &ReturnType) -> bool {
+    const ANSWERS: [&str; 6] = [
+        "HttpResponse",
+        "Result",
+        "Option",
+        "String",
+        "Json",
+        "Either",
+    ];
+    let is_last = |path: &Path, names: &[&str]| {
+        let last = path.segments.last();
+        last.is_some_and(|last| names.iter().any(|name| last.ident == name))
+    };
+    match output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, returned) => match &**returned {
+            Type::Path(named) => is_last(&named.path, &ANSWERS),
+            Type::ImplTrait(bounded) => bounded.bounds.iter().any(|bound| {
+                matches!(bound, TypeParamBound::Trait(it) if is_last(&it.path, &["Responder"]))
+            }),
+            _ => false,
+        },
     }
 }
 
@@ -174,7 +211,7 @@ mod tests {
         let function = quote!(
             unsafe extern "C" fn f(&self, args: ...) {}
         );
-        assert_eq!(mistakes(function, &Args::default()).len(), 4);
+        assert_eq!(mistakes(function, &Args::default()).len(), 5);
     }
 
     #[test]

@@ -149,6 +149,7 @@ pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
     match (handler, mistakes.report()) {
         (Some(handler), None) => expand::expand(&handler, &args),
         (handler, errors) => {
+            let item = handler.as_ref().map_or(item, expand::unmarked);
             let stand_in = handler.and_then(|handler| expand::stand_in(&handler, &args));
             quote!(#item #stand_in #errors)
         }
