@@ -56,6 +56,16 @@ fn one_request_after_the_other_does_not_try_to_connect_each_time() {
     site.assert_recovers("k");
 }
 
+/// Each of them served, so none was a failed try to connect.
+#[test]
+fn connections_that_are_closed_again_and_again_are_made_anew_at_once() {
+    let site = Setup::impatient().on(RedisServer::shared());
+    for n in 0..BURST / 8 {
+        site.assert_serves(&n.to_string());
+        site.proxy.sever();
+    }
+}
+
 #[test]
 fn connections_that_broke_while_idle_are_not_noticed() {
     let site = Setup::new().on(RedisServer::shared());

@@ -131,7 +131,10 @@ impl<'a> Session<'a> {
             let is_cluster = connection.is_cluster();
             let answer = timeout_at(until, ask.send(connection)).await;
             let error = match answer {
-                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Ok(reply)) => {
+                    taken.answered();
+                    return Ok(reply);
+                }
                 Ok(Err(error)) => error,
                 Err(late) => {
                     let error = RedisError::from(std::io::Error::from(late));
@@ -240,6 +243,12 @@ impl Taken {
         match self {
             Self::Shared(shared) => &mut shared.connection,
             Self::Own(connection) => connection,
+        }
+    }
+
+    fn answered(&self) {
+        if let Self::Shared(shared) = self {
+            shared.answered();
         }
     }
 

@@ -1,6 +1,7 @@
 //! One connection for each runtime, which is one for each worker and one for the thread that renews claims: a
 //! connection is driven by the runtime that made it, and stalls with it. What is sent over it is not known here.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -27,9 +28,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How often the sentinels are asked which server is the primary, and one that says it is none is left.
 const FOLLOW: Duration = Duration::from_secs(1);
 
-/// A connection that lived as long was no failed try to connect.
-const STEADY: Duration = Duration::from_secs(1);
-
 /// The connections of all runtimes.
 ///
 /// A pool's check-out sends `UNWATCH` and `PING`, three commands in two round trips where one will do: that
@@ -47,6 +45,8 @@ type Slots = Vec<(Id, Arc<Slot>)>;
 /// The connection of one runtime.
 struct Slot {
     reconnect: Mutex<Reconnect>,
+    /// The last connection over which the server did as it was told.
+    answered: AtomicU64,
     /// Its end ends the task that watches the runtime.
     _watch: oneshot::Sender<()>,
 }
@@ -185,9 +185,16 @@ impl SharedConnection {
         }
     }
 
-    /// Gives the connection up, for everybody: the next who asks makes a new one.
+    /// Notes that the server did as it was told.
+    pub(super) fn answered(&self) {
+        self.slot.answered.store(self.number, Ordering::Relaxed);
+    }
+
+    /// Gives the connection up, for everybody: the next who asks makes a new one. Pauses grow only where none was of
+    /// use: one that served is no failed try to connect, however soon it was closed.
     pub(super) fn give_up(&self, error: &RedisError) {
-        self.slot.lock().give_up(self.number, error);
+        let has_served = self.slot.answered.load(Ordering::Relaxed) == self.number;
+        self.slot.lock().give_up(self.number, has_served, error);
     }
 
     /// Lets the next who asks make a new one, which is no failure of this one: no pause is due.
@@ -211,6 +218,7 @@ impl Slot {
                 pauses: pauses(),
                 retry_at: Instant::now(),
             }),
+            answered: AtomicU64::new(0),
             _watch: watch,
         }
     }
@@ -272,12 +280,9 @@ impl Reconnect {
         self.state = ConnectionState::Ready { to, since };
     }
 
-    fn give_up(&mut self, number: u64, error: &RedisError) {
-        let ConnectionState::Ready { since, .. } = &self.state else {
-            return;
-        };
-        if self.number == number {
-            if since.elapsed() >= STEADY {
+    fn give_up(&mut self, number: u64, has_served: bool, error: &RedisError) {
+        if matches!(self.state, ConnectionState::Ready { .. }) && self.number == number {
+            if has_served {
                 self.pauses = pauses();
             }
             self.pause(error);
