@@ -19,6 +19,7 @@ mod away;
 mod foreign;
 mod refusals;
 mod stalls;
+mod too_long;
 mod unprotected;
 
 // Answers that are sealed.

@@ -386,22 +386,3 @@ fn a_server_with_too_many_clients_is_503_and_then_goes_on() {
     many.expect("a reply");
     site.assert_recovers("k");
 }
-
-/// The server closes the connection of whoever sends it a longer value.
-#[test]
-fn an_answer_that_is_too_long_for_the_server_becomes_not_kept() {
-    let server = own_server(&[("proto-max-bulk-len", "1048576")]);
-    let site = Setup::new().on(server);
-    // The whole of what a layer keeps, and a head is stored with it.
-    let request = site
-        .request("k")
-        .body("x".repeat((1 << 20) - "run 1: ".len()));
-    let first = site.send_request(&request);
-    assert_eq!(first.status, 201);
-    assert_eq!(first.body.len(), 1 << 20);
-    assert_eq!(first.header("idempotency-status"), Some("unstored"));
-    let retry = site.settle(&request);
-    idempotency_actix_tests::assert_problem(&retry, 410, "response-not-kept");
-    assert_eq!(site.runs.count(), 1);
-    site.assert_serves("short");
-}

@@ -46,4 +46,12 @@ impl Change {
         let value = value::given_up(id, stored.generation, &stored.fingerprint);
         Self::Set { value, px }
     }
+
+    /// Octets of the value that is written.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Set { value, .. } => value.len(),
+            Self::Keep { .. } | Self::Remove => 0,
+        }
+    }
 }

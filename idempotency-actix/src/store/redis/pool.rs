@@ -41,31 +41,43 @@ impl RedisPool {
         })))
     }
 
+    /// Borrows one that nobody had before, thus one that this runtime drives, to the primary of now.
+    pub(super) async fn borrow_new(&self, timeout: Duration) -> RedisResult<Connection> {
+        self.close_idle();
+        self.borrow(timeout).await
+    }
+
     /// Makes a connection of one's own. It goes through the pool, for its hooks, and leaves it for good.
     ///
     /// Idle connections are closed first: one that another worker's runtime made would be driven by
     /// that worker, and stall with it.
     pub(super) async fn connect(&self, timeout: Duration) -> RedisResult<Connected> {
+        self.close_idle();
         match &self.0 {
             Pool::Server(pool) => {
-                pool.retain(|_, _| false);
                 let taken = deadpool_redis::Connection::take(pool.get().await.map_err(cause)?);
                 Ok(Connected::to(taken, timeout, None))
             }
             Pool::Sentinel(pool) => {
-                pool.retain(|_, _| false);
                 let mut taken = sentinel::Connection::take(pool.get().await.map_err(cause)?);
                 let primary = name_of_primary(&mut taken).await?;
                 Ok(Connected::to(taken, timeout, Some(primary)))
             }
             Pool::Cluster(pool) => {
-                pool.retain(|_, _| false);
                 let taken = cluster::Connection::take(pool.get().await.map_err(cause)?);
                 Ok(Connected {
                     connection: Multiplexed::Cluster(taken),
                     primary: None,
                 })
             }
+        }
+    }
+
+    fn close_idle(&self) {
+        match &self.0 {
+            Pool::Server(pool) => drop(pool.retain(|_, _| false)),
+            Pool::Sentinel(pool) => drop(pool.retain(|_, _| false)),
+            Pool::Cluster(pool) => drop(pool.retain(|_, _| false)),
         }
     }
 

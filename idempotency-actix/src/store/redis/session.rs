@@ -14,6 +14,11 @@ use super::failure::{Failure, TooFewReplicas};
 use super::pool::RedisPool;
 use super::shared_connections::{SharedConnection, SharedConnections};
 
+/// From this many octets on, a value goes over a connection of its own. A server closes the connection of whoever
+/// sends it more than `proto-max-bulk-len` or `client-query-buffer-limit`. Neither can be less than 1 MiB, and
+/// what goes with the value counts too.
+const LONG: usize = 1_000_000;
+
 /// How to reach the server.
 pub(super) struct Server {
     pub(super) pool: RedisPool,
@@ -32,8 +37,19 @@ pub(super) struct Session<'a> {
     key: &'a [u8],
     deadline: Instant,
     taken: Option<Taken>,
-    is_own: bool,
+    way: Way,
     has_resent: bool,
+}
+
+/// Which connection a session takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// That of all operations of this runtime.
+    Shared,
+    /// One of its own where there is one, since what is sent may cost it.
+    Apart,
+    /// One of its own, since `WAIT` blocks it.
+    Own,
 }
 
 /// The connection that a session has taken.
@@ -57,7 +73,7 @@ impl Server {
             key,
             deadline: Instant::now() + self.timeout,
             taken: None,
-            is_own: false,
+            way: Way::Shared,
             has_resent: false,
         }
     }
@@ -76,8 +92,12 @@ impl Server {
     /// A talk whose writes are [confirmed](Session::confirm). `WAIT` blocks its connection, so where
     /// replicas are waited for, nobody else may be on it: on a shared one others were seen to wait 727 ms.
     pub(super) fn writing<'a>(&'a self, key: &'a [u8]) -> Session<'a> {
+        let way = match self.wait_replicas {
+            0 => Way::Shared,
+            _ => Way::Own,
+        };
         Session {
-            is_own: self.wait_replicas > 0,
+            way,
             ..self.session(key)
         }
     }
@@ -100,6 +120,15 @@ impl<'a> Session<'a> {
             false => self.deadline,
         };
         self.send_until(until, Ask::Command(write)).await
+    }
+
+    /// Keeps what follows apart from all others of this runtime if it is so many octets: where the server refuses it for
+    /// its length, they are not cut off.
+    pub(super) fn keep_apart(&mut self, octets: usize) {
+        if octets >= LONG && self.way == Way::Shared {
+            self.way = Way::Apart;
+            self.taken = None;
+        }
     }
 
     pub(super) fn has_time_left(&self) -> bool {
@@ -165,7 +194,7 @@ impl<'a> Session<'a> {
 
     /// Takes the connection of this runtime, if there is one and it will do.
     fn take_ready(&mut self) -> bool {
-        if !self.is_own {
+        if self.way == Way::Shared {
             self.taken = self.server.shared.ready().map(Taken::Shared);
         }
         self.taken.is_some()
@@ -179,9 +208,9 @@ impl<'a> Session<'a> {
 
     /// Makes sure that as many replicas as were asked for have what was written.
     pub(super) async fn confirm(&mut self) -> Result<(), Failure> {
-        match self.is_own {
-            true => Box::pin(self.wait()).await,
-            false => Ok(()),
+        match self.way {
+            Way::Own => Box::pin(self.wait()).await,
+            Way::Shared | Way::Apart => Ok(()),
         }
     }
 
@@ -218,16 +247,26 @@ impl<'a> Session<'a> {
 
     /// What fails here was not sent, unless it was sent once before.
     async fn open(&self) -> Result<Taken, Failure> {
+        let Server {
+            pool,
+            shared,
+            timeout,
+            ..
+        } = self.server;
         let open = async {
-            match self.is_own {
-                true => self
-                    .server
-                    .pool
-                    .borrow(self.server.timeout)
-                    .await
-                    .map(Taken::Own),
-                false => self.server.shared.get().await.map(Taken::Shared),
+            match self.way {
+                Way::Own => return pool.borrow(*timeout).await.map(Taken::Own),
+                Way::Apart => {
+                    // That there is none must not be taken for a refusal of the value.
+                    let left = self.deadline.saturating_duration_since(Instant::now());
+                    let borrowed = tokio::time::timeout(left / 2, pool.borrow_new(*timeout)).await;
+                    if let Ok(Ok(connection)) = borrowed {
+                        return Ok(Taken::Own(connection));
+                    }
+                }
+                Way::Shared => {}
             }
+            shared.get().await.map(Taken::Shared)
         };
         let opened = timeout_at(self.deadline, open).await;
         let opened = opened.unwrap_or_else(|late| Err(std::io::Error::from(late).into()));

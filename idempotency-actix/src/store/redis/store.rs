@@ -43,7 +43,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(8 * 60 * 60);
 /// Each worker takes one connection out of the pool and sends everything over it, and so does the
 /// thread that renews claims. A connection that breaks is made anew once for all who wait, with
 /// growing pauses while that fails. So a pool of a few connections serves any load; only
-/// [`wait_replicas`](RedisStoreBuilder::wait_replicas) borrows one for each write. Give the store a
+/// [`wait_replicas`](RedisStoreBuilder::wait_replicas) borrows one for each write, and so does an answer from 1 MB on:
+/// a server may refuse it for its length, and then closes the connection that it came over. Give the store a
 /// pool of its own: it closes idle connections that others left there when it connects.
 ///
 /// # Commands

@@ -51,6 +51,7 @@ impl Swap {
         change: &Change,
         lapsed: Option<Lapsed>,
     ) -> Result<bool, Failure> {
+        session.keep_apart(seen.len() + change.len());
         if let (Change::Set { value, px }, None, false) = (change, &lapsed, seen.is_empty()) {
             // No command tells the channel as well.
             if self.channel.is_empty()
