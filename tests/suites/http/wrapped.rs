@@ -1,5 +1,7 @@
 //! The operation is all that the layer wraps: what stands between layer and handler completes the effect.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -408,18 +410,21 @@ fn the_inner_of_two_layers_finishes_the_answer() {
     assert_eq!(site.runs.count(), 1);
 }
 
-/// Stands outside of the layer, and panics when it is told to.
+/// Stands outside of the layer, and panics when it is told to, with what is inside still alive.
 async fn panicking(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let transactions: &Transactions = request.app_data().expect("transactions");
     let cut = Arc::clone(&transactions.cut);
-    let response = tokio::select! {
-        response = next.call(request) => response?,
-        () = cut.notified() => panic!("a middleware outside of the layer"),
-    };
-    Ok(response.map_into_boxed_body())
+    let (mut cut, mut call) = (pin!(cut.notified()), pin!(next.call(request)));
+    let response = poll_fn(|cx| {
+        if cut.as_mut().poll(cx).is_ready() {
+            panic!("a middleware outside of the layer");
+        }
+        call.as_mut().poll(cx)
+    });
+    Ok(response.await?.map_into_boxed_body())
 }
 
 #[test]
