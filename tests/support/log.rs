@@ -13,7 +13,8 @@ impl log::Log for Lines {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            LINES.lock().unwrap().push(record.args().to_string());
+            let line = format!("{} {}", record.level(), record.args());
+            LINES.lock().unwrap().push(line);
         }
     }
 
@@ -29,7 +30,7 @@ pub fn listen() {
     });
 }
 
-/// The lines so far that have all of these texts in them.
+/// The lines so far that have all of these texts in them. Each begins with its level.
 pub fn lines_with(texts: &[&str]) -> Vec<String> {
     let lines = LINES.lock().unwrap();
     let found = lines

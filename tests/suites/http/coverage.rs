@@ -8,7 +8,7 @@ use actix_web::{App, HttpRequest, HttpResponse, Responder, post};
 use idempotency_actix::{
     Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, RouteOptions, idempotent,
 };
-use idempotency_actix_tests::{Request, Response, assert_problem};
+use idempotency_actix_tests::{Request, Response, assert_problem, log};
 
 use idempotency_actix_tests::app::{Counter, Site, builder, charge};
 
@@ -279,12 +279,18 @@ async fn moved(runs: Counter) -> impl Responder {
 
 #[test]
 fn a_marked_handler_runs_by_no_method_unprotected() {
+    log::listen();
     let site = Site::new(builder().build().unwrap(), |config| {
         config
             .route("/any", web::route().to(moved))
             .service(required);
     });
-    for method in ["MOVE", "CONNECT", "PROPPATCH", "post"] {
+    for (method, logged) in [
+        ("MOVE", "MOVE"),
+        ("CONNECT", "CONNECT"),
+        ("PROPPATCH", "PROPPATCH"),
+        ("post", "unregistered"),
+    ] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         for request in [
             Request::new(method.clone(), "/any"),
@@ -293,6 +299,9 @@ fn a_marked_handler_runs_by_no_method_unprotected() {
             let answer = site.send(request);
             assert_eq!((answer.status, site.runs.count()), (500, 0));
         }
+        let advice = "route it by POST, PUT, PATCH or DELETE";
+        let said = log::lines_with(&["ERROR", advice, "/any", logged]);
+        assert_eq!(said.len(), 2, "{logged}: {said:?}");
     }
     for method in [Method::GET, Method::OPTIONS] {
         assert_eq!(site.send(Request::new(method, "/any")).status, 201);
