@@ -10,7 +10,7 @@ use idempotency_actix::{
 };
 use idempotency_actix_tests::{Request, Response, assert_problem, log};
 
-use idempotency_actix_tests::app::{Counter, Site, builder, charge};
+use idempotency_actix_tests::app::{Counter, Site, builder, charge, plain};
 
 async fn acts(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
@@ -309,28 +309,38 @@ fn a_marked_handler_runs_by_no_method_unprotected() {
     assert_eq!(site.runs.count(), 2);
 }
 
+fn user_or_panic(request: &HttpRequest) -> Option<String> {
+    user(request).or_else(|| panic!("4111 1111 1111 1111"))
+}
+
 #[test]
 fn a_panicking_function_of_the_application_is_a_500() {
     let store = MemoryStore::new();
-    let scope = |_: &HttpRequest| -> Option<String> { panic!("4111 1111 1111 1111") };
-    let layer = Idempotency::new(store.clone(), KeyScope::by(scope));
-    let marked = Site::new(layer, |config| {
-        config.service(charge);
-    });
-    let key = |_: &HttpRequest| -> Option<String> { panic!("4111 1111 1111 1111") };
-    let layer = covering().key(key).build().unwrap();
-    let all = Site::new(layer, |config| {
-        config.route("/charges", web::post().to(acts));
-    });
-    for site in [marked, all] {
-        let request = Request::post("/charges").key("k");
-        for answer in [site.send(request.clone()), site.send(request)] {
-            assert_eq!(answer.status, 500);
+    let scope = || Idempotency::builder(store.clone(), KeyScope::by(user_or_panic));
+    let key = || Idempotency::builder(store.clone(), KeyScope::everyone()).key(user_or_panic);
+    let layers = [
+        (scope(), "/charges"),
+        (scope().all_routes(), "/plain"),
+        (key(), "/charges"),
+        (key().all_routes(), "/plain"),
+    ];
+    for (earlier, (layer, path)) in layers.into_iter().enumerate() {
+        let site = Site::new(layer.build().unwrap(), |config| {
+            config.service(charge).service(plain);
+        });
+        let request = Request::post(path).key("k");
+        let mut client = site.connect();
+        for _ in 0..2 {
+            client.send(&request);
+            let answer = client.receive();
+            assert_eq!((answer.status, store.len()), (500, earlier));
             assert!(!answer.text().contains("4111"));
         }
         assert_eq!(site.runs.count(), 0);
+        // The connection lives on, and its worker.
+        client.send(&request.header("x-user", "ada"));
+        assert_eq!((client.receive().status, site.runs.count()), (201, 1));
     }
-    assert_eq!(store.len(), 0);
 }
 
 #[test]
