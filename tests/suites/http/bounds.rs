@@ -1,8 +1,9 @@
 //! What is counted is what is held, and nothing that may be set overflows.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::BodyStream;
 use actix_web::http::header::HeaderValue;
@@ -329,7 +330,11 @@ fn a_budget_of_nothing_is_refused() {
 }
 
 fn redis() -> RedisStoreBuilder {
-    let pool = Config::from_url("redis://127.0.0.1:1/").create_pool(Some(Runtime::Tokio1));
+    redis_at("redis://127.0.0.1:1/")
+}
+
+fn redis_at(url: &str) -> RedisStoreBuilder {
+    let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
     RedisStore::builder(pool.expect("a pool"))
 }
 
@@ -343,6 +348,29 @@ fn a_timeout_that_nobody_chose_adapts_to_a_short_lease() {
     for ms in [10, 1500, 2999] {
         assert_eq!(over_redis(redis(), Duration::from_millis(ms)), Ok(()));
     }
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_after_a_third_of_a_short_lease() {
+    let hung = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("redis://{}/", hung.local_addr().expect("an address"));
+    let lease = Duration::from_millis(1500);
+    let took = [(); 3].map(|()| {
+        let store = redis_at(&url).build().expect("a store");
+        let layer = Idempotency::builder(store, KeyScope::everyone()).lease(lease);
+        let site = Site::new(layer.build().expect("a layer"), |routes| {
+            routes.service(charge);
+        });
+        let asked = Instant::now();
+        let answer = site.send(Request::post("/charges").key("k"));
+        assert_problem(&answer, 503, "store-unavailable");
+        assert_eq!(site.runs.count(), 0);
+        asked.elapsed()
+    });
+    // Less than the second that the store would take by itself, and the fastest because machines are busy.
+    let fastest = took.into_iter().min().expect("three answers");
+    let expected = lease / 6..Duration::from_secs(1);
+    assert!(expected.contains(&fastest), "{took:?}");
 }
 
 #[test]
