@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use idempotency_actix::{
-    Fingerprinting, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, Recovery,
+    Fingerprinting, Idempotency, IdempotencyBuilder, KeyScope, MemoryStore, OutcomeEvent, Recovery,
 };
 use idempotency_actix_tests::log;
 
@@ -23,6 +23,10 @@ fn by_its_path(request: &HttpRequest, _: &[u8]) -> Vec<u8> {
 fn by_body(_: &HttpRequest, body: &[u8]) -> Vec<u8> {
     body.to_vec()
 }
+
+fn told(_: &OutcomeEvent<'_>) {}
+
+fn told_as_well(_: &OutcomeEvent<'_>) {}
 
 async fn unknown() -> Recovery {
     Recovery::StillUnknown
@@ -75,6 +79,8 @@ fn a_layer_that_each_worker_makes_anew_is_warned_of_once() {
         with(|layer| layer.recover(not_executed)),
         with(|layer| layer.fingerprint(Fingerprinting::by(by_its_path))),
         with(|layer| layer.fingerprint(Fingerprinting::by(by_body))),
+        with(|layer| layer.on_outcome(told)),
+        with(|layer| layer.on_outcome(told_as_well)),
     ];
     for _ in 0..3 {
         // One after the other, as tests do.
@@ -87,6 +93,7 @@ fn a_layer_that_each_worker_makes_anew_is_warned_of_once() {
         let layer = Idempotency::builder(MemoryStore::new(), scope)
             .key(|request: &HttpRequest| Some(request.query_string().to_owned()))
             .recover(|| async { Recovery::StillUnknown })
+            .on_outcome(|_| {})
             .fingerprint(Fingerprinting::by(|_: &HttpRequest, body: &[u8]| {
                 body.to_vec()
             }));

@@ -61,7 +61,7 @@ pub(crate) struct Options {
     pub(crate) stream_budget: usize,
     pub(crate) on_drain: OnDrain,
     /// Whom the application has for each outcome.
-    pub(crate) on_outcome: Option<Provided<ObserverFn>>,
+    pub(crate) on_outcome: Option<Provided<dyn ObserverFn>>,
     pub(crate) record: KeptAnswer,
     pub(crate) kept_headers: KeptHeaders,
     pub(crate) keep_cookies: bool,
@@ -228,6 +228,7 @@ impl Options {
             scope: other.scope.clone(),
             fingerprint: other.fingerprint.clone(),
             unknown: other.unknown.clone(),
+            on_outcome: other.on_outcome.clone(),
             on_replay: other.on_replay.clone(),
             ..self.clone()
         };
@@ -235,9 +236,12 @@ impl Options {
             (Unknown::Recover(one), Unknown::Recover(other)) => one.kind() == other.kind(),
             (one, other) => one == other,
         };
-        let kind = |it: &Self| it.on_replay.as_ref().map(|edit| edit.kind());
+        let kinds = |it: &Self| {
+            let observer = it.on_outcome.as_ref().map(|observer| observer.kind());
+            (observer, it.on_replay.as_ref().map(|edit| edit.kind()))
+        };
         without_functions == *other
-            && kind(self) == kind(other)
+            && kinds(self) == kinds(other)
             && are_unknown_alike
             && self.key.is_like(&other.key)
             && self.key_format.is_like(&other.key_format)

@@ -95,7 +95,7 @@ impl Context {
 fn publish(options: &Options, event: &OutcomeEvent<'_>) {
     tell(event);
     if let Some(observer) = &options.on_outcome
-        && catch_unwind(AssertUnwindSafe(|| observer(event))).is_err()
+        && catch_unwind(AssertUnwindSafe(|| observer.observe(event))).is_err()
     {
         tracing::error!("the function that is told of outcomes panicked");
     }

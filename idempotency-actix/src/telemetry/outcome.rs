@@ -1,5 +1,6 @@
 //! How a request was answered, as whoever is told has it. It tells nobody.
 
+use std::any::TypeId;
 use std::fmt;
 use std::time::Duration;
 
@@ -126,7 +127,23 @@ pub struct OutcomeEvent<'a> {
 }
 
 /// What an application does with each outcome.
-pub(crate) type ObserverFn = dyn Fn(&OutcomeEvent<'_>) + Send + Sync;
+pub(crate) trait ObserverFn: Send + Sync {
+    fn observe(&self, event: &OutcomeEvent<'_>);
+
+    /// Tells one function from another.
+    fn kind(&self) -> TypeId
+    where
+        Self: 'static,
+    {
+        TypeId::of::<Self>()
+    }
+}
+
+impl<F: Fn(&OutcomeEvent<'_>) + Send + Sync> ObserverFn for F {
+    fn observe(&self, event: &OutcomeEvent<'_>) {
+        self(event);
+    }
+}
 
 /// What an answer of ours says of itself, until somebody knows the request.
 #[derive(Clone, Copy)]
