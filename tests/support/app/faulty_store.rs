@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, pending};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -75,8 +75,8 @@ struct Inner {
     answered: [Counter; CALLS],
     /// Has a receiver for everyone who wants to be told of a change.
     changes: watch::Sender<()>,
-    /// Where `/proc` has the thread that renews, on Linux.
-    renewing_thread: Mutex<Option<std::path::PathBuf>>,
+    /// Where `/proc` has the thread that renewed first, on Linux.
+    renewing_thread: OnceLock<Option<std::path::PathBuf>>,
 }
 
 impl Default for FaultyStore {
@@ -103,7 +103,7 @@ impl FaultyStore {
             entered: Default::default(),
             answered: Default::default(),
             changes: watch::Sender::new(()),
-            renewing_thread: Mutex::default(),
+            renewing_thread: OnceLock::new(),
         }))
     }
 
@@ -184,7 +184,7 @@ impl FaultyStore {
     }
 
     pub fn renewing_thread(&self) -> Option<std::path::PathBuf> {
-        self.0.renewing_thread.lock().unwrap().clone()
+        self.0.renewing_thread.get().cloned().flatten()
     }
 
     /// Tells whether anything still holds the store.
@@ -285,7 +285,8 @@ impl Store for FaultyStore {
     }
 
     async fn renew(&self, id: &RecordId, claim: &Claim) -> Result<Renewed, StoreError> {
-        *self.0.renewing_thread.lock().unwrap() = std::fs::canonicalize("/proc/thread-self").ok();
+        let thread = &self.0.renewing_thread;
+        thread.get_or_init(|| std::fs::canonicalize("/proc/thread-self").ok());
         let fault = self.enter(Call::Renew, id, claim);
         if matches!(fault, Some(Fault::Lost)) {
             self.answered(Call::Renew).next();
