@@ -92,9 +92,9 @@ impl IdempotencyBuilder {
     /// Covers everything that is POST, PUT, PATCH or DELETE, marked or not, whatever its path.
     ///
     /// Only the router's own 404, where nothing matched, leaves the key unused, and only under a layer around the whole
-    /// application that has no `scope("")`. A `default_service` of such an application that acts must therefore answer
-    /// something else than a 404 without header and body: nobody could tell the two apart. What changes path or method
-    /// (`NormalizePath`) belongs around the layer.
+    /// application that has no `scope("")`. What acts all the same, a `default_service` of such an application or middleware
+    /// inside of the layer, must therefore answer something else than a 404 without header and body: nobody could tell the
+    /// two apart. What changes path or method (`NormalizePath`) belongs around the layer.
     ///
     /// Off by default, since a replay then skips everything inside the layer: **authentication inside
     /// is bypassed by replays** and has to be wrapped around the layer. A handler's extractor failure
