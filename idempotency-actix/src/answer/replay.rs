@@ -56,8 +56,11 @@ pub(crate) fn mark_window(headers: &mut HeaderMap, options: &Options) {
 
 /// Drops the layer's marks from a handler's answer, which may come from another such layer by proxy.
 pub(crate) fn drop_marks(headers: &mut HeaderMap) {
-    headers.remove(IDEMPOTENT_REPLAYED);
-    headers.remove(IDEMPOTENCY_STATUS);
+    for mark in [IDEMPOTENT_REPLAYED, IDEMPOTENCY_STATUS] {
+        if headers.contains_key(&mark) {
+            headers.remove(mark);
+        }
+    }
 }
 
 /// Says that the answer is true, and not yet kept.

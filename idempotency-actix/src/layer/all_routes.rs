@@ -49,6 +49,7 @@ where
             }
             Err(answer) => return Ok(request.into_response(*answer).map_into_right_body()),
         };
+        let has_table = worker.has_table();
         {
             let mut extensions = request.extensions_mut();
             extensions.insert(worker);
@@ -60,7 +61,7 @@ where
         match returned.binding(claim.progress(), unmatched, &response, &options) {
             Some(binding) => {
                 // What this caller alone may see is no other's to replay.
-                let mut instead = returned.misrouted(&options);
+                let mut instead = has_table.then(|| returned.misrouted(&options)).flatten();
                 let kept = instead.as_deref_mut().unwrap_or(&mut response);
                 let mut finishing = Finishing::of(binding, held, kept, &options, context);
                 let passed = finishing.pass().await;

@@ -1,6 +1,7 @@
 //! How requests are described to operators: by the pattern of their route and the application's label. It decides about no
 //! request.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -19,12 +20,50 @@ pub(super) type Label = Arc<dyn Fn(&HttpRequest) -> Option<String> + Send + Sync
 #[derive(Default)]
 pub(super) struct Descriptions {
     known: BTreeMap<Box<str>, Vec<Description>>,
-    /// That of the last path that no router had seen.
-    last: Option<(String, Description)>,
+    /// That of the last path.
+    last: Option<(Routing, String, Description)>,
+}
+
+/// Whether the application's router has seen a request.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Routing {
+    Done,
+    Ahead,
 }
 
 impl Descriptions {
-    pub(super) fn of(&mut self, method: &Method, route: Option<&str>) -> Description {
+    /// That of the route which the router chose, or ahead of it, of the first that could take the path. It is looked for
+    /// where the path is another one than the last, which it seldom is for paths without parameters.
+    pub(super) fn of(
+        &mut self,
+        request: &HttpRequest,
+        routing: Routing,
+        patterns: &RefCell<Patterns>,
+    ) -> Description {
+        let (method, path) = (request.method(), request.match_info().as_str());
+        if let Some((known, last, description)) = &self.last
+            && *known == routing
+            && last == path
+            && description.method() == method
+        {
+            return description.clone();
+        }
+        let description = match routing {
+            Routing::Done => self.shared(method, request.match_pattern().as_deref()),
+            Routing::Ahead => self.shared(method, patterns.borrow_mut().first(request)),
+        };
+        // With parameters, guards may choose among several patterns for one path.
+        if routing == Routing::Ahead || request.match_info().is_empty() {
+            let last = self.last.take();
+            let mut text = last.map_or_else(String::new, |(_, text, _)| text);
+            text.clear();
+            text.push_str(path);
+            self.last = Some((routing, text, description.clone()));
+        }
+        description
+    }
+
+    fn shared(&mut self, method: &Method, route: Option<&str>) -> Description {
         let text = route.unwrap_or_default();
         let is_it = |it: &&Description| it.method() == method && it.route() == route;
         let known = self.known.get(text);
@@ -34,27 +73,6 @@ impl Descriptions {
         let description = Description::new(method.clone(), route, UNIX_EPOCH);
         let them = self.known.entry(text.into()).or_default();
         them.push(description.clone());
-        description
-    }
-
-    /// The same before routing, by the first route that could take the path. It is looked for where the path is another
-    /// one than the last, which it seldom is for paths without parameters.
-    pub(super) fn ahead(&mut self, request: &HttpRequest, patterns: &mut Patterns) -> Description {
-        let (method, path) = (request.method(), request.match_info().as_str());
-        if let Some((last, description)) = &self.last
-            && last == path
-            && description.method() == method
-        {
-            return description.clone();
-        }
-        let description = self.of(method, patterns.first(request));
-        let (mut last, _) = self
-            .last
-            .take()
-            .unwrap_or_else(|| (String::new(), description.clone()));
-        last.clear();
-        last.push_str(path);
-        self.last = Some((last, description.clone()));
         description
     }
 }

@@ -13,7 +13,7 @@ use actix_web::dev::{Extensions, Payload};
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use super::description::Descriptions;
+use super::description::{Descriptions, Routing};
 #[cfg(feature = "testing")]
 use super::passthrough::pass;
 #[cfg(feature = "testing")]
@@ -48,12 +48,6 @@ struct Origin {
     row: Option<usize>,
     /// The attribute of a marked handler. It is a constant of the program, so its place names it.
     attribute: Option<*const RouteOptions>,
-}
-
-/// Whether the application's router has seen a request.
-enum Routing {
-    Done,
-    Ahead,
 }
 
 /// Left with a request that has no key where its attribute looks for it.
@@ -191,12 +185,11 @@ impl Worker {
         request: &HttpRequest,
         routing: Routing,
     ) -> Result<Description, Box<HttpResponse>> {
-        let mut known = self.0.descriptions.borrow_mut();
-        let description = match routing {
-            Routing::Done => known.of(request.method(), request.match_pattern().as_deref()),
-            Routing::Ahead => known.ahead(request, &mut self.0.patterns.borrow_mut()),
-        };
-        drop(known);
+        let own = &*self.0;
+        let description = own
+            .descriptions
+            .borrow_mut()
+            .of(request, routing, &own.patterns);
         let label = match &self.label {
             Some(label) => caught(|| label(request))?,
             None => None,
@@ -256,13 +249,18 @@ impl Worker {
         Decided::Refuse(Box::new(misconfigured(advice)))
     }
 
+    /// Whether some routes have options of their own.
+    pub(super) fn has_table(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
     /// The answer to retries of a request which inner middleware gave another path, if the table has another scope for that.
     pub(super) fn misrouted(
         &self,
         request: &HttpRequest,
         claimed: &Options,
     ) -> Option<Box<HttpResponse>> {
-        if self.routes.is_empty() || self.options_of(request).scope == claimed.scope {
+        if self.options_of(request).scope == claimed.scope {
             return None;
         }
         let advice = "middleware inside of the all-routes layer changes the path of a request, so that it was claimed by another \

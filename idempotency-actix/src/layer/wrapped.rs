@@ -49,7 +49,7 @@ where
     match called {
         Ok(Ok(mut response)) if response.status() == finishing.status() => {
             let passed = finishing.pass().await;
-            match passed.mark(response.response_mut(), finishing.options()) {
+            match passed.mark_passed(response.response_mut(), finishing.options()) {
                 Some(answer) => {
                     let answer = formed(answer, response.request());
                     Ok(response.into_response(answer).map_into_right_body())

@@ -63,21 +63,30 @@ pub(crate) enum Passed {
 }
 
 impl Passed {
-    /// Makes of the answer what the client gets. `options` are those of its record, if it has one.
+    /// Makes of the answer that was taken what the client gets. `options` are those of its record, if it has one.
     pub(crate) fn change(self, response: &mut HttpResponse, options: Option<&Options>) {
         if let Some(instead) = self.mark(response, options) {
             *response = instead;
         }
     }
 
+    /// The same of an answer that has come by what stands between.
+    pub(crate) fn mark_passed<B>(
+        self,
+        response: &mut HttpResponse<B>,
+        options: Option<&Options>,
+    ) -> Option<HttpResponse> {
+        drop_marks(response.headers_mut());
+        self.mark(response, options)
+    }
+
     /// Marks the answer, or tells what the client gets instead.
-    pub(crate) fn mark<B>(
+    fn mark<B>(
         self,
         response: &mut HttpResponse<B>,
         options: Option<&Options>,
     ) -> Option<HttpResponse> {
         let headers = response.headers_mut();
-        drop_marks(headers);
         let outcome = match self {
             Self::AsItIs(outcome) => outcome,
             Self::Unstored(outcome) => {

@@ -8,7 +8,7 @@ use super::context::Context;
 use crate::answer::of_record;
 use crate::options::Options;
 use crate::store::{Finished, State};
-use crate::telemetry::{Outcome, OutcomeEvent, Told, method_name, tell};
+use crate::telemetry::{Outcome, OutcomeEvent, Told, is_heard, method_name, tell};
 
 /// How a first answer ends that is recorded as that.
 pub(super) fn first(finished: &Finished) -> Outcome {
@@ -26,12 +26,14 @@ pub(crate) fn mark(answer: &mut HttpResponse, outcome: Outcome) {
 /// Tells of an answer in place of the handler's, and leaves its outcome for middleware around the layer. An answer of the
 /// application's own is no outcome.
 pub(crate) fn told(request: &HttpRequest, answer: &mut HttpResponse, options: &Options) {
+    let is_replay = is_replay(answer);
     // What a handler's run came to was told when it was recorded.
-    if !is_replay(answer) && !answer.extensions().contains::<Told>() {
+    if !is_replay && !answer.extensions().contains::<Told>() {
         return;
     }
     let context = Context::of(&request.extensions()).cloned();
     match context {
+        Some(context) if is_replay => context.tell_of_replay(options),
         Some(context) => context.tell_of(options, answer),
         // It was refused before it had a good key.
         None => {
@@ -68,6 +70,9 @@ impl Context {
 
     /// Tells of the outcome of the request.
     pub(crate) fn tell(&self, options: &Options, told: Told) {
+        if options.on_outcome.is_none() && !is_heard(told.outcome) {
+            return;
+        }
         let description = self.description();
         let mut event = told.event(method_name(description.method()), description.route());
         event.record = self.record().map(|id| id.hash());
@@ -83,11 +88,15 @@ impl Context {
     /// Tells of an answer that a client gets in place of a run or of its own, once.
     pub(super) fn tell_of(&self, options: &Options, answer: &mut HttpResponse) {
         if is_replay(answer) {
-            if self.take_replay() {
-                self.tell(options, Told::new(Outcome::Replayed));
-            }
+            self.tell_of_replay(options);
         } else if let Some(told) = take(answer) {
             self.tell(options, told);
+        }
+    }
+
+    fn tell_of_replay(&self, options: &Options) {
+        if self.take_replay() {
+            self.tell(options, Told::new(Outcome::Replayed));
         }
     }
 }

@@ -20,4 +20,4 @@ pub(crate) use self::method::method_name;
 pub(crate) use self::metrics::timed;
 pub(crate) use self::outcome::{ObserverFn, Told};
 pub use self::outcome::{Outcome, OutcomeEvent, RecordHash};
-pub(crate) use self::tell::{current_span, tell};
+pub(crate) use self::tell::{current_span, is_heard, tell};

@@ -9,6 +9,15 @@ use tracing::level_filters::LevelFilter;
 use super::advice::advise;
 use super::outcome::{Outcome, OutcomeEvent};
 
+/// Whether anybody would be told of it: a subscriber, a logger or metrics. Of what a person should see the log is always
+/// asked.
+pub(crate) fn is_heard(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::First | Outcome::Replayed)
+        || cfg!(feature = "metrics")
+        || LevelFilter::current() != LevelFilter::OFF
+        || log::max_level() >= log::LevelFilter::Debug
+}
+
 /// The current span, for which no subscriber is asked that wants none.
 pub(crate) fn current_span() -> Span {
     match LevelFilter::current() {
