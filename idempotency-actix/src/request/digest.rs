@@ -56,14 +56,19 @@ impl Frame {
 }
 
 /// The digest of a body, and then of what is framed. A body that is copied sooner than a hasher takes two pieces is copied.
+///
+/// Its length comes last, in eight octets: of fewer, nobody who reads from the end could tell where they begin.
 pub(crate) fn digest_of(body: &[u8], frame_rest: impl FnOnce(&mut Frame)) -> [u8; 32] {
+    let length = (body.len() as u64).to_le_bytes();
     Frame::with(|frame| {
         if body.len() <= SHORT {
             frame.octets(body);
             frame_rest(frame);
+            frame.octets(&length);
             return blake3::hash(&frame.0).into();
         }
         frame_rest(frame);
+        frame.octets(&length);
         let mut hasher = blake3::Hasher::new();
         hasher.update(body).update(&frame.0).finalize().into()
     })
@@ -101,4 +106,27 @@ pub(crate) fn short(digest: &[u8]) -> String {
     hexadecimal(digest, &mut digits);
     let digits = digits.into_iter().take(2 * digest.len());
     digits.map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_told_from_what_is_framed_behind_it() {
+        let long = [b'a'; 129];
+        let rest = [&[b'a'; 128][..], &[0x81]].concat();
+        let one = digest_of(b"a", |frame| frame.octets(&rest));
+        assert_ne!(one, digest_of(&long, |_| ()));
+    }
+
+    #[test]
+    fn how_long_a_body_is_changes_nothing_of_how_it_counts() {
+        let (short, long) = ([b'a'; SHORT], [b'a'; SHORT + 1]);
+        for body in [&short[..], &long] {
+            let whole = [body, b"rest", &(body.len() as u64).to_le_bytes()].concat();
+            let digest: [u8; 32] = blake3::hash(&whole).into();
+            assert_eq!(digest_of(body, |frame| frame.octets(b"rest")), digest);
+        }
+    }
 }

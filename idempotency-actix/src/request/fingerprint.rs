@@ -127,7 +127,6 @@ impl Fingerprint {
                 lines.for_each(|line| rest.field(line.as_bytes()));
             }
             rest.octets(form);
-            rest.number(body.len());
         });
         Self::new(scheme, digest)
     }
@@ -280,9 +279,9 @@ mod tests {
             digests,
             [
                 "3 c7811ec5da52a34efeaadc2c8ada11234c2e487266284d1695e61dadebbff32c",
-                "4 7f6bcd4327161e073be6e2bef3b00353c61f4d778098a99ee3bdd8dbb1d97e8e",
-                "5 719b65f7b25b3f43a5dfe88df3d157c9ed005602b731da3096a0289249eb8d2c",
-                "129 dcf35ef4bcd43d722ecaee2d02a19512cd1ff5248911c327c9fa4e87e333d25e",
+                "4 8633d4ec64a97d6685b54e156ef59b25c8b530254218703f00de481f3b9943d8",
+                "5 ac55f63da1caa9bfdde023ccad15dce768b3ef833e4d1df3ac6d6a0d3247a86c",
+                "129 dcf35ef4e00c4a1c6fed01fa8472538ec872ef1a1e559d5e615188257156126f",
             ]
         );
     }
@@ -300,7 +299,7 @@ mod tests {
             (fingerprint.scheme(), hex.as_str()),
             (
                 1,
-                "ad7bb39ddf288a83c1d9a098646854eee1a7e054e982e7b6c434a522fa7f1b39"
+                "1237ebf649ba67a93b99fe63289a3b1fd50acd22305efc07b416255b293bbe13"
             )
         );
     }
