@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use super::outer_claim::{OuterClaim, Progress, Unstarted};
 use super::worker::{Decided, InBody, Worker, formed};
 use super::wrapped::{Outcome, finish_inside};
-use crate::answer::{AsError, panicked, refuse, rendered};
+use crate::answer::{AsError, drop_marks, panicked, refuse, rendered};
 use crate::claim::HeldClaim;
 use crate::options::Options;
 use crate::request::unread;
@@ -62,6 +62,9 @@ where
             Some(binding) => {
                 // What this caller alone may see is no other's to replay.
                 let mut instead = has_table.then(|| returned.misrouted(&options)).flatten();
+                if instead.is_some() {
+                    drop_marks(response.headers_mut());
+                }
                 let kept = instead.as_deref_mut().unwrap_or(&mut response);
                 let mut finishing = Finishing::of(binding, held, kept, &options, context);
                 let passed = finishing.pass().await;

@@ -20,6 +20,13 @@ async fn any(runs: Counter) -> impl Responder {
     HttpResponse::Created().body(runs.next().to_string())
 }
 
+/// With a mark of another layer's.
+async fn proxied(runs: Counter) -> impl Responder {
+    let mut answer = HttpResponse::Created();
+    answer.insert_header(("idempotent-replayed", "true"));
+    answer.body(runs.next().to_string())
+}
+
 async fn refused(request: HttpRequest, runs: Counter) -> impl Responder {
     let status = request
         .match_info()
@@ -377,13 +384,17 @@ fn an_entry_with_another_scope_that_inner_middleware_leads_to_is_no_others_to_re
             .app_data(runs)
             .wrap(NormalizePath::trim())
             .wrap(layer.clone())
-            .route("/plain", web::post().to(any))
+            .route("/plain", web::post().to(proxied))
     });
     let send = |path, user| {
         let request = Request::post(path).key("k").header("x-user", user);
         site.send(request)
     };
-    assert_eq!(send("/plain/", "one").status, 201);
+    let first = send("/plain/", "one");
+    assert_eq!(
+        (first.status, first.header("idempotent-replayed")),
+        (201, None)
+    );
     let retry = send("/plain/", "one");
     assert_eq!(retry.status, 500, "{retry:?}");
     assert!(retry.text().contains("changes the path"), "{retry:?}");
