@@ -253,16 +253,16 @@ impl PgTransaction {
     /// Commits, in one message with what is written before. Of a transaction that was undone by an error a commit reports
     /// success; the statement before it does not.
     pub(super) async fn commit(mut self, write: Write<'_>) -> Sent {
-        let sql = match &write {
+        let (sql, table) = match write {
             Write::Nothing => match &self.prepared {
-                Some(prepared) => prepared.own(&self.mark),
-                None => mark::own(&format!("'{}'", self.mark)),
+                Some(prepared) => (prepared.own(&self.mark), None),
+                None => (mark::own(&format!("'{}'", self.mark)), None),
             },
-            Write::New { sql, .. } => sql.clone(),
+            Write::New { sql, table } => (sql, Some(table)),
             Write::Over(made) => {
                 let number = format!("CASE count(*) WHEN 0 THEN '{TAKEN}' ELSE '1' END");
                 let number = if_own(&format!("'{}'", self.mark), &number);
-                format!("{made} SELECT {number} FROM made")
+                (format!("{made} SELECT {number} FROM made"), None)
             }
         };
         let sql = AssertSqlSafe(sql + "; COMMIT");
@@ -277,10 +277,10 @@ impl PgTransaction {
         };
         let reply = error.as_database_error();
         let says = |text| reply.is_some_and(|reply| reply.message().contains(text));
-        let is_taken = match write {
-            Write::New { table, .. } => reply
+        let is_taken = match table {
+            Some(table) => reply
                 .is_some_and(|reply| reply.is_unique_violation() && reply.table() == Some(table)),
-            _ => says(TAKEN),
+            None => says(TAKEN),
         };
         let sent = match Postgres::meaning(&error) {
             Meaning::Broken => {
