@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 
 use super::outer_claim::{OuterClaim, Progress, Unstarted};
 use super::worker::{Decided, InBody, Worker, formed};
-use super::wrapped::{Outcome, finish_inside};
+use super::wrapped::{Outcome, finish_unkeyed};
 use crate::answer::{AsError, drop_marks, panicked, refuse, rendered};
 use crate::claim::HeldClaim;
 use crate::options::Options;
@@ -72,6 +72,7 @@ where
             }
             // What inner middleware cut off by itself is not finished by half.
             None => {
+                drop_marks(response.headers_mut());
                 context.tell(&options, Told::new(telemetry::Outcome::Unknown));
                 drop(held);
             }
@@ -114,7 +115,7 @@ where
         Decided::Pass => {
             request.set_payload(payload);
             request.extensions_mut().insert(worker);
-            Box::pin(finish_inside(service.call(request))).await
+            Box::pin(finish_unkeyed(service.call(request))).await
         }
     }
 }

@@ -17,7 +17,7 @@ use super::shared::ELIGIBLE;
 use super::transactional::{Transactional, refuse_meaningless};
 use super::uncovered::not_covered;
 use super::worker::{Decided, Decision, InBody, Worker, formed};
-use crate::answer::{misconfigured, panicked, refuse};
+use crate::answer::{drop_marks, misconfigured, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::run::{
@@ -76,7 +76,11 @@ impl Marked {
                 }
             };
             match start {
-                Start::Pass(outer) => self.pass(handler, outer, route).await,
+                Start::Pass(outer) => {
+                    let mut answer = self.pass(handler, outer, route).await;
+                    drop_marks(answer.headers_mut());
+                    answer
+                }
                 // The layer holds the request, and finishes its answer. Something in between that moved it to a task of
                 // its own has cut that tie, so it is held and finished here.
                 Start::Run(keyed) => match is_held() {

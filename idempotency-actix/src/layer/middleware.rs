@@ -17,7 +17,7 @@ use super::idempotency::Idempotency;
 use super::outer_claim::OuterClaim;
 use super::shared::ELIGIBLE;
 use super::worker::{Decided, Decision, Worker};
-use super::wrapped::{Outcome, finish_inside};
+use super::wrapped::{Outcome, finish_inside, finish_unkeyed};
 use crate::answer::refuse;
 use crate::run::Detach;
 
@@ -64,18 +64,20 @@ where
         if !ELIGIBLE.contains(request.method()) {
             return IdempotencyFuture::pass(self.leave(request));
         }
-        let is_covered = self.worker.covers_all_routes(request.method());
-        let decision = match is_covered && !is_claimed(&request) {
+        if is_claimed(&request) {
+            return IdempotencyFuture::pass(self.leave(request));
+        }
+        let decision = match self.worker.covers_all_routes(request.method()) {
             true => self.worker.cover(request.request()),
-            false => Decision::Now(Decided::Pass),
+            false => None,
+        };
+        // A marked handler inside may find a key wherever it looks for one.
+        let Some(decision) = decision else {
+            return IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))));
         };
         match decision {
-            Decision::Now(Decided::Pass) if is_claimed(&request) => {
-                IdempotencyFuture::pass(self.leave(request))
-            }
-            // A marked handler inside may find a key wherever it looks for one.
             Decision::Now(Decided::Pass) => {
-                IdempotencyFuture::held(self.detach(finish_inside(self.leave(request))))
+                IdempotencyFuture::held(self.detach(finish_unkeyed(self.leave(request))))
             }
             Decision::Now(Decided::Refuse(refusal)) => {
                 let refusal = self.worker.formed(*refusal, request.request());

@@ -215,26 +215,26 @@ impl Worker {
         decision
     }
 
-    /// Looks at a request in all-routes mode, before it is routed.
-    pub(super) fn cover(&self, request: &HttpRequest) -> Decision {
+    /// Looks at a request in all-routes mode, before it is routed; `None` if its row says skip.
+    pub(super) fn cover(&self, request: &HttpRequest) -> Option<Decision> {
         let row = match self.routes.is_empty() {
             true => Row::None,
             false => self
                 .routes
                 .before_routing(request, &self.0.patterns.borrow()),
         };
-        match row {
+        Some(match row {
             Row::None => self.decide(request, &self.options, Routing::Ahead, || {
                 self.resolved(None, None, || self.options.clone())
             }),
-            Row::One(_, Route::Skipped) => Decision::Now(Decided::Pass),
+            Row::One(_, Route::Skipped) => return None,
             Row::One(row, Route::Covered(options)) => {
                 self.decide(request, options, Routing::Ahead, || {
                     self.resolved(Some(row), None, || (**options).clone())
                 })
             }
             Row::Ambiguous => Decision::Now(self.ambiguous(request)),
-        }
+        })
     }
 
     /// Guards choose between resources, and the table has different rows for them.

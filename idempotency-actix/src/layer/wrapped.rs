@@ -12,8 +12,9 @@ use actix_web::error::InternalError;
 use futures_util::FutureExt;
 
 use super::worker::formed;
-use crate::answer::{AsError, panicked, rendered};
+use crate::answer::{AsError, drop_marks, panicked, rendered};
 use crate::run::{Unfinished, handed_up};
+use crate::telemetry;
 
 /// What comes out of a layer.
 pub(super) type Outcome<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
@@ -37,6 +38,23 @@ where
         // No operation is known to be under way, so this is none of the layer's business.
         (None, Err(panic)) => resume_unwind(panic),
     }
+}
+
+/// The same for a request of an all-routes layer that has no key for it. Marks that are no outcome's are not the layer's.
+pub(super) async fn finish_unkeyed<B>(
+    call: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+) -> Outcome<B>
+where
+    B: MessageBody + 'static,
+{
+    let mut outcome = finish_inside(call).await;
+    if let Ok(response) = &mut outcome {
+        let response = response.response_mut();
+        if !response.extensions().contains::<telemetry::Outcome>() {
+            drop_marks(response.headers_mut());
+        }
+    }
+    outcome
 }
 
 /// What came out: what was asked for, or a panic.

@@ -6,11 +6,13 @@ use std::future::{Ready, ready};
 use actix_web::body::BodyStream;
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
-use idempotency_actix::{Idempotency, KeyScope, MemoryStore, NotExecuted, idempotent};
+use idempotency_actix::{
+    Idempotency, KeyScope, MemoryStore, NotExecuted, RouteOptions, idempotent,
+};
 use idempotency_actix_tests::app::{FaultyStore, Mode, Rig, Site, charge, marked};
 use idempotency_actix_tests::{Request, Response, assert_problem, in_both_modes};
 
@@ -19,6 +21,7 @@ in_both_modes! {
     a_streams_own_marks_are_neither_sent_nor_stored
     an_answer_that_is_not_kept_goes_out_without_marks_of_its_own
     an_answer_that_is_released_goes_out_without_marks_of_its_own
+    an_answer_to_a_request_without_a_key_goes_out_without_marks_of_its_own
 }
 
 fn forged(status: StatusCode) -> HttpResponseBuilder {
@@ -107,6 +110,17 @@ fn an_answer_that_is_released_goes_out_without_marks_of_its_own(mode: Mode) {
     assert_eq!(rig.runs.count(), 2);
 }
 
+fn an_answer_to_a_request_without_a_key_goes_out_without_marks_of_its_own(mode: Mode) {
+    let rig = Rig::new(
+        mode,
+        FaultyStore::default(),
+        |layer| layer,
+        |_| async { forged(StatusCode::OK).body("proxied") },
+    );
+    assert_unmarked(&rig.send_request(&Request::post(rig.path())));
+    assert_eq!(rig.runs.count(), 1);
+}
+
 /// An argument that is refused with the answer of another service.
 struct Refused;
 
@@ -137,6 +151,59 @@ fn an_argument_s_error_goes_out_without_marks_of_its_own() {
     let answer = site.send(Request::post("/charges").key("k"));
     assert_eq!(answer.status, 401);
     assert_unmarked(&answer);
+}
+
+#[test]
+fn an_argument_s_error_goes_out_without_marks_of_its_own_where_there_is_no_key() {
+    let layers = [
+        marked(),
+        Idempotency::builder(MemoryStore::new(), KeyScope::everyone())
+            .all_routes()
+            .build()
+            .unwrap(),
+    ];
+    for layer in layers {
+        let site = Site::new(layer, |config| {
+            config.route("/charges", web::post().to(refused));
+        });
+        assert_unmarked(&site.send(Request::post("/charges")));
+    }
+}
+
+#[idempotent(key_header = "delivery-id")]
+async fn delivered() -> HttpResponse {
+    HttpResponse::Created()
+        .insert_header(("x-upstream", "1"))
+        .finish()
+}
+
+#[test]
+fn a_replay_of_a_marked_handler_inside_keeps_its_mark() {
+    let layer = Idempotency::builder(MemoryStore::new(), KeyScope::everyone()).all_routes();
+    let site = Site::new(layer.build().unwrap(), |config| {
+        config.route("/deliveries", web::post().to(delivered));
+    });
+    let delivery = Request::post("/deliveries").header("delivery-id", "d");
+    let (first, retry) = site.twice(&delivery);
+    assert_unmarked(&first);
+    assert_marked_once(&retry);
+}
+
+#[test]
+fn marks_on_answers_that_the_layer_does_not_cover_are_left_alone() {
+    let layer = Idempotency::builder(MemoryStore::new(), KeyScope::everyone()).all_routes();
+    let layer = layer.route(Method::POST, "/forward", RouteOptions::new().skip());
+    let site = Site::new(layer.build().unwrap(), |config| {
+        config.route(
+            "/forward",
+            web::to(|| async { forged(StatusCode::OK).finish() }),
+        );
+    });
+    for method in [Method::POST, Method::GET] {
+        let answer = site.send(Request::new(method, "/forward").key("k"));
+        assert_eq!(answer.lines("idempotent-replayed"), ["true", "yes"]);
+        assert_eq!(answer.lines("idempotency-status"), ["unstored"]);
+    }
 }
 
 #[test]
