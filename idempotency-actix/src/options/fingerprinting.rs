@@ -1,6 +1,7 @@
 //! The option that tells what makes two requests the same.
 
 use std::any::TypeId;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -100,7 +101,9 @@ impl Fingerprinting {
         F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync + 'static,
         T: AsRef<[u8]> + 'static,
     {
-        Self(Mode::By(Provided::Shared(Arc::new(By::new(function)))))
+        Self(Mode::By(Provided::Shared(Arc::new(By::<F, (T,)>::new(
+            function,
+        )))))
     }
 
     #[doc(hidden)]
@@ -167,7 +170,7 @@ fn of_multipart(request: &HttpRequest, body: &[u8]) -> Fingerprint {
     message = "the option `fingerprint` cannot take this function",
     label = "expected a function that says what of a request counts",
     note = "expected `fn(&HttpRequest, &[u8]) -> T`",
-    note = "where `T` is owned and implements `AsRef<[u8]>`"
+    note = "return owned data as `T`: a `Vec<u8>`, or whatever else is `AsRef<[u8]>`, and no borrow"
 )]
 pub trait FingerprintFn: Send + Sync {
     /// Says it.
@@ -185,10 +188,39 @@ pub trait FingerprintFn: Send + Sync {
 #[diagnostic::do_not_recommend]
 impl<F, T> FingerprintFn for By<F, T>
 where
+    F: Counts<T>,
+{
+    fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8> {
+        self.0.call(request, body)
+    }
+}
+
+/// A function whose result is owned octets.
+///
+/// No function has the second implementation. Since there is one, the compiler says of a function which returns a borrow that
+/// it has neither, where it would compare lifetimes.
+pub trait Counts<T>: Send + Sync {
+    /// Calls it.
+    fn call(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, T> Counts<(T,)> for F
+where
     F: Fn(&HttpRequest, &[u8]) -> T + Send + Sync,
     T: AsRef<[u8]>,
 {
-    fn of(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8> {
-        (self.0)(request, body).as_ref().to_owned()
+    fn call(&self, request: &HttpRequest, body: &[u8]) -> Vec<u8> {
+        self(request, body).as_ref().to_owned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F> Counts<Infallible> for F
+where
+    F: Fn(Infallible) -> Infallible + Send + Sync,
+{
+    fn call(&self, _: &HttpRequest, _: &[u8]) -> Vec<u8> {
+        Vec::new()
     }
 }

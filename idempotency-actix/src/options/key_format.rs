@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::provided::{By, Provided};
+use super::provided::{By, Provided, Returns};
 use crate::request::{InvalidKey, Key, is_uuid, ulid_time, uuid7_time};
 
 /// What a key looks like; one that does not is answered 400 `invalid-key`, with the reason.
@@ -131,7 +131,7 @@ impl KeyFormat {
     message = "the option `key_format` cannot take this function",
     label = "expected a function that checks what a key looks like",
     note = "expected `fn(&str) -> bool` or `fn(&str) -> Result<(), T>`",
-    note = "where `T` implements `Into<Cow<'static, str>>`: the reason that the client is told"
+    note = "return owned data as `T`, the reason that the client is told: what implements `Into<Cow<'static, str>>`"
 )]
 pub trait KeyFormatFn: Send + Sync {
     /// Checks it.
@@ -149,11 +149,11 @@ pub trait KeyFormatFn: Send + Sync {
 #[diagnostic::do_not_recommend]
 impl<F, R> KeyFormatFn for By<F, R>
 where
-    F: Fn(&str) -> R + Send + Sync,
+    F: Returns<str, R>,
     R: IntoChecked,
 {
     fn check(&self, key: &str) -> Result<(), InvalidKey> {
-        (self.0)(key).into_checked()
+        self.0.call(key).into_checked()
     }
 }
 

@@ -139,7 +139,7 @@ where
     message = "the option `key` cannot take this function",
     label = "expected a function that finds the key",
     note = "expected `fn(&HttpRequest) -> Option<T>` or `fn(&HttpRequest, &[u8]) -> Option<T>`",
-    note = "where `T` is owned and implements `AsRef<str>`"
+    note = "return owned data as `T`: a `String`, or whatever else is `AsRef<str>`, and no borrow"
 )]
 pub trait KeyFn: Send + Sync {
     /// Finds it; the body is empty unless it [reads](Self::reads_body) one.

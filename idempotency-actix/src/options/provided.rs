@@ -58,3 +58,32 @@ impl<F, R> By<F, R> {
         Self(function, PhantomData)
     }
 }
+
+/// A function of one argument whose result is owned data.
+///
+/// It is implemented for each kind of result, and for two at least: of a function that returns a borrow the compiler
+/// then says that it is none of them, where it would compare lifetimes.
+pub trait Returns<A: ?Sized, R>: Send + Sync {
+    /// Calls it.
+    fn call(&self, argument: &A) -> R;
+}
+
+macro_rules! returns {
+    ($($result:ty $(, of $($of:ident),+)?);* $(;)?) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<F, A: ?Sized, $($($of),+)?> Returns<A, $result> for F
+        where
+            F: Fn(&A) -> $result + Send + Sync,
+        {
+            fn call(&self, argument: &A) -> $result {
+                self(argument)
+            }
+        }
+    )*};
+}
+
+returns![
+    Option<T>, of T;
+    Result<T, E>, of T, E;
+    bool;
+];

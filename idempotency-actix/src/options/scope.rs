@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
-use super::provided::{By, Provided};
+use super::provided::{By, Provided, Returns};
 use crate::error::ConfigError;
 use crate::request::{Caller, Principal, host};
 
@@ -218,8 +218,8 @@ fn of_principal<K>(principal: impl Principal<K>) -> Result<Caller, NoScope> {
     message = "the option `scope` cannot take this function",
     label = "expected a function that tells the caller",
     note = "expected `fn(&HttpRequest) -> Option<T>` or `fn(&HttpRequest) -> Result<T, E>`",
-    note = "where `T` is owned data: an integer, a `Uuid`, a `String`, or whatever else is `AsRef<[u8]>`",
-    note = "and `E` implements `Into<actix_web::Error>`"
+    note = "return owned data as `T`: an integer, a `Uuid`, a `String`, or whatever else is `AsRef<[u8]>`, and no borrow",
+    note = "and as `E` what implements `Into<actix_web::Error>`"
 )]
 pub trait ScopeFn: Send + Sync {
     /// Tells it.
@@ -237,11 +237,11 @@ pub trait ScopeFn: Send + Sync {
 #[diagnostic::do_not_recommend]
 impl<F, R, K> ScopeFn for By<F, (R, K)>
 where
-    F: Fn(&HttpRequest) -> R + Send + Sync,
+    F: Returns<HttpRequest, R>,
     R: IntoCaller<K>,
 {
     fn of(&self, request: &HttpRequest) -> Result<Caller, NoScope> {
-        (self.0)(request).into_caller()
+        self.0.call(request).into_caller()
     }
 }
 

@@ -15,6 +15,10 @@ fn payload<'a>(_: &HttpRequest, body: &'a [u8]) -> &'a [u8] {
     body
 }
 
+fn form(key: &str) -> Result<(), &str> {
+    Err(key)
+}
+
 #[idempotent(key = key)]
 async fn first() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -30,6 +34,11 @@ async fn third() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+#[idempotent(key_format = form)]
+async fn fourth() -> HttpResponse {
+    HttpResponse::Ok().finish()
+}
+
 fn main() {
-    let _ = (first, second, third);
+    let _ = (first, second, third, fourth);
 }
