@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::steps::jitter;
 
 /// How many rows one statement deletes: few enough for whoever meets one of them not to wait.
-pub(crate) const BATCH: i64 = 500;
+pub(crate) const BATCH: i64 = 200;
 
 /// Between two batches, for whoever else wants to write.
 const BREATH: Duration = Duration::from_millis(5);
