@@ -13,18 +13,18 @@ use futures_util::FutureExt;
 use super::arguments::extract;
 use super::in_transaction::{Wanted, offering};
 use super::outer_claim::{OuterClaim, Unstarted};
-use super::shared::ELIGIBLE;
+use super::start::Start;
 use super::transactional::{Transactional, refuse_meaningless};
 use super::uncovered::not_covered;
-use super::worker::{Decided, Decision, InBody, Worker, formed};
-use crate::answer::{drop_marks, misconfigured, panicked, refuse};
+use super::worker::{Worker, formed};
+use crate::answer::{drop_marks, panicked, refuse};
 use crate::claim::HeldClaim;
 use crate::options::{Options, RouteOptions};
 use crate::run::{
     Admitted, Binding, Detach, Finishing, Keyed, Operation, Unfinished, admit, gate, hand_up,
     handed_up, is_held, mark,
 };
-use crate::telemetry::{Outcome, method_name};
+use crate::telemetry::Outcome;
 
 /// The single argument of a marked handler: the whole request, for the engine to take apart.
 #[expect(missing_debug_implementations, reason = "a payload has none")]
@@ -68,7 +68,7 @@ impl Marked {
             if let Some(mut earlier) = handed_up() {
                 Box::pin(async move { earlier.pass().await }).await;
             }
-            let start = match self.start(route) {
+            let start = match Start::of(&self.request, route) {
                 Ok(start) => start,
                 Err(in_body) => {
                     let read = in_body.read(&self.request, &mut self.payload);
@@ -104,63 +104,6 @@ impl Marked {
                 }
             }
         }
-    }
-
-    /// What there is to do, unless the body has to be read first.
-    fn start(&self, route: &'static RouteOptions) -> Result<Start, InBody> {
-        let method = self.request.method();
-        if !ELIGIBLE.contains(method) {
-            return Ok(match method.is_safe() {
-                true => Start::Pass(None),
-                false => self.unprotected(),
-            });
-        }
-        let (outer, worker) = {
-            let extensions = self.request.extensions();
-            let outer = OuterClaim::of(&extensions).cloned();
-            (outer, Worker::of(&extensions).cloned())
-        };
-        if let Some(outer) = outer {
-            return Ok(self.inside(outer, route));
-        }
-        let Some(worker) = worker else {
-            let what = "a handler marked with #[idempotent]";
-            let answer = HttpResponse::from_error(not_covered(what, &self.request));
-            return Ok(Start::Answer(Box::new(answer)));
-        };
-        match worker.mark(&self.request, route) {
-            Decision::Now(decided) => Ok(decided.into()),
-            Decision::Read(in_body) => Err(in_body),
-        }
-    }
-
-    /// Refuses a method that has an effect and is never covered: a marked handler does not run unprotected.
-    fn unprotected(&self) -> Start {
-        let advice = "a handler marked with #[idempotent] is routed by a method that is never covered, so the request was \
-            refused: route it by POST, PUT, PATCH or DELETE, or take the attribute away";
-        tracing::error!(
-            method = method_name(self.request.method()),
-            route = self.request.match_pattern().unwrap_or_default(),
-            "{advice}",
-        );
-        Start::Answer(Box::new(misconfigured(advice)))
-    }
-
-    /// Under the claim of an outer layer, the handler overrides what that one decides afterwards.
-    fn inside(&self, outer: OuterClaim, route: &'static RouteOptions) -> Start {
-        let Some(option) = outer.too_late(route) else {
-            outer.reach(route);
-            return Start::Pass(Some(outer));
-        };
-        let pattern = self.request.match_pattern().unwrap_or_default();
-        let advice = format!(
-            "`{option}` of #[idempotent] comes too late under an all-routes layer, which has \
-             claimed the key already: give the layer an entry \
-             `.route(Method::{}, {pattern:?}, RouteOptions::new().{option}(..))` instead",
-            self.request.method(),
-        );
-        tracing::error!(option, "{advice}");
-        Start::Answer(Box::new(misconfigured(advice)))
     }
 
     /// What actix-web does with an unmarked handler.
@@ -320,24 +263,6 @@ async fn finish_here(call: impl Future<Output = HttpResponse>) -> HttpResponse {
         passed.change(&mut response, finishing.options());
     }
     response
-}
-
-/// What a marked handler does with a request.
-enum Start {
-    /// It just runs, under the claim of an outer layer if there is one.
-    Pass(Option<OuterClaim>),
-    Run(Keyed),
-    Answer(Box<HttpResponse>),
-}
-
-impl From<Decided> for Start {
-    fn from(decided: Decided) -> Self {
-        match decided {
-            Decided::Run(keyed) => Self::Run(keyed),
-            Decided::Refuse(answer) => Self::Answer(answer),
-            Decided::Pass => Self::Pass(None),
-        }
-    }
 }
 
 /// The operation and its handler's arguments, or the answer where there are none.

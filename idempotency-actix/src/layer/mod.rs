@@ -23,6 +23,7 @@ mod outer_claim;
 #[cfg(feature = "testing")]
 mod passthrough;
 mod shared;
+mod start;
 mod transactional;
 mod unbuilt;
 mod uncovered;
