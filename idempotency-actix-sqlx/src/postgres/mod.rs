@@ -1,5 +1,6 @@
 //! Records in PostgreSQL, shared by any number of replicas.
 
+mod builder;
 mod check;
 mod engine;
 mod extractor;
@@ -15,7 +16,8 @@ mod telling;
 mod transaction;
 mod transactions;
 
+pub use self::builder::PgStoreBuilder;
 pub use self::extractor::PgTx;
 pub use self::finding::PgFinding;
-pub use self::store::{PgStore, PgStoreBuilder};
+pub use self::store::PgStore;
 pub use self::transaction::PgTransaction;

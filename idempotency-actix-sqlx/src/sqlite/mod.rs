@@ -1,5 +1,6 @@
 //! Records in a SQLite file, shared by the processes of one machine.
 
+mod builder;
 mod check;
 mod engine;
 mod extractor;
@@ -12,7 +13,8 @@ mod table;
 mod transaction;
 mod transactions;
 
+pub use self::builder::SqliteStoreBuilder;
 pub use self::extractor::SqliteTx;
 pub use self::finding::SqliteFinding;
-pub use self::store::{SqliteStore, SqliteStoreBuilder};
+pub use self::store::SqliteStore;
 pub use self::transaction::SqliteTransaction;

@@ -1,36 +1,26 @@
-//! [`SqliteStore`] and its options. How a step is done on the file is not known here.
+//! [`SqliteStore`]: the steps of the contract, and what goes on beside them. How a step is done on the file is not known here.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "encryption")]
-use idempotency_actix::store::Keyring;
 use idempotency_actix::store::{
-    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordCodec, RecordId,
-    Released, Renewed, Resolved, Running, Store, StoreError, Verdict, Wakeups,
+    AttemptId, Begun, Claim, Completion, Cursor, Finished, Page, Record, RecordId, Released,
+    Renewed, Resolved, Running, Store, StoreError, Verdict,
 };
 use sqlx::SqlitePool;
-use sqlx::sqlite::Sqlite;
 use tokio::time::Instant;
 
 use super::finding::SqliteFinding;
-use super::statements::Statements;
 use super::table::SqliteTable;
 use super::{check, migration, place};
 use crate::background::Background;
-use crate::connections::{Connections, Foreign};
-use crate::error::SqlConfigError;
 use crate::failure::Failure;
-use crate::name::{Name, Names};
+use crate::name::Names;
 use crate::options::{Options, SWEEP_PATIENCE};
 use crate::records::Records;
 use crate::report::SqlReport;
-use crate::steps::Engine;
 use crate::sweep::{Batch, keep_sweeping, sweep};
-
-/// How many connections read unless told otherwise: each has a thread, and a look takes some microseconds.
-const READERS: usize = 4;
 
 /// How long a migration may wait, for another one mostly.
 const MIGRATION: Duration = Duration::from_secs(60);
@@ -89,36 +79,13 @@ pub struct SqliteStore {
 pub(super) struct Inner {
     pub(super) records: Arc<Records<SqliteTable>>,
     pub(super) running: Running,
-    pool: SqlitePool,
-    names: Names,
-    options: Options,
-    background: Background,
+    pub(super) pool: SqlitePool,
+    pub(super) names: Names,
+    pub(super) options: Options,
+    pub(super) background: Background,
 }
 
 impl SqliteStore {
-    /// A store with the default options. It opens the file when it is first used.
-    pub fn new(pool: SqlitePool) -> Self {
-        Self::builder(pool).make()
-    }
-
-    /// A store with options of choice.
-    pub fn builder(pool: SqlitePool) -> SqliteStoreBuilder {
-        SqliteStoreBuilder {
-            pool,
-            names: Names {
-                schema: None,
-                table: Name::default_table(),
-            },
-            mistake: None,
-            options: Options {
-                connections: READERS,
-                ..Options::default()
-            },
-            sets_wal: true,
-            codec: RecordCodec::plain(),
-        }
-    }
-
     /// Makes the table, its indexes and the view for operators, where they are not there. Where they are, it takes no lock,
     /// and may run at each start.
     ///
@@ -262,127 +229,5 @@ impl Store for SqliteStore {
 
     fn timeout(&self) -> Option<Duration> {
         self.inner.options.timeout
-    }
-}
-
-/// Options of a [`SqliteStore`]; every one has a default.
-#[derive(Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct SqliteStoreBuilder {
-    pool: SqlitePool,
-    names: Names,
-    mistake: Option<SqlConfigError>,
-    options: Options,
-    sets_wal: bool,
-    codec: RecordCodec,
-}
-
-impl SqliteStoreBuilder {
-    /// The table of the records; `idempotency_records` by default.
-    ///
-    /// Its indexes are called the same with `_expires` and `_claims` behind it, and the view for operators with `_view`. To change it
-    /// forgets every record, so that retries of before run again.
-    pub fn table(mut self, table: &str) -> Self {
-        match Name::new("table", table) {
-            Ok(table) => self.names.table = table,
-            Err(mistake) => self.mistake = self.mistake.or(Some(mistake)),
-        }
-        self
-    }
-
-    /// How long a step may take, with the wait for the connection that writes; 1 s by default, or a third of the lease if
-    /// that is less.
-    ///
-    /// Shorter, and a slow disk is answered 503 sooner; longer, and requests pile up behind whoever holds the file. At most
-    /// a third of the lease: a layer that has a shorter one is not built.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
-    }
-
-    /// How many connections read; 4 by default, each with a thread of its own.
-    pub fn readers(mut self, readers: usize) -> Self {
-        self.options.connections = readers;
-        self
-    }
-
-    /// Whether the file is turned to WAL; `true` by default.
-    ///
-    /// `false` leaves its journal as it is, for a file system on which WAL does not work (a network's). Readers and the
-    /// writer then wait for each other.
-    pub fn wal(mut self, wal: bool) -> Self {
-        self.sets_wal = wal;
-        self
-    }
-
-    /// How often records whose time is over are deleted; every 30 s by default, give or take half of it. `None` leaves it
-    /// to [`SqliteStore::sweep`].
-    ///
-    /// They take room until then, and are absent to every step whether they are there or not.
-    pub fn sweep_every(mut self, every: impl Into<Option<Duration>>) -> Self {
-        self.options.sweep_every = every.into();
-        self
-    }
-
-    /// The keys that answers are sealed with; none by default, which keeps them in plain.
-    #[cfg(feature = "encryption")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
-    pub fn encryption(mut self, keyring: Keyring) -> Self {
-        self.codec = RecordCodec::sealed(keyring);
-        self
-    }
-
-    /// Checks the options and makes the store. It opens the file when it is first used.
-    ///
-    /// # Errors
-    ///
-    /// A name that is no plain identifier, a timeout of zero or over 8 hours, no readers, or sweeps more often than every
-    /// 10 ms or less than daily.
-    pub fn build(self) -> Result<SqliteStore, SqlConfigError> {
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
-        }
-        self.options.check()?;
-        Ok(self.make())
-    }
-
-    fn make(self) -> SqliteStore {
-        // Each connection has a thread of its own, whatever runtime it was made in.
-        let writer = place::writer(&self.pool, self.sets_wal);
-        let writer = Connections::new(1, Foreign::Use, Sqlite::meaning, writer);
-        let readers = match place::is_file(&self.pool.connect_options()) {
-            true => {
-                let open = place::readers(&self.pool);
-                Connections::new(
-                    self.options.connections,
-                    Foreign::Use,
-                    Sqlite::meaning,
-                    open,
-                )
-            }
-            // A second connection would be another database, or be locked out by the first.
-            false => Arc::clone(&writer),
-        };
-        let records = Records {
-            table: SqliteTable {
-                statements: Statements::of(&self.names),
-                writer,
-                readers,
-            },
-            codec: self.codec,
-            timeout: self.options.step_timeout(),
-            wakeups: Arc::<Wakeups>::default(),
-        };
-        let inner = Inner {
-            records: Arc::new(records),
-            running: Running::default(),
-            pool: self.pool,
-            names: self.names,
-            options: self.options,
-            background: Background::new("idempotency-sqlite"),
-        };
-        SqliteStore {
-            inner: Arc::new(inner),
-        }
     }
 }
