@@ -11,6 +11,7 @@ mod held;
 mod late_releases;
 mod lease;
 mod parked;
+mod parked_queue;
 mod pending;
 mod quota;
 mod recording;
