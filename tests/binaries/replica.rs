@@ -90,9 +90,10 @@ fn answer(request: &HttpRequest) -> HttpResponse {
 )]
 #[idempotent]
 async fn charge(stage: Data<Stage>, request: HttpRequest, attempt: Attempt) -> HttpResponse {
-    stage.note("start", &name(&request));
     let generation = format!("generation-{}", attempt.generation());
     stage.note(&generation, &name(&request));
+    // Last, since who has seen it may kill the process.
+    stage.note("start", &name(&request));
     while !stage.is_open(header(&request, "x-gate")) {
         actix_web::rt::time::sleep(TICK).await;
     }
