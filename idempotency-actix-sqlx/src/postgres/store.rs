@@ -42,7 +42,7 @@ const MIGRATION: Duration = Duration::from_secs(60);
 /// # Connections
 ///
 /// The store makes connections of its own, by the options of the pool that it is given: as many as
-/// [`connections`](PgStoreBuilder::connections), as many again for transactions, two for renewals, one for its thread, and
+/// [`connections`](crate::PgStoreBuilder::connections), as many again for transactions, two for renewals, one for its thread, and
 /// one that listens. None of the pool's is used, so that handlers which wait for one do not hold up claims, and claims do
 /// not hold up handlers. Hooks of the pool (`after_connect`) are not run on them: what the store needs belongs into the
 /// connect options. Once the pool is closed, the store refuses.
@@ -117,7 +117,7 @@ impl PgStore {
 
     /// Deletes all records whose time is over, by a few at a time, and tells how many they were.
     ///
-    /// The store's thread does so by itself ([`sweep_every`](PgStoreBuilder::sweep_every)).
+    /// The store's thread does so by itself ([`sweep_every`](crate::PgStoreBuilder::sweep_every)).
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl PgStore {
     /// The same for a server with that many workers ([`HttpServer::workers`](actix_web::HttpServer::workers)).
     ///
     /// A handler in a transaction holds a connection until it has answered. With fewer than workers, some workers cannot
-    /// run such a handler while others do, and their requests wait for [`timeout`](PgStoreBuilder::timeout), and are
+    /// run such a handler while others do, and their requests wait for [`timeout`](crate::PgStoreBuilder::timeout), and are
     /// answered 503 then.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ const MIGRATION: Duration = Duration::from_secs(60);
 ///
 /// SQLite has one writer at a time, and who waits for it looks again and again. So the store makes connections of its own,
 /// by the options of the pool that it is given: one that writes, for which steps wait in order, and
-/// [`readers`](SqliteStoreBuilder::readers), which wait for nobody. The file is turned to WAL. However the pool is set up,
+/// [`readers`](crate::SqliteStoreBuilder::readers), which wait for nobody. The file is turned to WAL. However the pool is set up,
 /// its connections are not used; once it is closed, the store refuses. Other processes, and what the application writes
 /// to the same file, still meet the writer by SQLite's own waiting.
 ///
@@ -104,7 +104,7 @@ impl SqliteStore {
 
     /// Deletes all records whose time is over, by a few at a time, and tells how many they were.
     ///
-    /// The store's thread does so by itself ([`sweep_every`](SqliteStoreBuilder::sweep_every)).
+    /// The store's thread does so by itself ([`sweep_every`](crate::SqliteStoreBuilder::sweep_every)).
     ///
     /// # Errors
     ///
