@@ -43,3 +43,8 @@ pub use request::Request;
 pub use response::{Response, assert_first, assert_in_flight, assert_problem, assert_replay};
 pub use server::{HalfClosed, Server, serve, serve_half_closed};
 pub use watchdog::Watchdog;
+
+/// The code of the README: it compiles, and what has no commands below it passes. What has is run by the suite `quick_start`.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
