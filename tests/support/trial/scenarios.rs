@@ -52,9 +52,12 @@ impl At {
     }
 }
 
-/// Kills one process after the other, wherever it is.
+/// Kills one process after the other, wherever it is: the first for certain in mid-run, under the first key of a client.
 pub fn kills(place: &Place<'_>, faults: usize) -> Verdict {
     let crew = Crew::of(place);
+    let owned = place.request("0-0").header("x-pause-ms", "600000");
+    let _owner = crew.teller(0).ask(&owned);
+    crew.teller(0).wait_for_writes(1);
     let (told, written) = crew.under_load(CLIENTS, || {
         let kill = |fault| {
             pause(20..120);

@@ -46,8 +46,9 @@ fn a_process_that_is_killed_leaves_nothing(place: &Place<'_>) {
         (201, false),
         "{answer:?}"
     );
+    // A third of the lease.
     assert!(
-        killed.elapsed() < Duration::from_secs(2),
+        killed.elapsed() < Duration::from_secs(20),
         "{:?}",
         killed.elapsed()
     );
@@ -71,7 +72,7 @@ fn kills_at_any_time_leave_one_effect_and_one_answer_a_key() {
     for place in [on_server(Guard::Layer), in_file(Guard::Layer)] {
         let verdict = kills(&place, 10);
         assert_as_it_should_be(&verdict);
-        assert!(verdict.in_midst() > 0, "no kill met a transaction");
+        assert!(verdict.in_midst() > 0, "the first kill met no transaction");
     }
 }
 
