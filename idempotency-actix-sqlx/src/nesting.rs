@@ -12,12 +12,6 @@ pub(crate) async fn begin<D: Database>(
     D::TransactionManager::begin(connection, Some(statement)).await
 }
 
-/// Commits the outermost transaction, which it must be.
-#[cfg(feature = "sqlite")]
-pub(crate) async fn commit<D: Database>(connection: &mut D::Connection) -> Result<(), Error> {
-    D::TransactionManager::commit(connection).await
-}
-
 pub(crate) fn depth<D: Database>(connection: &D::Connection) -> usize {
     D::TransactionManager::get_transaction_depth(connection)
 }

@@ -45,7 +45,7 @@ pub struct PgTransaction {
     /// What its connection has prepared, if that is used.
     prepared: Option<Arc<Prepared>>,
     /// Told when it is over without a record.
-    told: Option<Box<dyn Fn()>>,
+    told: Option<Box<dyn Fn() + Send>>,
 }
 
 /// What a record's transaction began with.
@@ -233,7 +233,7 @@ impl PgTransaction {
     }
 
     /// Has that called when it is over, unless it was committed.
-    pub(super) fn tell(&mut self, told: impl Fn() + 'static) {
+    pub(super) fn tell(&mut self, told: impl Fn() + Send + 'static) {
         self.told = Some(Box::new(told));
     }
 

@@ -13,6 +13,7 @@ use super::place;
 use super::statements::Statements;
 use super::store::{Inner, SqliteStore};
 use super::table::SqliteTable;
+use super::transaction::Beginning;
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};
 use crate::error::SqlConfigError;
@@ -158,6 +159,7 @@ impl SqliteStoreBuilder {
             wakeups: Arc::<Wakeups>::default(),
         };
         let inner = Inner {
+            transactions: Beginning::on(Arc::clone(&records.table.writer)),
             records: Arc::new(records),
             running: Running::default(),
             pool: self.pool,

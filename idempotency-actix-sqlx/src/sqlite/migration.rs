@@ -1,9 +1,10 @@
 //! How the table comes to be, and that nothing is locked where it is there. What stands in it is not known here.
 
 use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::failure::Failure;
+use super::transaction::{Ended, SqliteTransaction, Write};
+use crate::failure::{Failure, Trouble};
 use crate::name::Names;
 use crate::steps::Engine;
 
@@ -11,24 +12,23 @@ const RECORDS: &str = include_str!("../../migrations/sqlite/0001_records.sql");
 
 const ARE_THERE: &str = "SELECT count(*) FROM sqlite_master WHERE name IN ($1, $2, $3, $4)";
 
-/// Makes what is missing, in one transaction that begins as a write.
+/// Makes what is missing, in one transaction.
 pub(super) async fn migrate(
-    connection: &mut SqliteConnection,
+    mut transaction: SqliteTransaction,
     names: &Names,
 ) -> Result<(), Failure> {
-    if is_there(connection, names).await? {
-        return Ok(());
+    let sql = names.in_migration(RECORDS);
+    let made = transaction.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+    made.map_err(refused)?;
+    match transaction.commit(Write::Nothing).await {
+        Ended::Committed => Ok(()),
+        Ended::Again(error) | Ended::Refused(Some(error)) | Ended::Unclear(error) => {
+            Err(refused(error))
+        }
+        Ended::Taken | Ended::ByHandler | Ended::Refused(None) => {
+            Err(Failure::Refused(Trouble::RolledBack.into()))
+        }
     }
-    let done: Result<(), sqlx::Error> = async {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let sql = names.in_migration(RECORDS);
-        transaction
-            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await?;
-        transaction.commit().await
-    }
-    .await;
-    done.map_err(refused)
 }
 
 pub(super) async fn is_there(

@@ -9,6 +9,9 @@ use crate::name::Names;
 use crate::row::COLUMNS;
 use crate::sweep::BATCH;
 
+/// As a write from the start: one that turned into a write later could find that another one was first.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) begin: Arc<str>,
@@ -17,6 +20,9 @@ pub(super) struct Statements {
     pub(super) release: Arc<str>,
     pub(super) remember: Arc<str>,
     pub(super) look: Arc<str>,
+    pub(super) open: Arc<str>,
+    pub(super) open_plain: Arc<str>,
+    pub(super) record: Arc<str>,
     pub(super) unknown: Arc<str>,
     pub(super) change: Arc<str>,
     pub(super) remove: Arc<str>,
@@ -28,13 +34,17 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn of(names: &Names) -> Self {
         let table = names.table();
+        let look = format!("SELECT $2 + 0, {COLUMNS} FROM {table} WHERE id = $1");
         Self {
             begin: begin(&table).into(),
             renew: renew(&table).into(),
             complete: complete(&table).into(),
             release: release(&table).into(),
             remember: remember(&table).into(),
-            look: format!("SELECT $2 + 0, {COLUMNS} FROM {table} WHERE id = $1").into(),
+            open: format!("{BEGIN}; {look}").into(),
+            open_plain: BEGIN.into(),
+            record: format!("{}; COMMIT", record(&table)).into(),
+            look: look.into(),
             unknown: unknown(&table).into(),
             change: change(&table).into(),
             remove: remove(&table).into(),
@@ -87,15 +97,23 @@ fn renew(table: &str) -> String {
     )
 }
 
-/// A finished row keeps the lease of its claim, by which the answer to a lost claim is told.
-fn complete(table: &str) -> String {
-    let free = completable("r", "$2", "$3", "$4", "$8");
-    let own = own("r", "$2", "$8");
+/// An answer as a new row.
+fn record(table: &str) -> String {
     format!(
         "INSERT INTO {table} AS r \
          (id, kind, token, generation, fingerprint, begun, seen, expires, answer, \
           method, route, label) \
-         VALUES ($1, $5, $2, $3, $4, $8, $8, $8 + $6, $7, $9, $10, $11) \
+         VALUES ($1, $5, $2, $3, $4, $8, $8, $8 + $6, $7, $9, $10, $11)"
+    )
+}
+
+/// A finished row keeps the lease of its claim, by which the answer to a lost claim is told.
+fn complete(table: &str) -> String {
+    let free = completable("r", "$2", "$3", "$4", "$8");
+    let own = own("r", "$2", "$8");
+    let record = record(table);
+    format!(
+        "{record} \
          ON CONFLICT (id) DO UPDATE SET \
             kind = excluded.kind, token = excluded.token, generation = excluded.generation, \
             fingerprint = excluded.fingerprint, retention = NULL, \

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::finding::SqliteFinding;
 use super::table::SqliteTable;
+use super::transaction::{Beginning, SqliteTransaction};
 use super::{check, migration, place};
 use crate::background::Background;
 use crate::failure::Failure;
@@ -79,6 +80,7 @@ pub struct SqliteStore {
 pub(super) struct Inner {
     pub(super) records: Arc<Records<SqliteTable>>,
     pub(super) running: Running,
+    pub(super) transactions: Beginning,
     pub(super) pool: SqlitePool,
     pub(super) names: Names,
     pub(super) options: Options,
@@ -95,11 +97,19 @@ impl SqliteStore {
     ///
     /// The file cannot be opened or written. Nothing is left by half.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        let (names, table) = (&inner.names, &inner.records.table);
         let deadline = Instant::now() + MIGRATION;
-        let mut taken = self.inner.records.table.writer.take(deadline).await?;
-        let done = migration::migrate(taken.lend(), &self.inner.names).await;
+        let mut taken = table.writer.take(deadline).await?;
+        let is_there = migration::is_there(taken.lend(), names).await;
         taken.answered();
-        Ok(done?)
+        drop(taken);
+        if is_there? {
+            return Ok(());
+        }
+        let message = || table.open_plain();
+        let begun = SqliteTransaction::begin(&inner.transactions, deadline, message);
+        Ok(migration::migrate(begun.await?.0, names).await?)
     }
 
     /// Deletes all records whose time is over, by a few at a time, and tells how many they were.

@@ -38,6 +38,25 @@ fn ask(sql: &Arc<str>) -> Ask<Sqlite> {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
 }
 
+fn look(sql: &Arc<str>, id: &RecordId) -> Ask<Sqlite> {
+    ask(sql).bind(id.as_bytes().to_vec()).bind(now())
+}
+
+fn finish(sql: &Arc<str>, id: &RecordId, answer: &NewRow) -> Ask<Sqlite> {
+    ask(sql)
+        .bind(id.as_bytes().to_vec())
+        .bind(answer.token.to_vec())
+        .bind(answer.generation)
+        .bind(answer.fingerprint.clone())
+        .bind(answer.kind)
+        .bind(answer.kept)
+        .bind(answer.answer.clone())
+        .bind(now())
+        .bind(answer.method().map(str::to_owned))
+        .bind(answer.route().map(str::to_owned))
+        .bind(answer.label().map(str::to_owned))
+}
+
 impl SqliteTable {
     async fn write(
         &self,
@@ -47,27 +66,24 @@ impl SqliteTable {
         step::<Sqlite>(&self.writer, deadline, query).await
     }
 
-    /// The look, for whatever connection.
-    pub(super) fn look_in(&self, id: &RecordId) -> Ask<Sqlite> {
-        ask(&self.statements.look)
-            .bind(id.as_bytes().to_vec())
-            .bind(now())
+    /// Begins a transaction, and looks in it.
+    pub(super) fn open(&self, id: &RecordId) -> Ask<Sqlite> {
+        look(&self.statements.open, id)
+    }
+
+    /// Begins a transaction without a record.
+    pub(super) fn open_plain(&self) -> Ask<Sqlite> {
+        ask(&self.statements.open_plain)
+    }
+
+    /// Writes an answer as a new row, and commits.
+    pub(super) fn record(&self, id: &RecordId, answer: &NewRow) -> Ask<Sqlite> {
+        finish(&self.statements.record, id, answer)
     }
 
     /// The write of an answer, which gives a row where nothing was in its way.
     pub(super) fn complete_in(&self, id: &RecordId, answer: &NewRow) -> Ask<Sqlite> {
-        ask(&self.statements.complete)
-            .bind(id.as_bytes().to_vec())
-            .bind(answer.token.to_vec())
-            .bind(answer.generation)
-            .bind(answer.fingerprint.clone())
-            .bind(answer.kind)
-            .bind(answer.kept)
-            .bind(answer.answer.clone())
-            .bind(now())
-            .bind(answer.method().map(str::to_owned))
-            .bind(answer.route().map(str::to_owned))
-            .bind(answer.label().map(str::to_owned))
+        finish(&self.statements.complete, id, answer)
     }
 
     /// Tells whether a claim could be taken now.
@@ -197,7 +213,7 @@ impl Table for SqliteTable {
     }
 
     async fn look(&self, id: &RecordId, deadline: Instant) -> Result<Option<Row>, Failure> {
-        let query = || self.look_in(id);
+        let query = || look(&self.statements.look, id);
         let rows = step::<Sqlite>(&self.readers, deadline, query).await?;
         let row = rows.first().map(|row| Row::read(row, 0));
         row.transpose().map_err(unreadable::<Sqlite>)

@@ -11,8 +11,8 @@ use sqlx::sqlite::Sqlite;
 use tokio::time::Instant;
 
 use super::store::SqliteStore;
-use super::transaction::{Ended, SqliteTransaction};
-use crate::failure::{Meaning, Trouble};
+use super::transaction::{Ended, SqliteTransaction, Write};
+use crate::failure::Trouble;
 use crate::row::{NewRow, Parsed, Progress, Row};
 use crate::steps::{Engine, unreadable};
 
@@ -37,11 +37,9 @@ impl Transactions for SqliteStore {
         };
         // As long as the engine waits, and not as a step that writes: others may run before.
         let deadline = Instant::now() + options.idle / 3;
-        let mut transaction = SqliteTransaction::begin(&records.table.writer, deadline).await?;
-        let look = records.table.look_in(id).fetch_optional(&mut *transaction);
-        let seen = look
-            .await
-            .map_err(|error| StoreError::refused(Sqlite::explain(error)))?;
+        let message = || records.table.open(id);
+        let begun = SqliteTransaction::begin(&inner.transactions, deadline, message);
+        let (mut transaction, seen) = begun.await?;
         let found = match seen {
             Some(seen) => {
                 let row = Row::read(&seen, 0).map_err(unreadable::<Sqlite>)?;
@@ -70,46 +68,38 @@ impl Transactions for SqliteStore {
         options: &TransactionOptions,
     ) -> Result<SqliteTransaction, StoreError> {
         let deadline = Instant::now() + options.idle / 3;
-        let begun = SqliteTransaction::begin(&self.inner.records.table.writer, deadline);
-        Ok(begun.await?)
+        let message = || self.inner.records.table.open_plain();
+        let begun = SqliteTransaction::begin(&self.inner.transactions, deadline, message);
+        Ok(begun.await?.0)
     }
 
     async fn commit(
         &self,
-        mut transaction: SqliteTransaction,
+        transaction: SqliteTransaction,
         recording: Option<Recording<'_>>,
     ) -> Committed {
-        if let Some(ended) = transaction.ended() {
-            return committed(ended);
-        }
         let records = &self.inner.records;
-        if let Some(recording) = recording {
-            let claim = recording.claim;
-            let row = NewRow::finished(
-                recording.id,
-                *claim.token(),
-                claim.generation(),
-                *claim.fingerprint(),
-                recording.finished,
-                recording.ttl,
-                &records.codec,
-            );
-            let row = row.described(claim.description());
-            let written = records.table.complete_in(recording.id, &row);
-            match written.fetch_optional(&mut *transaction).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Committed::Other,
-                Err(error) => {
-                    let is_again = Sqlite::meaning(&error) == Meaning::Again;
-                    let cause = StoreError::refused(Sqlite::explain(error));
-                    return match is_again {
-                        true => Committed::Again(cause),
-                        false => Committed::Refused(cause),
-                    };
+        let write = match recording {
+            None => Write::Nothing,
+            Some(recording) => {
+                let claim = recording.claim;
+                let row = NewRow::finished(
+                    recording.id,
+                    *claim.token(),
+                    claim.generation(),
+                    *claim.fingerprint(),
+                    recording.finished,
+                    recording.ttl,
+                    &records.codec,
+                );
+                let row = row.described(claim.description());
+                match transaction.has_seen_row() {
+                    true => Write::Over(records.table.complete_in(recording.id, &row)),
+                    false => Write::New(records.table.record(recording.id, &row)),
                 }
             }
-        }
-        let committed = committed(transaction.commit().await);
+        };
+        let committed = committed(transaction.commit(write).await);
         if let (Committed::Done, Some(recording)) = (&committed, recording) {
             records.changed(recording.id);
         }
@@ -127,6 +117,7 @@ impl Transactions for SqliteStore {
 fn committed(ended: Ended) -> Committed {
     match ended {
         Ended::Committed => Committed::Done,
+        Ended::Taken => Committed::Other,
         Ended::ByHandler => Committed::Ended,
         Ended::Again(error) => Committed::Again(StoreError::refused(Sqlite::explain(error))),
         Ended::Refused(Some(error)) => {

@@ -26,9 +26,11 @@ pub enum Act {
     PassOver,
     End,
     Undone,
+    Nest,
+    Leave,
 }
 
-pub const ACTS: [(&str, Act); 11] = [
+pub const ACTS: [(&str, Act); 13] = [
     ("answer", Act::Answer),
     ("wait", Act::WaitAtGate),
     ("panic", Act::Panic),
@@ -40,6 +42,8 @@ pub const ACTS: [(&str, Act); 11] = [
     ("pass-over", Act::PassOver),
     ("end", Act::End),
     ("undone", Act::Undone),
+    ("nest", Act::Nest),
+    ("leave", Act::Leave),
 ];
 
 pub fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
@@ -90,6 +94,8 @@ pub fn let_go() {
 macro_rules! bank {
     ($module:ident, $tx:ty, $failing:literal, $undone:path) => {
         pub mod $module {
+            use std::mem;
+
             use actix_web::body::MessageBody;
             use actix_web::dev::{ServiceRequest, ServiceResponse};
             use actix_web::http::StatusCode;
@@ -99,7 +105,7 @@ macro_rules! bank {
             use futures_util::stream;
             use idempotency_actix::{Commit, Idempotency, NotExecuted, idempotent};
             use idempotency_actix_sqlx::SqlError;
-            use idempotency_actix_sqlx::sqlx::{AssertSqlSafe, Executor, raw_sql};
+            use idempotency_actix_sqlx::sqlx::{AssertSqlSafe, Connection, Executor, raw_sql};
             use idempotency_actix_tests::app::{Counter, Gate};
 
             use $crate::transactions::bank::{
@@ -116,10 +122,12 @@ macro_rules! bank {
                 let run = runs.next();
                 let (table, key) = (&charges.0, header(&request, "x-note"));
                 let trap = trap(&request, run);
-                let insert = format!(
-                    "INSERT INTO {table} (note, run, trap) VALUES ('{key}', {run}, '{trap}')"
-                );
-                tx.execute(raw_sql(AssertSqlSafe(insert))).await?;
+                let insert = |note: &str| {
+                    let values = format!("'{note}', {run}, '{trap}'");
+                    let insert = format!("INSERT INTO {table} (note, run, trap) VALUES ({values})");
+                    raw_sql(AssertSqlSafe(insert))
+                };
+                tx.execute(insert(key)).await?;
                 let body = format!("run {run}");
                 let mut answer = HttpResponse::build(status(&request));
                 match act(&request) {
@@ -149,6 +157,19 @@ macro_rules! bank {
                         $undone(&mut tx).await?;
                     }
                     Act::Undone => {}
+                    Act::Nest => {
+                        let mut kept = tx.begin().await?;
+                        kept.execute(insert("kept")).await?;
+                        kept.commit().await?;
+                        let mut undone = tx.begin().await?;
+                        undone.execute(insert("undone")).await?;
+                        undone.rollback().await?;
+                    }
+                    Act::Leave => {
+                        let mut left = tx.begin().await?;
+                        left.execute(insert("left")).await?;
+                        mem::forget(left);
+                    }
                 }
                 Ok(answer.body(body))
             }

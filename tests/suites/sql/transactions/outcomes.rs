@@ -53,6 +53,8 @@ on_both! {
     what_is_recorded_tells_for_how_long
     what_comes_out_of_inner_middleware_decides
     a_caller_has_no_more_in_flight_than_it_may
+    what_a_handler_begins_is_a_savepoint_in_every_run
+    a_savepoint_that_is_left_open_is_committed_with_the_rest
 }
 
 fn an_answer_below_400_commits_with_its_effect(bank: &Bank) {
@@ -369,4 +371,31 @@ fn a_caller_has_no_more_in_flight_than_it_may(bank: &Bank) {
     assert_first(&first.receive(), 201, "run 1");
     assert_first(&bank.send(&single("b", "answer")), 201, "run 2");
     assert_first(&bank.send(&single("c", "answer")), 201, "run 3");
+}
+
+/// Also in the second run of a connection, and in those after one that was rolled back.
+fn what_a_handler_begins_is_a_savepoint_in_every_run(bank: &Bank) {
+    let mut client = bank.site.connect();
+    for (key, status) in [201, 500, 201, 422, 201].into_iter().enumerate() {
+        let request = asking(&key.to_string(), "nest");
+        client.send(&request.header("x-status", &status.to_string()));
+        assert_eq!(client.receive().status, status);
+    }
+    assert_eq!((bank.effects("kept"), bank.effects("undone")), (3, 0));
+}
+
+/// And is gone with its connection: the next run begins anew.
+fn a_savepoint_that_is_left_open_is_committed_with_the_rest(bank: &Bank) {
+    for (key, status) in [201, 500, 422, 201].into_iter().enumerate() {
+        let asked = asking(&key.to_string(), "leave").header("x-status", &status.to_string());
+        assert_eq!(bank.send(&asked).status, status);
+    }
+    assert_eq!(
+        (bank.effects("0"), bank.effects("3"), bank.effects("left")),
+        (1, 1, 2)
+    );
+    let nested = asking("nested", "nest");
+    assert_eq!(bank.send(&nested).status, 201);
+    assert_eq!((bank.effects("nested"), bank.effects("undone")), (1, 0));
+    assert!(bank.send(&nested).is_replay());
 }

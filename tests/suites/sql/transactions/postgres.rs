@@ -8,9 +8,7 @@ use actix_web::{App, HttpRequest, HttpResponse, post};
 use idempotency_actix::store::Store;
 use idempotency_actix::{Idempotency, IdempotencyBuilder, KeyScope, idempotent};
 use idempotency_actix_sqlx::sqlx::postgres::PgConnectOptions;
-use idempotency_actix_sqlx::sqlx::{
-    self, AssertSqlSafe, Connection, Executor, PgConnection, Row, raw_sql,
-};
+use idempotency_actix_sqlx::sqlx::{self, AssertSqlSafe, Executor, PgConnection, Row, raw_sql};
 use idempotency_actix_sqlx::{PgStore, PgStoreBuilder, PgTx, SqlConfigError, SqlError};
 use idempotency_actix_tests::app::{Counter, Gate, Site};
 use idempotency_actix_tests::postgres::{Cut, PgBouncer, PgServer, Wire};
@@ -18,7 +16,7 @@ use idempotency_actix_tests::{
     Request, assert_first, assert_in_flight, assert_problem, assert_replay, eventually, incidents,
 };
 
-use super::bank::{Bank, Charges, asking, header, request, status};
+use super::bank::{Bank, Charges, asking, header, request};
 use crate::http::now;
 use crate::records::AMPLE;
 
@@ -331,57 +329,6 @@ fn a_first_run_takes_three_round_trips_beside_its_own_and_a_replay_one() {
     client.send(&request("5"));
     assert!(client.receive().is_replay());
     assert_eq!(wire.trips() - before, 1);
-}
-
-/// Also in the second run of a connection, and in those after one that was rolled back.
-#[test]
-fn what_a_handler_begins_is_a_savepoint_in_every_run() {
-    #[post("/nested")]
-    #[idempotent]
-    async fn nested(
-        mut tx: PgTx,
-        request: HttpRequest,
-        charges: Data<Charges>,
-    ) -> Result<HttpResponse, SqlError> {
-        let insert = |note: &str| {
-            let table = &charges.0;
-            let sql = format!("INSERT INTO {table} (note, run, trap) VALUES ('{note}', 1, '')");
-            raw_sql(AssertSqlSafe(sql))
-        };
-        let mut kept = tx.begin().await?;
-        kept.execute(insert("kept")).await?;
-        kept.commit().await?;
-        let mut undone = tx.begin().await?;
-        undone.execute(insert("undone")).await?;
-        undone.rollback().await?;
-        Ok(HttpResponse::build(status(&request)).finish())
-    }
-
-    let server = PgServer::shared();
-    let tables = Tables::new(server);
-    let store = now(async { tables.builder(server, server.options(), AMPLE).build() });
-    let store = store.expect("options that hold");
-    now(store.migrate()).expect("a table");
-    let layer = Idempotency::builder(store, KeyScope::everyone()).lease(3 * AMPLE);
-    let layer = layer.build().expect("options that hold");
-    let charges = Data::new(Charges(tables.charges.clone()));
-    let site = Site::serve(move |runs| {
-        let app = App::new().app_data(runs).app_data(charges.clone());
-        app.wrap(layer.clone()).service(nested)
-    });
-    let mut client = site.connect();
-    for (key, asked) in [201, 500, 201, 422, 201].into_iter().enumerate() {
-        let request = Request::post("/nested").key(&key.to_string());
-        client.send(&request.header("x-status", &asked.to_string()));
-        assert_eq!(client.receive().status, asked);
-    }
-    let count = |note| {
-        let table = &tables.charges;
-        now(server.number(&format!(
-            "SELECT count(*) FROM {table} WHERE note = '{note}'"
-        )))
-    };
-    assert_eq!((count("kept"), count("undone")), (3, 0));
 }
 
 /// A lock that everybody gets, as on an engine whose advisory locks do nothing.
