@@ -2,6 +2,7 @@
 
 mod builder;
 mod check;
+mod checkpoints;
 mod engine;
 mod extractor;
 mod finding;

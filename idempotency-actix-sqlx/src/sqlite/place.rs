@@ -41,17 +41,21 @@ pub(super) fn readers(
 }
 
 /// Opens the one that writes. It turns a file to WAL, where readers and the writer do not wait for each other; that is
-/// a property of the file, and stays.
+/// a property of the file, and stays. So many pages of its log are left to whoever else copies them.
 pub(super) fn writer(
     pool: &SqlitePool,
     sets_wal: bool,
+    pages: Option<u32>,
 ) -> impl Fn() -> Option<SqliteConnectOptions> + Send + Sync + 'static {
     let readers = readers(pool);
     move || {
-        let options = readers()?;
-        Some(match sets_wal && is_file(&options) {
-            true => options.journal_mode(SqliteJournalMode::Wal),
-            false => options,
+        let mut options = readers()?;
+        if sets_wal && is_file(&options) {
+            options = options.journal_mode(SqliteJournalMode::Wal);
+        }
+        Some(match pages {
+            Some(pages) => options.pragma("wal_autocheckpoint", pages.to_string()),
+            None => options,
         })
     }
 }

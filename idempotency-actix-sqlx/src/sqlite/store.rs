@@ -9,13 +9,16 @@ use idempotency_actix::store::{
     Renewed, Resolved, Running, Store, StoreError, Verdict,
 };
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnection;
 use tokio::time::Instant;
 
+use super::checkpoints::keep_copying;
 use super::finding::SqliteFinding;
 use super::table::SqliteTable;
 use super::transaction::{Beginning, SqliteTransaction};
 use super::{check, migration, place};
 use crate::background::Background;
+use crate::connections::Connections;
 use crate::failure::Failure;
 use crate::name::Names;
 use crate::options::{Options, SWEEP_PATIENCE};
@@ -81,6 +84,8 @@ pub(super) struct Inner {
     pub(super) records: Arc<Records<SqliteTable>>,
     pub(super) running: Running,
     pub(super) transactions: Beginning,
+    /// The one that copies the log, if that is left to the store's thread.
+    pub(super) copying: Option<Arc<Connections<SqliteConnection>>>,
     pub(super) pool: SqlitePool,
     pub(super) names: Names,
     pub(super) options: Options,
@@ -165,12 +170,25 @@ async fn sweep_batch(records: &Records<SqliteTable>) -> Result<Batch, Failure> {
 impl Inner {
     /// Starts what goes on beside the requests, with the first of them.
     pub(super) fn ensure_background(&self) {
-        let Some(every) = self.options.sweep_every else {
+        if self.options.sweep_every.is_none() && self.copying.is_none() {
             return;
-        };
+        }
         self.background.ensure(|| {
             let records = Arc::clone(&self.records);
-            async move { keep_sweeping(every, || sweep_batch(&records)).await }
+            let (every, copying) = (self.options.sweep_every, self.copying.clone());
+            async move {
+                let sweeping = async {
+                    if let Some(every) = every {
+                        keep_sweeping(every, || sweep_batch(&records)).await;
+                    }
+                };
+                let copying = async {
+                    if let Some(copying) = copying {
+                        keep_copying(&records.table.log, &copying).await;
+                    }
+                };
+                tokio::join!(sweeping, copying);
+            }
         });
     }
 }

@@ -8,6 +8,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::time::Instant;
 
+use super::checkpoints::Log;
 use super::statements::Statements;
 use crate::conditions::{ANSWER, NOT_KEPT};
 use crate::connections::Connections;
@@ -23,6 +24,8 @@ pub(super) struct SqliteTable {
     pub(super) writer: Arc<Connections<SqliteConnection>>,
     /// Those that read, which wait for nobody; the writer itself where the database has one connection only.
     pub(super) readers: Arc<Connections<SqliteConnection>>,
+    /// What the writer writes to.
+    pub(super) log: Arc<Log>,
 }
 
 /// The machine's clock, in microseconds since 1970. It is read when a statement is sent.
@@ -63,7 +66,9 @@ impl SqliteTable {
         deadline: Instant,
         query: impl Fn() -> Ask<Sqlite>,
     ) -> Result<Vec<SqliteRow>, Failure> {
-        step::<Sqlite>(&self.writer, deadline, query).await
+        let rows = step::<Sqlite>(&self.writer, deadline, query).await?;
+        self.log.grew();
+        Ok(rows)
     }
 
     /// Begins a transaction, and looks in it.

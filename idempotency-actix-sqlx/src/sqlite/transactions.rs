@@ -100,8 +100,11 @@ impl Transactions for SqliteStore {
             }
         };
         let committed = committed(transaction.commit(write).await);
-        if let (Committed::Done, Some(recording)) = (&committed, recording) {
-            records.changed(recording.id);
+        if matches!(committed, Committed::Done) {
+            records.table.log.grew();
+            if let Some(recording) = recording {
+                records.changed(recording.id);
+            }
         }
         committed
     }

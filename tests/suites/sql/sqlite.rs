@@ -28,6 +28,12 @@ impl Place {
         self.0.path().join("records.db")
     }
 
+    /// The length of the file, or of what goes with it.
+    fn octets(&self, suffix: &str) -> u64 {
+        let path = self.0.path().join(format!("records.db{suffix}"));
+        std::fs::metadata(path).expect("a file").len()
+    }
+
     fn options(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(self.file())
@@ -98,6 +104,53 @@ async fn sixteen_clients_queue_for_one_writer() {
     let slowest = join_all(clients).await.into_iter().max();
     println!("the slowest of 320 first runs took {slowest:?}");
     assert_eq!(place.rows().await, 320);
+}
+
+/// Opens by itself, so that nothing but the store copies the log.
+fn unhurried(place: &Place) -> SqliteStoreBuilder {
+    let options = place.options().synchronous(SqliteSynchronous::Normal);
+    let options = options.pragma("wal_autocheckpoint", "0");
+    let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+    SqliteStore::builder(pool).timeout(AMPLE).sweep_every(None)
+}
+
+async fn after_runs(builder: SqliteStoreBuilder, runs: usize) -> SqliteStore {
+    let store = builder.build().expect("options that hold");
+    store.migrate().await.expect("a table");
+    for _ in 0..runs {
+        run(&store, DAY).await;
+    }
+    store
+}
+
+/// A file grows by its log alone.
+const COPIED: u64 = 100_000;
+
+/// Fewer pages than those at which a commit of the store's copies them.
+#[actix_web::test]
+async fn the_log_is_copied_beside_the_requests() {
+    let place = Place::new();
+    let _store = after_runs(unhurried(&place), 600).await;
+    eventually_async("a copy", async || place.octets("") > COPIED).await;
+}
+
+#[actix_web::test]
+async fn the_log_is_left_to_the_pools_options_where_that_is_chosen() {
+    let place = Place::new();
+    let builder = unhurried(&place).background_checkpoints(false);
+    let _store = after_runs(builder, 2_500).await;
+    assert!(place.octets("") < COPIED, "{}", place.octets(""));
+    assert!(place.octets("-wal") > MOST, "{}", place.octets("-wal"));
+}
+
+/// 8,000 pages with their heads, and some that are written meanwhile.
+const MOST: u64 = 10_000 * 4_120;
+
+#[actix_web::test]
+async fn the_log_starts_over() {
+    let place = Place::new();
+    let _store = after_runs(unhurried(&place), 2_500).await;
+    assert!(place.octets("-wal") < MOST, "{}", place.octets("-wal"));
 }
 
 #[actix_web::test]
