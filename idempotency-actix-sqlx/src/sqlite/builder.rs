@@ -146,11 +146,11 @@ impl SqliteStoreBuilder {
     }
 
     fn make(self) -> SqliteStore {
-        // Each connection has a thread of its own, whatever runtime it was made in.
         let is_file = place::is_file(&self.pool.connect_options());
         let has_checkpoints = is_file && self.has_checkpoints;
         let pages = has_checkpoints.then_some(checkpoints::MOST);
         let writer = place::writer(&self.pool, self.sets_wal, pages);
+        // Each connection has a thread of its own, whatever runtime it was made in.
         let writer = Connections::new(1, Foreign::Use, Sqlite::meaning, writer);
         let reading = |most| {
             let open = place::readers(&self.pool);

@@ -37,7 +37,8 @@ const MIGRATION: Duration = Duration::from_secs(60);
 ///
 /// SQLite has one writer at a time, and who waits for it looks again and again. So the store makes connections of its own,
 /// by the options of the pool that it is given: one that writes, for which steps wait in order, and
-/// [`readers`](crate::SqliteStoreBuilder::readers), which wait for nobody. The file is turned to WAL. However the pool is set up,
+/// [`readers`](crate::SqliteStoreBuilder::readers), which wait for nobody. The file is turned to WAL, and
+/// [its log copied](crate::SqliteStoreBuilder::background_checkpoints) over one more. However the pool is set up,
 /// its connections are not used; once it is closed, the store refuses. Other processes, and what the application writes
 /// to the same file, still meet the writer by SQLite's own waiting.
 ///

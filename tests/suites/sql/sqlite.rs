@@ -106,7 +106,7 @@ async fn sixteen_clients_queue_for_one_writer() {
     assert_eq!(place.rows().await, 320);
 }
 
-/// Opens by itself, so that nothing but the store copies the log.
+/// By a pool that leaves the log alone: whatever copies it is the store.
 fn unhurried(place: &Place) -> SqliteStoreBuilder {
     let options = place.options().synchronous(SqliteSynchronous::Normal);
     let options = options.pragma("wal_autocheckpoint", "0");
@@ -123,7 +123,7 @@ async fn after_runs(builder: SqliteStoreBuilder, runs: usize) -> SqliteStore {
     store
 }
 
-/// A file grows by its log alone.
+/// More than a file has before anything was copied into it.
 const COPIED: u64 = 100_000;
 
 /// Fewer pages than those at which a commit of the store's copies them.
