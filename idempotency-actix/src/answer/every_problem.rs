@@ -48,7 +48,7 @@ mod tests {
             Problem::KeyReused => 8,
             Problem::QuotaExceeded => 9,
             Problem::OutcomeUnknown => 10,
-            Problem::StoreUnavailable => 11,
+            Problem::StoreUnavailable | Problem::Undecided => 11,
             Problem::Draining => 12,
         }
     }

@@ -40,6 +40,8 @@ pub(crate) enum Problem {
     /// It is kept, in a content coding that this retry does not accept.
     OtherCoding(NotKept),
     StoreUnavailable,
+    /// Nor does the store tell what became of a commit.
+    Undecided,
     Draining,
 }
 
@@ -91,7 +93,7 @@ impl Problem {
                 S::GONE,
                 "First request was answered and its response not kept",
             ),
-            Self::StoreUnavailable => (
+            Self::StoreUnavailable | Self::Undecided => (
                 "store-unavailable",
                 S::SERVICE_UNAVAILABLE,
                 "Idempotency records are not available",
@@ -146,6 +148,9 @@ impl Problem {
             Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
                 "This request was not executed. Retry later with the same key.".into()
             }
+            Self::Undecided => "It is not known yet whether this request took effect. Retry later with the same key to \
+                learn it: it does not take effect twice."
+                .into(),
         }
     }
 
@@ -169,7 +174,11 @@ impl Problem {
             headers.insert(LINK, link);
         }
         match &self {
-            Self::InFlight | Self::QuotaExceeded | Self::StoreUnavailable | Self::Draining => {
+            Self::InFlight
+            | Self::QuotaExceeded
+            | Self::StoreUnavailable
+            | Self::Undecided
+            | Self::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             Self::KeyExpired { max_key_age } => {

@@ -68,7 +68,7 @@ impl Problem {
             P::KeyReused => ProblemKind::KeyReused,
             P::QuotaExceeded => ProblemKind::QuotaExceeded,
             P::OutcomeUnknown => ProblemKind::OutcomeUnknown,
-            P::StoreUnavailable => ProblemKind::StoreUnavailable,
+            P::StoreUnavailable | P::Undecided => ProblemKind::StoreUnavailable,
             P::Draining => ProblemKind::Draining,
         }
     }

@@ -278,7 +278,7 @@ async fn found_instead(open: &Open) -> HttpResponse {
             open.told(record.state)
         }
         Some(_) => mismatch(problem_base),
-        None => reject(Problem::StoreUnavailable, problem_base),
+        None => reject(Problem::Undecided, problem_base),
     }
 }
 
@@ -319,5 +319,5 @@ async fn settle(open: &Open) -> Settled {
         }
         sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
-    Settled::Told(Box::new(reject(Problem::StoreUnavailable, problem_base)))
+    Settled::Told(Box::new(reject(Problem::Undecided, problem_base)))
 }

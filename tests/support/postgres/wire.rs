@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -23,6 +23,8 @@ pub enum Cut {
     After,
     /// It carries it out, and half of its answer is lost.
     MidReply,
+    /// It carries it out, its answer is lost, and nobody gets through any more.
+    ForGood,
 }
 
 /// What is in the message of a commit.
@@ -32,6 +34,7 @@ pub const COMMIT: &str = "COMMIT";
 struct State {
     trips: AtomicUsize,
     armed: Mutex<Option<(String, Cut)>>,
+    is_down: AtomicBool,
 }
 
 impl State {
@@ -39,7 +42,9 @@ impl State {
     fn take(&self, sql: &str) -> Option<Cut> {
         let mut armed = self.armed.lock().unwrap();
         let is_meant = armed.as_ref().is_some_and(|(part, _)| sql.contains(part));
-        is_meant.then(|| armed.take()).flatten().map(|(_, cut)| cut)
+        let (_, cut) = is_meant.then(|| armed.take()).flatten()?;
+        self.is_down.fetch_or(cut == Cut::ForGood, SeqCst);
+        Some(cut)
     }
 }
 
@@ -52,6 +57,9 @@ impl Wire {
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if shared.is_down.load(SeqCst) {
+                    continue;
+                }
                 if let Ok(server) = TcpStream::connect(server) {
                     _ = carry(&client, &server, &shared);
                 }
@@ -73,6 +81,11 @@ impl Wire {
     /// Takes back a cut; `false` if a message has taken it.
     pub fn disarm(&self) -> bool {
         self.state.armed.lock().unwrap().take().is_some()
+    }
+
+    /// Lets through again whoever was cut off for good.
+    pub fn mend(&self) {
+        self.state.is_down.store(false, SeqCst);
     }
 
     /// Where it listens.
@@ -136,6 +149,9 @@ fn count(
         let message = message(&mut client, &kind)?;
         if matches!(kind, [b'S' | b'Q']) {
             state.trips.fetch_add(1, SeqCst);
+        }
+        if state.is_down.load(SeqCst) {
+            return Ok(());
         }
         let sql = sql(kind[0], &message[5..], &mut prepared);
         match sql.and_then(|sql| state.take(&sql)) {

@@ -222,6 +222,32 @@ fn a_commit_whose_answer_was_lost_is_found() {
     assert_eq!(bank.site.runs.count(), 3);
 }
 
+/// The server is away for as long as it is asked.
+#[test]
+fn a_commit_of_which_nothing_is_learnt_is_not_called_undone() {
+    let wire = Wire::to(PgServer::shared().addr());
+    let bank = behind(&wire);
+    wire.cut(Cut::ForGood);
+    let first = bank.send(&request("k"));
+    assert_problem(&first, 503, "store-unavailable");
+    assert_eq!(first.header("retry-after"), Some("1"));
+    let text = first.text();
+    assert!(
+        text.contains("not known yet") && !text.contains("not executed"),
+        "{text}"
+    );
+    wire.mend();
+    let mut retry = bank.send(&request("k"));
+    eventually("a server that answers", || {
+        if retry.status == 503 {
+            retry = bank.send(&request("k"));
+        }
+        retry.status != 503
+    });
+    assert_replay(&retry, 201, "run 1");
+    bank.assert_left("k", 1, 1, 1);
+}
+
 #[test]
 fn a_lost_answer_to_a_plain_commit_is_no_success() {
     let wire = Wire::to(PgServer::shared().addr());
