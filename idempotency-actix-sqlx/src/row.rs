@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::http::Method;
 use idempotency_actix::store::{
-    AttemptId, Claim, Description, Fingerprint, Finished, Record, RecordCodec, RecordId, State,
-    StoredRecord, StoredState, Token,
+    AttemptId, Claim, Description, Fingerprint, Finished, Record, RecordCodec, RecordId, Recording,
+    State, StoredRecord, StoredState, Token,
 };
 use sqlx::{ColumnIndex, Decode, Type};
 
@@ -263,6 +263,21 @@ impl NewRow {
             answer: None,
             description: claim.description().cloned(),
         }
+    }
+
+    /// The answer that a transaction commits.
+    pub(crate) fn recorded(recording: &Recording<'_>, codec: &RecordCodec) -> Self {
+        let claim = recording.claim;
+        let row = Self::finished(
+            recording.id,
+            *claim.token(),
+            claim.generation(),
+            *claim.fingerprint(),
+            recording.finished,
+            recording.ttl,
+            codec,
+        );
+        row.described(claim.description())
     }
 
     /// An attempt that is finished, and belongs to `token` from now on.

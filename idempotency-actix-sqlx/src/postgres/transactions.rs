@@ -87,17 +87,7 @@ impl Transactions for PgStore {
         let records = &self.inner.records;
         let names = &self.inner.names;
         let write = recording.map_or(Write::Nothing, |recording| {
-            let claim = recording.claim;
-            let row = NewRow::finished(
-                recording.id,
-                *claim.token(),
-                claim.generation(),
-                *claim.fingerprint(),
-                recording.finished,
-                recording.ttl,
-                &records.codec,
-            );
-            let row = row.described(claim.description());
+            let row = NewRow::recorded(&recording, &records.codec);
             let table = names.table();
             match transaction.has_seen_row() {
                 true => Write::Over(record_over(&table, recording.id, &row)),

@@ -82,17 +82,7 @@ impl Transactions for SqliteStore {
         let write = match recording {
             None => Write::Nothing,
             Some(recording) => {
-                let claim = recording.claim;
-                let row = NewRow::finished(
-                    recording.id,
-                    *claim.token(),
-                    claim.generation(),
-                    *claim.fingerprint(),
-                    recording.finished,
-                    recording.ttl,
-                    &records.codec,
-                );
-                let row = row.described(claim.description());
+                let row = NewRow::recorded(&recording, &records.codec);
                 match transaction.has_seen_row() {
                     true => Write::Over(records.table.complete_in(recording.id, &row)),
                     false => Write::New(records.table.record(recording.id, &row)),
