@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, VARY,
 };
-use http_api_problem::HttpApiProblem;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::coding::BY_CODING;
 use super::not_executed::NotExecuted;
@@ -158,11 +159,14 @@ impl Problem {
     pub(crate) fn response(self, base: &str) -> HttpResponse {
         let (name, status, title) = self.identity();
         let uri = format!("{base}{name}");
-        let mut problem = HttpApiProblem::empty()
-            .type_url(&uri)
-            .title(title)
-            .detail(self.detail());
-        problem.status = http_api_problem::StatusCode::from_u16(status.as_u16()).ok();
+        let detail = self.detail();
+        let mut members = Members {
+            kind: &uri,
+            status: status.as_u16(),
+            title,
+            detail: &detail,
+            extension: None,
+        };
         let mut response = HttpResponse::new(status);
         let headers = response.headers_mut();
         headers.insert(
@@ -182,10 +186,10 @@ impl Problem {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             Self::KeyExpired { max_key_age } => {
-                problem = problem.value("max_key_age", &max_key_age.as_secs());
+                members.extension = Some(("max_key_age", max_key_age.as_secs()));
             }
             Self::ResponseNotKept(kept) | Self::OtherCoding(kept) => {
-                problem = problem.value("original_status", &kept.status);
+                members.extension = Some(("original_status", kept.status.into()));
                 let location = kept.location.as_deref().map(HeaderValue::from_bytes);
                 if let Some(Ok(location)) = location {
                     headers.insert(LOCATION, location);
@@ -196,10 +200,34 @@ impl Problem {
             }
             _ => {}
         }
+        let body = serde_json::to_vec(&members).expect("texts and numbers are JSON");
         NotExecuted::mark(&mut response);
         let posed = Posed { problem: self, uri };
         response.extensions_mut().insert(posed);
-        response.map_body(|_, _| actix_web::body::BoxBody::new(problem.json_bytes()))
+        response.map_body(|_, _| BoxBody::new(body))
+    }
+}
+
+/// What RFC 9457, section 3.1, has every problem tell, and what the type of this one adds.
+struct Members<'a> {
+    kind: &'a str,
+    status: u16,
+    title: &'a str,
+    detail: &'a str,
+    extension: Option<(&'static str, u64)>,
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", self.kind)?;
+        map.serialize_entry("status", &self.status)?;
+        map.serialize_entry("title", self.title)?;
+        map.serialize_entry("detail", self.detail)?;
+        if let Some((name, value)) = &self.extension {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 
