@@ -29,6 +29,12 @@ impl Name {
         }
     }
 
+    /// One that the server tells.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn told(name: &str) -> Self {
+        Self(name.replace('"', "\"\""))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

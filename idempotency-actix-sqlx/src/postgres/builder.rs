@@ -1,7 +1,7 @@
 //! The options of a [`PgStore`], and what is made of them: its connections and its statements.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[cfg(feature = "encryption")]
@@ -10,12 +10,11 @@ use idempotency_actix::store::{RecordCodec, Wakeups};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::{ConnectOptions, PgPool};
 
-use super::prepared::Prepared;
+use super::beginning::Beginning;
 use super::statements::Statements;
 use super::store::{Inner, PgStore, opener};
 use super::table::PgTable;
 use super::telling::Telling;
-use super::transaction::Beginning;
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};
 use crate::error::SqlConfigError;
@@ -201,7 +200,8 @@ impl PgStoreBuilder {
                 Beginning {
                     connections: Connections::new(most, Foreign::Use, Postgres::meaning, open),
                     statement_timeout: self.statement_timeout,
-                    prepared: Arc::new(Prepared::of(self.names.table())),
+                    names: self.names.clone(),
+                    statements: OnceLock::new(),
                 }
             },
             housekeeping: connections(1, Foreign::Replace),

@@ -1,8 +1,9 @@
-//! The mark of an open transaction: a setting local to it, by which statements tell it from another on its connection. What
-//! they do is not known here.
+//! The mark of an open transaction: when it began, by which statements tell it from another on its connection. What they do
+//! is not known here.
 
-/// The setting. While it is there, the transaction still is the one that was begun.
-pub(super) const SETTING: &str = "idempotency_actix.tx";
+/// The time of the transaction's first message, to the microsecond: one that a handler begins in its place has a later one.
+/// In octets, since how a time reads as a text is up to settings, which a handler may change.
+pub(super) const MARK: &str = "encode(timestamptz_send(now()), 'hex')";
 
 /// What an error says in another transaction. An error keeps the commit behind it in the same message from being carried
 /// out.
@@ -15,8 +16,5 @@ pub(super) fn own(mark: &str) -> String {
 
 /// A number, which cannot be had in another transaction than that.
 pub(super) fn if_own(mark: &str, number: &str) -> String {
-    format!(
-        "(CASE WHEN current_setting('{SETTING}', true) = {mark} \
-         THEN ({number})::text ELSE '{ENDED}' END)::integer"
-    )
+    format!("(CASE WHEN {MARK} = {mark} THEN ({number})::text ELSE '{ENDED}' END)::integer")
 }

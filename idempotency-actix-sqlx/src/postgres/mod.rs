@@ -1,5 +1,6 @@
 //! Records in PostgreSQL, shared by any number of replicas.
 
+mod beginning;
 mod builder;
 mod check;
 mod engine;

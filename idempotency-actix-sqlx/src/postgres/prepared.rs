@@ -2,18 +2,21 @@
 //! they cost it. A message of several statements takes no values, so they are prepared and executed by SQL. When that is done is
 //! not known here.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use idempotency_actix::store::RecordId;
 
-use super::mark::{SETTING, own};
+use super::mark::{MARK, own};
 use super::statements::{new_row, octets, values};
+use crate::name::Names;
 use crate::row::NewRow;
 
 /// The statements of one table.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    names: Names,
     table: String,
     /// What their names begin with. They are named after their texts, so that of one name there is one text, whoever made it:
     /// behind a pooler it may be another process.
@@ -23,10 +26,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn of(table: String) -> Self {
+    pub(super) fn of(names: Names) -> Self {
+        let table = names.table();
         let row = ["$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11"];
         let texts = [
-            ("begin(text, text, text)", lock("$1", "$2", "$3")),
+            ("begin(text, text)", lock("$1", "$2")),
             ("look(bytea)", look(&table, "$1")),
             (
                 "record(text, bytea, integer, bytea, bigint, bytea, bigint, bytea, text, text, text)",
@@ -40,11 +44,20 @@ impl Prepared {
         let prepare = |(head, text): (&str, String)| format!("; PREPARE {prefix}{head} AS {text}");
         let all = texts.map(prepare).concat();
         Self {
+            names,
             table,
             prefix,
             all,
             are_kept: AtomicBool::new(true),
         }
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.table
     }
 
     /// Whether what a connection prepares is there later, as far as is known: a pooler may give each transaction another of
@@ -64,11 +77,11 @@ impl Prepared {
     }
 
     /// Tries for the operation's lock, and looks for its record in the next statement.
-    pub(super) fn begin(&self, id: &RecordId, idle: u128, mark: &str) -> String {
+    pub(super) fn begin(&self, id: &RecordId, idle: u128) -> String {
         let Self { table, prefix, .. } = self;
         format!(
-            "EXECUTE {prefix}begin('{idle}', '{mark}', '{table}:{id}'); \
-             EXECUTE {prefix}look({})",
+            "EXECUTE {prefix}begin('{idle}', {}); EXECUTE {prefix}look({})",
+            lock_name(table, id),
             octets(id.as_bytes())
         )
     }
@@ -86,29 +99,48 @@ impl Prepared {
 }
 
 /// The same as [`Prepared::begin`], read and planned anew.
-pub(super) fn begin(table: &str, id: &RecordId, idle: u128, mark: &str) -> String {
-    let lock = lock(
-        &format!("'{idle}'"),
-        &format!("'{mark}'"),
-        &format!("'{table}:{id}'"),
-    );
+pub(super) fn begin(table: &str, id: &RecordId, idle: u128) -> String {
+    let lock = lock(&format!("'{idle}'"), &lock_name(table, id));
     format!("{lock}; {}", look(table, &octets(id.as_bytes())))
 }
 
-/// Marks the transaction, and tries for an operation's lock. It is of a name with the table's in it, since the lock is one of
-/// the whole database. Where two operations share one, a request is told to come again that need not have been.
-fn lock(idle: &str, mark: &str, name: &str) -> String {
+/// What of a transaction is set and asked first, whatever it is for.
+fn first(idle: &str) -> String {
+    format!("SELECT set_config('idle_in_transaction_session_timeout', {idle}, true), {MARK}")
+}
+
+/// Begins a transaction for no operation.
+pub(super) fn begin_plain(idle: u128) -> String {
+    first(&format!("'{idle}'"))
+}
+
+/// With the table's name in it, since a lock is one of the whole database.
+fn lock_name(table: &str, id: &RecordId) -> String {
+    format!("'{}:{id}'", table.replace('\'', "''"))
+}
+
+/// Tries for an operation's lock. Where two operations share one, a request is told to come again that need not have been.
+fn lock(idle: &str, name: &str) -> String {
     format!(
-        "SELECT set_config('idle_in_transaction_session_timeout', {idle}, true), \
-         set_config('{SETTING}', {mark} || CASE WHEN \
-         pg_try_advisory_xact_lock(hashtextextended({name}, 0)) THEN '+' ELSE '-' END, true)"
+        "{}, pg_try_advisory_xact_lock(hashtextextended({name}, 0)), \
+         current_setting('transaction_isolation') LIKE 'read%'",
+        first(idle)
     )
 }
 
 fn look(table: &str, id: &str) -> String {
-    format!(
-        "SELECT current_setting('{SETTING}', true), \
-         EXISTS (SELECT FROM {table} WHERE id = {id}), \
-         current_setting('transaction_isolation') LIKE 'read%'"
-    )
+    format!("SELECT 1 FROM {table} WHERE id = {id}")
+}
+
+/// Whether the server's process knows nothing of what was prepared.
+pub(super) fn is_unprepared(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("26000")
+}
+
+pub(super) fn is_prepared_already(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("42P05")
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }

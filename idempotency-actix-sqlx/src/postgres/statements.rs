@@ -164,15 +164,6 @@ fn unknown(table: &str) -> String {
     )
 }
 
-/// Octets as digits, for a text that takes no values.
-pub(super) fn hex(octets: &[u8]) -> String {
-    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-    let mut text = String::with_capacity(octets.len() * 2);
-    text.extend(digits);
-    text
-}
-
 /// An answer as a new row, in the transaction that has this mark and no other. Its values stand in the text, as a message of
 /// several statements takes no others.
 pub(super) fn record_new(table: &str, mark: &str, id: &RecordId, row: &NewRow) -> String {
@@ -189,7 +180,7 @@ pub(super) fn new_row(table: &str, mark: &str, values: [&str; 10]) -> String {
     format!(
         "INSERT INTO {table} \
          (id, kind, token, generation, fingerprint, begun, seen, expires, answer, method, route, label) \
-         WITH {NOW} SELECT {columns} FROM now"
+         SELECT {columns} FROM (SELECT {US} AS us) AS now"
     )
 }
 
@@ -223,28 +214,37 @@ pub(super) fn record_over(table: &str, id: &RecordId, row: &NewRow) -> String {
 /// Octets as a constant, which the server reads with the text: a function would be found and called. What a backslash is in a
 /// plain constant is up to its configuration.
 pub(super) fn octets(octets: &[u8]) -> String {
-    format!("E'\\\\x{}'::bytea", hex(octets))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(octets.len() * 2 + 6);
+    text.push_str("E'\\\\x");
+    for octet in octets {
+        text.push(DIGITS[usize::from(octet >> 4)].into());
+        text.push(DIGITS[usize::from(octet & 15)].into());
+    }
+    text.push('\'');
+    text
 }
 
 /// A text, as a constant where nothing in it could end one.
 fn text(text: &str) -> String {
     let is_plain = |octet: u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'\'' | b'\\');
     match text.bytes().all(is_plain) {
-        true => format!("'{text}'::text"),
+        true => format!("'{text}'"),
         false => format!("convert_from({}, 'UTF8')", octets(text.as_bytes())),
     }
 }
 
-/// The values of a new row, as expressions.
+/// The values of a new row, as constants without a type: they are read as what they are for, where a number would be read
+/// as one and then made another.
 pub(super) fn values(id: &RecordId, row: &NewRow) -> [String; 10] {
     let text = |value: Option<&str>| value.map_or_else(|| "NULL".to_owned(), text);
     [
         octets(id.as_bytes()),
-        row.kind.to_string(),
+        format!("'{}'", row.kind),
         octets(&row.token),
-        row.generation.to_string(),
+        format!("'{}'", row.generation),
         octets(&row.fingerprint),
-        row.kept.to_string(),
+        format!("'{}'", row.kept),
         octets(row.answer.as_deref().unwrap_or_default()),
         text(row.method()),
         text(row.route()),

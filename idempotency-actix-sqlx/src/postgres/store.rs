@@ -14,10 +14,10 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres};
 use tokio::time::Instant;
 
+use super::beginning::Beginning;
 use super::finding::PgFinding;
 use super::listening::keep_listening;
 use super::table::{self, PgTable};
-use super::transaction::Beginning;
 use super::{check, migration};
 use crate::background::Background;
 use crate::connections::{Connections, Foreign};

@@ -9,9 +9,9 @@ use idempotency_actix::store::{
 };
 use sqlx::postgres::Postgres;
 
-use super::statements::record_over;
+use super::beginning::Begun;
 use super::store::PgStore;
-use super::transaction::{Begun, PgTransaction, Sent, Write};
+use super::transaction::{PgTransaction, Sent, Write};
 use crate::row::{NewRow, Parsed, Progress, Row};
 use crate::steps::unreadable;
 
@@ -34,9 +34,7 @@ impl Transactions for PgStore {
         }
         let deadline = records.deadline();
         let look = &records.table.statements.look;
-        let table = inner.names.table();
-        let begun =
-            PgTransaction::begin_for(&inner.transactions, deadline, options, (&table, id), look);
+        let begun = inner.transactions.begin(deadline, options, id, look);
         let Begun {
             mut transaction,
             seen,
@@ -75,7 +73,7 @@ impl Transactions for PgStore {
 
     async fn open_plain(&self, options: &TransactionOptions) -> Result<PgTransaction, StoreError> {
         let deadline = self.inner.records.deadline();
-        let begun = PgTransaction::begin_plain(&self.inner.transactions, deadline, options);
+        let begun = self.inner.transactions.begin_plain(deadline, options);
         Ok(begun.await?)
     }
 
@@ -85,17 +83,9 @@ impl Transactions for PgStore {
         recording: Option<Recording<'_>>,
     ) -> Committed {
         let records = &self.inner.records;
-        let names = &self.inner.names;
         let write = recording.map_or(Write::Nothing, |recording| {
             let row = NewRow::recorded(&recording, &records.codec);
-            let table = names.table();
-            match transaction.has_seen_row() {
-                true => Write::Over(record_over(&table, recording.id, &row)),
-                false => Write::New {
-                    sql: transaction.record_new(&table, recording.id, &row),
-                    table: names.table.as_str(),
-                },
-            }
+            transaction.record(recording.id, &row)
         });
         match transaction.commit(write).await {
             Sent::Done => {

@@ -24,7 +24,7 @@ pub enum Act {
     Stream,
     Keep,
     PassOver,
-    End,
+    Execute,
     Undone,
     Nest,
     Leave,
@@ -40,7 +40,7 @@ pub const ACTS: [(&str, Act); 13] = [
     ("stream", Act::Stream),
     ("keep", Act::Keep),
     ("pass-over", Act::PassOver),
-    ("end", Act::End),
+    ("execute", Act::Execute),
     ("undone", Act::Undone),
     ("nest", Act::Nest),
     ("leave", Act::Leave),
@@ -150,8 +150,9 @@ macro_rules! bank {
                         let failed = tx.execute(raw_sql($failing)).await;
                         assert!(failed.is_err());
                     }
-                    Act::End => {
-                        tx.execute(raw_sql("COMMIT")).await?;
+                    Act::Execute => {
+                        let sql = header(&request, "x-sql").to_owned();
+                        tx.execute(raw_sql(AssertSqlSafe(sql))).await?;
                     }
                     Act::Undone if run <= until(&request) => {
                         $undone(&mut tx).await?;

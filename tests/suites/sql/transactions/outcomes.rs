@@ -151,17 +151,28 @@ fn a_transaction_that_left_its_handler_commits_nothing(bank: &Bank) {
 
 fn a_handler_that_ends_its_transaction_is_counted_and_its_answer_recorded(bank: &Bank) {
     incidents::start();
-    for (at, status) in [201, 404, 500].into_iter().enumerate() {
-        let before = incidents::count("transaction_ended");
-        let key = format!("k{at}");
-        let asked = asking(&key, "end").header("x-status", &status.to_string());
-        let first = bank.send(&asked);
-        assert_eq!((first.status, first.is_replay()), (status, false));
-        assert!(incidents::count("transaction_ended") > before);
-        assert_eq!(bank.effects(&key), 1);
-        assert_replay(&bank.send(&asked), status, &first.text());
-        assert_eq!(bank.effects(&key), 1);
+    for status in [201, 404, 500] {
+        assert_ended(bank, "COMMIT", status);
+        assert_ended(bank, "COMMIT; BEGIN", status);
     }
+}
+
+/// What the handler committed by itself stays, and its answer binds.
+pub(super) fn assert_ended(bank: &Bank, sql: &str, status: u16) {
+    let before = incidents::count("transaction_ended");
+    let key = format!("{}-{status}", sql.len());
+    let asked = executing(&key, sql).header("x-status", &status.to_string());
+    let first = bank.send(&asked);
+    assert_eq!((first.status, first.is_replay()), (status, false), "{sql}");
+    assert!(incidents::count("transaction_ended") > before, "{sql}");
+    assert_eq!(bank.effects(&key), 1, "{sql}");
+    assert_replay(&bank.send(&asked), status, &first.text());
+    assert_eq!(bank.effects(&key), 1, "{sql}");
+}
+
+/// Has the handler carry out this after its effect.
+pub(super) fn executing(key: &str, sql: &str) -> Request {
+    asking(key, "execute").header("x-sql", sql)
 }
 
 fn what_is_undone_is_run_again_in_place(bank: &Bank) {

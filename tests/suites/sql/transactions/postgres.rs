@@ -17,6 +17,7 @@ use idempotency_actix_tests::{
 };
 
 use super::bank::{Bank, Charges, asking, header, request};
+use super::outcomes::{assert_ended, executing};
 use crate::http::now;
 use crate::records::AMPLE;
 
@@ -455,6 +456,82 @@ fn a_serializable_route_is_run_as_one_after_the_other() {
     let told = answers.map(|answer| (answer.status, answer.text()));
     assert_eq!(told, [(201, "0".to_owned()), (201, "1".to_owned())]);
     assert!(site.runs.count() > 2);
+}
+
+#[test]
+fn a_transaction_that_is_chained_to_the_first_is_another() {
+    incidents::start();
+    let bank = bank();
+    for status in [201, 404, 500] {
+        assert_ended(&bank, "COMMIT AND CHAIN", status);
+    }
+}
+
+#[test]
+fn whatever_a_handler_sets_it_stays_the_same_transaction() {
+    let bank = bank();
+    let settings = [
+        "RESET ALL",
+        "SET LOCAL bytea_output = 'escape'",
+        "SET LOCAL datestyle = 'SQL, DMY'",
+        "SET LOCAL timezone = 'Asia/Tokyo'",
+        "SET LOCAL standard_conforming_strings = off",
+        "SET LOCAL search_path = pg_catalog",
+        "SAVEPOINT it; ROLLBACK TO it",
+    ];
+    for (at, sql) in settings.into_iter().enumerate() {
+        let key = at.to_string();
+        let asked = executing(&key, sql);
+        let first = bank.send(&asked);
+        assert_eq!((first.status, first.is_replay()), (201, false), "{sql}");
+        assert_replay(&bank.send(&asked), 201, &first.text());
+        assert_eq!(bank.effects(&key), 1, "{sql}");
+    }
+}
+
+#[test]
+fn a_role_that_may_not_record_commits_nothing() {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let (records, role) = (tables.records.clone(), server.fresh_name());
+    let bank = tables.bank(server, server.options(), AMPLE);
+    now(server.execute(&format!("CREATE ROLE {role}")));
+    let set = format!("SET LOCAL ROLE {role}");
+    let answer = bank.send(&executing("k", &set));
+    assert_eq!((answer.status, answer.header("retry-after")), (500, None));
+    bank.assert_left("k", 1, 0, 0);
+    let reset = executing("k", &format!("{set}; RESET ROLE"));
+    assert_first(&bank.send(&reset), 201, "run 2");
+    assert_replay(&bank.send(&reset), 201, "run 2");
+    bank.assert_left("k", 2, 1, 1);
+    now(server.execute(&format!("GRANT INSERT ON {records} TO {role}")));
+    assert_first(&bank.send(&executing("granted", &set)), 201, "run 3");
+}
+
+/// As for a tenant, who may have a table of that name too. What is set for the session is there in later transactions.
+#[test]
+fn a_record_goes_to_its_table_whatever_path_a_handler_searches() {
+    let server = PgServer::shared();
+    let tables = Tables::new(server);
+    let (records, tenant) = (tables.records.clone(), server.fresh_name());
+    let builder = now(async { tables.builder(server, server.options(), AMPLE) });
+    let store = builder.connections(1).build().expect("options that hold");
+    let bank = tables.bank_on(server, store, AMPLE);
+    now(server.execute(&format!(
+        "CREATE SCHEMA {tenant}; CREATE TABLE {tenant}.{records} (LIKE {records} INCLUDING ALL)"
+    )));
+    let local = format!("SET LOCAL search_path = {tenant}");
+    let session = format!("SET search_path = {tenant}, public");
+    let statements = [&local, &session, "DEALLOCATE ALL", &local];
+    for (at, sql) in statements.into_iter().enumerate() {
+        let asked = executing(&at.to_string(), sql);
+        let first = bank.send(&asked);
+        assert_eq!((first.status, first.is_replay()), (201, false), "{sql}");
+        assert_replay(&bank.send(&asked), 201, &first.text());
+        assert_eq!(bank.effects(&at.to_string()), 1, "{sql}");
+    }
+    let sql = format!("SELECT count(*) FROM {tenant}.{records}");
+    assert_eq!(now(server.number(&sql)), 0);
 }
 
 /// What the server limits statements to, or how one that takes longer ends.
