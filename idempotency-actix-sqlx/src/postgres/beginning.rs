@@ -46,7 +46,6 @@ impl Beginning {
         deadline: Instant,
         options: &TransactionOptions,
         id: &RecordId,
-        look: &Arc<str>,
     ) -> Result<Begun, Failure> {
         let (mut transaction, first, has_seen_row) =
             self.start(deadline, options, Some(id)).await?;
@@ -54,8 +53,10 @@ impl Beginning {
         let is_up_to_date = first.try_get(3).map_err(unreadable::<Postgres>)?;
         let seen = match has_seen_row {
             true => {
-                let query =
-                    sqlx::query(AssertSqlSafe(Arc::clone(look))).bind(id.as_bytes().to_vec());
+                let read = transaction.statements().read();
+                let query = sqlx::query(AssertSqlSafe(read)).bind(id.as_bytes().to_vec());
+                // Rare, and what the client library takes for prepared a handler may have had the server forget.
+                let query = query.persistent(false);
                 let seen = query.fetch_optional(transaction.connection_mut());
                 seen.await
                     .map_err(|error| Failure::Refused(Postgres::explain(error)))?

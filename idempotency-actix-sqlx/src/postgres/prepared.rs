@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use idempotency_actix::store::RecordId;
 
 use super::mark::{MARK, own};
-use super::statements::{new_row, octets, values};
+use super::statements::{self, new_row, octets, values};
 use crate::name::Names;
 use crate::row::NewRow;
 
@@ -22,6 +23,8 @@ pub(super) struct Prepared {
     /// behind a pooler it may be another process.
     prefix: String,
     all: String,
+    /// Reads a row that was seen, by a query of its own.
+    read: Arc<str>,
     are_kept: AtomicBool,
 }
 
@@ -45,6 +48,7 @@ impl Prepared {
         let all = texts.map(prepare).concat();
         Self {
             names,
+            read: statements::look(&table).into(),
             table,
             prefix,
             all,
@@ -58,6 +62,10 @@ impl Prepared {
 
     pub(super) fn table(&self) -> &str {
         &self.table
+    }
+
+    pub(super) fn read(&self) -> Arc<str> {
+        Arc::clone(&self.read)
     }
 
     /// Whether what a connection prepares is there later, as far as is known: a pooler may give each transaction another of

@@ -152,7 +152,7 @@ fn release(table: &str) -> String {
 }
 
 /// Asked for each request: without a query for its one time, it takes the server less.
-fn look(table: &str) -> String {
+pub(super) fn look(table: &str) -> String {
     format!("SELECT {US}, {COLUMNS} FROM {table} WHERE id = $1")
 }
 

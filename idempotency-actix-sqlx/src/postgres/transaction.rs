@@ -78,6 +78,10 @@ impl PgTransaction {
         self.has_seen_row = has_seen_row;
     }
 
+    pub(super) fn statements(&self) -> &Prepared {
+        &self.statements
+    }
+
     /// The write of an answer, if it still is the same transaction.
     pub(super) fn record(&self, id: &RecordId, row: &NewRow) -> Write {
         let table = self.statements.table();

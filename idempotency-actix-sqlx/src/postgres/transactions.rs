@@ -33,8 +33,7 @@ impl Transactions for PgStore {
             return Ok(Opened::Found(record));
         }
         let deadline = records.deadline();
-        let look = &records.table.statements.look;
-        let begun = inner.transactions.begin(deadline, options, id, look);
+        let begun = inner.transactions.begin(deadline, options, id);
         let Begun {
             mut transaction,
             seen,

@@ -160,6 +160,7 @@ fn a_handler_that_ends_its_transaction_is_counted_and_its_answer_recorded(bank: 
 /// What the handler committed by itself stays, and its answer binds.
 pub(super) fn assert_ended(bank: &Bank, sql: &str, status: u16) {
     let before = incidents::count("transaction_ended");
+    let runs = bank.site.runs.count();
     let key = format!("{}-{status}", sql.len());
     let asked = executing(&key, sql).header("x-status", &status.to_string());
     let first = bank.send(&asked);
@@ -168,6 +169,7 @@ pub(super) fn assert_ended(bank: &Bank, sql: &str, status: u16) {
     assert_eq!(bank.effects(&key), 1, "{sql}");
     assert_replay(&bank.send(&asked), status, &first.text());
     assert_eq!(bank.effects(&key), 1, "{sql}");
+    assert_eq!(bank.site.runs.count(), runs + 1, "{sql}");
 }
 
 /// Has the handler carry out this after its effect.
