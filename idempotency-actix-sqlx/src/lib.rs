@@ -30,6 +30,8 @@ mod name;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod nesting;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod new_row;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -47,6 +49,8 @@ mod sqlite;
 mod steps;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sweep;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod values;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod verdict;
 

@@ -12,7 +12,9 @@ use idempotency_actix::store::{
 use tokio::time::Instant;
 
 use crate::failure::{Failure, Trouble};
-use crate::row::{NewRow, Parsed, Progress, Row, clamped, duration};
+use crate::new_row::NewRow;
+use crate::row::{Parsed, Progress, Row};
+use crate::values::{clamped, duration};
 
 /// How often a step looks again at a record that others change under its hands.
 const LOOKS: usize = 16;

@@ -2,17 +2,18 @@
 //!
 //! Times are microseconds since 1970, durations are microseconds.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use actix_web::http::Method;
 use idempotency_actix::store::{
-    AttemptId, Claim, Description, Fingerprint, Finished, Record, RecordCodec, RecordId, Recording,
-    State, StoredRecord, StoredState, Token,
+    AttemptId, Description, Fingerprint, Finished, Record, RecordCodec, RecordId, State,
+    StoredRecord, StoredState, Token,
 };
 use sqlx::{ColumnIndex, Decode, Type};
 
 use crate::conditions::{ANSWER, CLAIM, GIVEN_UP, NOT_KEPT};
 use crate::failure::{Failure, Trouble};
+use crate::values::duration;
 
 /// The columns in the order in which [`Row::read`] takes them; the time of the read comes first.
 pub(crate) const COLUMNS: &str = "kind, token, generation, fingerprint, lease, retention, seen, expires, answer, begun, method, route, label";
@@ -233,143 +234,6 @@ impl Parsed {
     }
 }
 
-/// A row to be written; its times begin when it is.
-#[derive(Clone, Debug)]
-pub(crate) struct NewRow {
-    pub(crate) kind: i32,
-    pub(crate) token: [u8; 16],
-    pub(crate) generation: i64,
-    pub(crate) fingerprint: Vec<u8>,
-    pub(crate) lease: Option<i64>,
-    pub(crate) retention: Option<i64>,
-    /// How long it is kept.
-    pub(crate) kept: i64,
-    pub(crate) answer: Option<Vec<u8>>,
-    /// Where it is of a claim.
-    pub(crate) description: Option<Description>,
-}
-
-impl NewRow {
-    pub(crate) fn claim(claim: &Claim, generation: u64) -> Self {
-        let retention = micros(claim.retention());
-        Self {
-            kind: CLAIM,
-            token: *claim.token().as_bytes(),
-            generation: clamped(generation),
-            fingerprint: octets(claim.fingerprint()),
-            lease: Some(micros(claim.lease())),
-            retention: Some(retention),
-            kept: retention,
-            answer: None,
-            description: claim.description().cloned(),
-        }
-    }
-
-    /// The answer that a transaction commits.
-    pub(crate) fn recorded(recording: &Recording<'_>, codec: &RecordCodec) -> Self {
-        let claim = recording.claim;
-        let row = Self::finished(
-            recording.id,
-            *claim.token(),
-            claim.generation(),
-            *claim.fingerprint(),
-            recording.finished,
-            recording.ttl,
-            codec,
-        );
-        row.described(claim.description())
-    }
-
-    /// An attempt that is finished, and belongs to `token` from now on.
-    pub(crate) fn finished(
-        id: &RecordId,
-        token: Token,
-        generation: u64,
-        fingerprint: Fingerprint,
-        finished: &Finished,
-        ttl: Duration,
-        codec: &RecordCodec,
-    ) -> Self {
-        let state = StoredState::Finished(finished.clone());
-        let stored = StoredRecord::new(token, generation, fingerprint, state);
-        let answer = codec.encode(id, &stored);
-        Self {
-            // An answer that does not fit the stored form is remembered as one that was not kept.
-            kind: match answer.get(1) {
-                Some(2) => ANSWER,
-                _ => NOT_KEPT,
-            },
-            token: *token.as_bytes(),
-            generation: clamped(generation),
-            fingerprint: octets(&fingerprint),
-            lease: None,
-            retention: None,
-            kept: micros(ttl),
-            answer: Some(answer),
-            description: None,
-        }
-    }
-
-    /// The same with what an operator may know of its claim.
-    pub(crate) fn described(self, description: Option<&Description>) -> Self {
-        let description = description.cloned();
-        Self {
-            description,
-            ..self
-        }
-    }
-
-    pub(crate) fn method(&self) -> Option<&str> {
-        let description = self.description.as_ref();
-        description.map(|it| it.method().as_str())
-    }
-
-    pub(crate) fn route(&self) -> Option<&str> {
-        self.description.as_ref()?.route()
-    }
-
-    pub(crate) fn label(&self) -> Option<&str> {
-        self.description.as_ref()?.label()
-    }
-
-    /// A generation that is remembered for so long.
-    pub(crate) fn given_up(generation: i64, fingerprint: Vec<u8>, kept: i64) -> Self {
-        Self {
-            kind: GIVEN_UP,
-            token: *Token::NOBODY.as_bytes(),
-            generation,
-            fingerprint,
-            lease: None,
-            retention: None,
-            kept,
-            answer: None,
-            description: None,
-        }
-    }
-}
-
-/// The scheme and the digest behind it.
-pub(crate) fn octets(fingerprint: &Fingerprint) -> Vec<u8> {
-    [&[fingerprint.scheme()][..], fingerprint.digest()].concat()
-}
-
-pub(crate) fn clamped(generation: u64) -> i64 {
-    i64::try_from(generation).unwrap_or(i64::MAX)
-}
-
-/// A century: sums of two such times are far from the end of what the column holds.
-const MOST: i64 = 100 * 365 * 86_400 * 1_000_000;
-
-/// Microseconds, rounded up: nothing is over before its time.
-pub(crate) fn micros(duration: Duration) -> i64 {
-    let micros = duration.as_nanos().div_ceil(1_000);
-    i64::try_from(micros).unwrap_or(MOST).min(MOST)
-}
-
-pub(crate) fn duration(micros: i64) -> Duration {
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,13 +336,5 @@ mod tests {
             fingerprint: Vec::new(),
             ..claim(0)
         }));
-    }
-
-    #[test]
-    fn times_are_rounded_up_and_bounded() {
-        assert_eq!(micros(Duration::from_nanos(1)), 1);
-        assert_eq!(micros(Duration::from_millis(2)), 2_000);
-        assert_eq!(micros(Duration::MAX), MOST);
-        assert_eq!(clamped(u64::MAX), i64::MAX);
     }
 }

@@ -6,8 +6,10 @@ use idempotency_actix::store::{
 };
 
 use crate::failure::Failure;
+use crate::new_row::NewRow;
 use crate::records::{Records, Table};
-use crate::row::{NewRow, Parsed, Progress, Row, clamped, micros, octets};
+use crate::row::{Parsed, Progress, Row};
+use crate::values::{clamped, micros, octets};
 
 /// A change to a row that is exactly this, and has lapsed if that is what it is about.
 struct Decision {

@@ -12,7 +12,7 @@ use idempotency_actix::store::RecordId;
 use super::mark::{MARK, own};
 use super::statements::{self, new_row, octets, values};
 use crate::name::Names;
-use crate::row::NewRow;
+use crate::new_row::NewRow;
 
 /// The statements of one table.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use idempotency_actix::store::RecordId;
 use super::mark::if_own;
 use crate::conditions::{GIVEN_UP, as_seen, claimable, completable, listed, over, own};
 use crate::name::Names;
-use crate::row::{COLUMNS, NewRow};
+use crate::new_row::NewRow;
+use crate::row::COLUMNS;
 use crate::sweep::BATCH;
 
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use super::statements::Statements;
 use super::telling::Telling;
 use crate::connections::Connections;
 use crate::failure::Failure;
+use crate::new_row::NewRow;
 use crate::records::{Table, Written};
-use crate::row::{NewRow, Row};
+use crate::row::Row;
 use crate::steps::{Ask, step, unreadable};
 use crate::sweep::Batch;
 

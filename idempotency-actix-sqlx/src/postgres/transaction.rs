@@ -15,7 +15,7 @@ use super::statements::{record_new, record_over};
 use crate::connections::Taken;
 use crate::failure::{Cause, Meaning};
 use crate::nesting::{depth, queue_rollback};
-use crate::row::NewRow;
+use crate::new_row::NewRow;
 use crate::steps::Engine;
 
 /// What the statement says by an error that finds another attempt's record.

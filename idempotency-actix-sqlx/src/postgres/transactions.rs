@@ -12,7 +12,8 @@ use sqlx::postgres::Postgres;
 use super::beginning::Begun;
 use super::store::PgStore;
 use super::transaction::{PgTransaction, Sent, Write};
-use crate::row::{NewRow, Parsed, Progress, Row};
+use crate::new_row::NewRow;
+use crate::row::{Parsed, Progress, Row};
 use crate::steps::unreadable;
 
 /// One transaction is one attempt: its lock ends with it, so that a retry runs as soon as an owner's connection is gone.

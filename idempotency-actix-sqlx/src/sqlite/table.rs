@@ -13,10 +13,12 @@ use super::statements::Statements;
 use crate::conditions::{ANSWER, NOT_KEPT};
 use crate::connections::Connections;
 use crate::failure::Failure;
+use crate::new_row::NewRow;
 use crate::records::{Table, Written};
-use crate::row::{NewRow, Row, micros};
+use crate::row::Row;
 use crate::steps::{Ask, step, unreadable};
 use crate::sweep::{BATCH, Batch};
+use crate::values::micros;
 
 pub(super) struct SqliteTable {
     pub(super) statements: Statements,

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::store::SqliteStore;
 use super::transaction::{Ended, SqliteTransaction, Write};
 use crate::failure::Trouble;
-use crate::row::{NewRow, Parsed, Progress, Row};
+use crate::new_row::NewRow;
+use crate::row::{Parsed, Progress, Row};
 use crate::steps::{Engine, unreadable};
 
 /// `BEGIN IMMEDIATE` is the claim: whoever writes is alone. What is finished is told by a reader, and waits for nobody.
